@@ -1,0 +1,64 @@
+"""dinoscope: an instrument for dense visual features.
+
+Point it at photographs and at two or more vision backbones: it shows side by side, on fair terms,
+how their patch features organise an image, and puts honest numbers on it.
+
+The public names are imported when first used, so that ``import dinoscope`` costs next to nothing and
+does not import torch. Their types are in ``__init__.pyi``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "data.features": ("PatchFeatures", "Provenance"),
+    "data.grid": ("PatchGrid",),
+    "data.photograph": ("Photograph",),
+    "data.spec": ("BackboneSpec", "evenly", "last"),
+    "data.layers": ("LayerOutputs",),
+    "data.results": ("Comparison", "Measurements", "PatchPCA", "SimilarityMap", "Smoothness"),
+    "backbones.load": ("load_backbone",),
+    "io.images": ("read_photograph",),
+    "io.features": ("read_features",),
+    "pipeline.extract": ("extract", "extract_layers"),
+    "maths.pca": ("fit_pca", "merge_moments", "patch_moments", "pca_of_moments", "to_rgb"),
+    "maths.similarity": ("similarity_map",),
+    "maths.smoothness": ("smoothness",),
+    "maths.foreground": ("fit_foreground", "foreground_by_pc1"),
+    "maths.align": ("align_colours",),
+    "analyses.measure": ("measure",),
+    "analyses.compare": ("compare",),
+    "present.report": ("write_report",),
+    "present.figures": ("plot_overview", "plot_pca", "plot_photograph", "plot_similarity"),
+    "errors": (
+        "BackboneError",
+        "DinoscopeError",
+        "GridMismatchError",
+        "ImageError",
+        "InputError",
+        "LayerError",
+        "MissingExtraError",
+        "ShapeError",
+        "UnknownBackboneError",
+        "WeightsError",
+    ),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'dinoscope' has no attribute {name!r}")
+    value = getattr(import_module(f"dinoscope.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

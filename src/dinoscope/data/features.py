@@ -1,0 +1,125 @@
+"""PatchFeatures: one photograph's patch features, and what they are features of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from dinoscope.data.grid import PatchGrid
+from dinoscope.data.photograph import read_only
+from dinoscope.errors import InputError, ShapeError
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Everything that decides what the features are. Two features compare only where this agrees.
+
+    Attributes:
+        image: the photograph's name.
+        image_digest: sha256 of the photograph; empty where unknown.
+        backbone: the model's name.
+        weights_digest: sha256 of its weights; empty for controls and foreign features.
+        layer: absolute 0-based block number; None where unknown.
+        final_norm: whether the final normalisation was applied; None where unknown.
+        dtype: the arithmetic of the forward pass.
+        resize: the resize filter's name.
+        mean, std: of the normalisation; None where unknown.
+    """
+
+    image: str
+    image_digest: str
+    backbone: str
+    weights_digest: str = ""
+    layer: int | None = None
+    final_norm: bool | None = None
+    dtype: str = "float32"
+    resize: str = "unknown"
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatchFeatures:
+    """Patch features of one photograph by one backbone: numpy, float32, read-only.
+
+    Attributes:
+        values: the feature map, channels last, not normalised.
+        grid: which pixels each patch covers.
+        provenance: what these are features of.
+        cls: the class token; None where the backbone has none.
+        registers: the register tokens; None where the backbone has none.
+    """
+
+    values: Float32[np.ndarray, "h w dim"]
+    grid: PatchGrid
+    provenance: Provenance
+    cls: Float32[np.ndarray, " dim"] | None = None
+    registers: Float32[np.ndarray, "r dim"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 3 or self.values.shape[:2] != self.grid.shape:
+            raise ShapeError(
+                "feature map",
+                expected=f"h={self.grid.h} w={self.grid.w} dim",
+                actual=self.values.shape,
+            )
+        for name in ("values", "cls", "registers"):
+            array = getattr(self, name)
+            if array is not None:
+                object.__setattr__(self, name, read_only(array))
+
+    @classmethod
+    def from_array(
+        cls,
+        array: Float[np.ndarray, "h w dim"],
+        *,
+        image_size: tuple[int, int],
+        name: str = "array",
+        image: str = "",
+        patch_size: int = 1,
+    ) -> PatchFeatures:
+        """Anybody's features, from any tool; copied, as float32.
+
+        Args:
+            array: the feature map, channels last; the grid is read off its shape.
+            image_size: ``(W, H)`` of the upright photograph, in pixels.
+            name: of the model that made them.
+            image: the photograph's name.
+            patch_size: of that model, where known; only carried along.
+
+        Raises:
+            ShapeError: not ``h w dim``.
+            InputError: NaN or infinite values.
+        """
+        values = np.array(array, dtype=np.float32)
+        if values.ndim != 3 or 0 in values.shape:
+            raise ShapeError("feature map", expected="h w dim", actual=values.shape)
+        if not np.isfinite(values).all():
+            bad = int((~np.isfinite(values)).any(axis=2).sum())
+            raise InputError(
+                f"features of {name!r}: {bad} of {values.shape[0] * values.shape[1]} patches are "
+                "NaN or infinite"
+            )
+        grid = PatchGrid(values.shape[0], values.shape[1], patch_size, image_size)
+        return cls(values, grid, Provenance(image=image, image_digest="", backbone=name))
+
+    @property
+    def dim(self) -> int:
+        """Channels."""
+        return int(self.values.shape[2])
+
+    def cosine_to(self, vector: Float[np.ndarray, " dim"]) -> Float32[np.ndarray, "h w"]:
+        """Cosine of every patch with a vector, in [-1, 1]; 0 where either has no length.
+
+        Computed in float64 (16-bit or 32-bit products lose the last digits between near-equal
+        patches), returned as float32.
+        """
+        if vector.shape != (self.dim,):
+            raise ShapeError("vector", expected=f"dim={self.dim}", actual=vector.shape)
+        query = vector.astype(np.float64)
+        flat = self.values.reshape(-1, self.dim).astype(np.float64)
+        lengths = np.linalg.norm(flat, axis=1) * np.linalg.norm(query)
+        cosines = np.divide(flat @ query, lengths, out=np.zeros(len(flat)), where=lengths > 0)
+        return np.clip(cosines, -1.0, 1.0).astype(np.float32).reshape(self.grid.shape)

@@ -1,0 +1,249 @@
+"""What analyses return: plain, read-only values. Writing and drawing them is the work of floors above."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from dinoscope.data.features import PatchFeatures
+from dinoscope.data.grid import PatchGrid
+from dinoscope.data.photograph import Photograph
+from dinoscope.data.spec import BackboneSpec, WeightsOrigin
+from dinoscope.errors import ShapeError
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean with its 95% percentile bootstrap interval over images.
+
+    Attributes:
+        mean: over the ``n`` images where the metric is defined; NaN if there is none.
+        low, high: 2.5% and 97.5% quantile of the resampled means; NaN with fewer than 2 images.
+        n: how many images.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDifference:
+    """One model minus another on the same images.
+
+    Attributes:
+        interval: of the per-image differences.
+        share: of images in which the difference is above 0, in [0, 1]; ties count half.
+    """
+
+    interval: Interval
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Smoothness:
+    """Three numbers that belong together: none is a headline alone.
+
+    Attributes:
+        neighbour: mean cosine over the unique 4-neighbour edges, in [-1, 1].
+        random_pair: mean cosine over all pairs of different patches, in [-1, 1].
+        locality: 1 - (1 - neighbour) / (1 - random_pair); 0 for shuffled patches, NaN (undefined)
+            for a collapsed map, where all patches point the same way.
+    """
+
+    neighbour: float
+    random_pair: float
+    locality: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SimilarityMap:
+    """Cosines of one reference patch with every patch of a photograph.
+
+    Attributes:
+        values: in [-1, 1], never stretched.
+        at: the place asked for, (x, y) in [0, 1]² of the photograph the reference lies in.
+        patch: the reference patch (row, col) that covers it.
+        grid: of the photograph in ``values``.
+    """
+
+    values: Float[np.ndarray, "h w"]
+    at: tuple[float, float]
+    patch: tuple[int, int]
+    grid: PatchGrid
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatchPCA:
+    """A principal-component basis of patch features.
+
+    Attributes:
+        mean: of all patches.
+        components: orthonormal, largest variance first; each one's sign makes its entry of largest
+            magnitude positive.
+        explained_variance: in squared feature units.
+        explained_variance_ratio: of the total variance, in [0, 1].
+        limits: per component, the (1%, 99%) quantiles of the scores of the patches fitted on:
+            the colour limits of every map drawn with this basis.
+        n_patches: fitted on.
+        normalised: whether patches were scaled to unit length first.
+    """
+
+    mean: Float[np.ndarray, " dim"]
+    components: Float[np.ndarray, "n dim"]
+    explained_variance: Float[np.ndarray, " n"]
+    explained_variance_ratio: Float[np.ndarray, " n"]
+    limits: Float[np.ndarray, "n 2"]
+    n_patches: int
+    normalised: bool = False
+
+    def project(self, features: PatchFeatures) -> Float[np.ndarray, "h w n"]:
+        """Component scores of every patch."""
+        if features.dim != len(self.mean):
+            raise ShapeError(
+                "feature map", expected=f"h w dim={len(self.mean)}", actual=features.values.shape
+            )
+        values = features.values.astype(np.float64)
+        if self.normalised:
+            lengths = np.linalg.norm(values, axis=2, keepdims=True)
+            values = np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
+        return (values - self.mean) @ self.components.T
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColourAlignment:
+    """The rotation that brings one model's scores closest to another's on the common grid.
+
+    Attributes:
+        rotation: orthogonal; the scores of this model, each divided by its basis's standard
+            deviation, times this.
+        residual: what is left, as a share of the reference's energy, in [0, 1]: 0 is the same map.
+        reference: the model aligned to.
+    """
+
+    rotation: Float[np.ndarray, "3 3"]
+    residual: float
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Maps:
+    """The pictures of one photograph by one model.
+
+    Attributes:
+        scores: component scores in the model's basis.
+        colours: pseudo-colour of three components in [0, 1], aligned where the model says so.
+        similarity: one map for each reference point.
+        foreground: where the named rule says foreground; None where no rule was asked for.
+    """
+
+    scores: Float[np.ndarray, "h w n"]
+    colours: Float[np.ndarray, "h w 3"]
+    similarity: tuple[SimilarityMap, ...]
+    foreground: Bool[np.ndarray, "h w"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResult:
+    """One model of a comparison.
+
+    Attributes:
+        label: to show; unique in the comparison.
+        spec, origin: what it is and where its weights came from.
+        layer: absolute 0-based block number.
+        dtype: the arithmetic of the forward pass.
+        pca: one basis over all photographs.
+        alignment: of the colours to the first model's; None for the first model itself.
+    """
+
+    label: str
+    spec: BackboneSpec
+    origin: WeightsOrigin
+    layer: int
+    dtype: str
+    pca: PatchPCA
+    alignment: ColourAlignment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One line of the fairness ledger.
+
+    Attributes:
+        rule: what a fair comparison needs.
+        met: whether it was met.
+        detail: the facts, in one sentence.
+    """
+
+    rule: str
+    met: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An input that could not be used; everything else went on.
+
+    Attributes:
+        source: as the user named it. Data, never markup.
+        reason: in one sentence.
+    """
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measurements:
+    """Numbers of several models on the same photographs.
+
+    Attributes:
+        images: photograph names, in order; names may repeat, ``digests`` do not.
+        digests: sha256 of each photograph.
+        models: model labels, in order.
+        values: per metric, NaN where undefined.
+        summaries: per metric, one interval for each model.
+        differences: per metric, each model minus the first; the first's own is left out.
+        warnings: what must be read beside these numbers.
+    """
+
+    images: tuple[str, ...]
+    digests: tuple[str, ...]
+    models: tuple[str, ...]
+    values: Mapping[str, Float[np.ndarray, "images models"]]
+    summaries: Mapping[str, tuple[Interval, ...]]
+    differences: Mapping[str, tuple[PairedDifference, ...]]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Two or more models on the same photographs: measurements and maps.
+
+    Attributes:
+        photographs: previews, in the order given.
+        models: in the order given; the first is the reference of differences and colours.
+        features: ``features[photograph][model]``.
+        maps: ``maps[photograph][model]``.
+        points: reference places (x, y) in [0, 1]², for each photograph the same number.
+        components: the three 0-based components that the colours show.
+        measurements: of the smoothness triple.
+        ledger: whether the comparison was fair, line by line.
+        failures: photographs that could not be used.
+        settings: what was asked for: grid, resize, seed, versions.
+    """
+
+    photographs: tuple[Photograph, ...]
+    models: tuple[ModelResult, ...]
+    features: tuple[tuple[PatchFeatures, ...], ...]
+    maps: tuple[tuple[Maps, ...], ...]
+    points: tuple[tuple[float, float], ...]
+    components: tuple[int, int, int]
+    measurements: Measurements
+    ledger: tuple[LedgerEntry, ...]
+    failures: tuple[Failure, ...] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)

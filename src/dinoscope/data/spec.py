@@ -1,0 +1,99 @@
+"""What a backbone is, and where its weights came from: facts, no tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dinoscope.errors import InputError, LayerError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneSpec:
+    """The facts of a backbone that its users need.
+
+    Attributes:
+        name: as in the catalog, or as the user named it.
+        family: ``dinov2``, ``dinov3``, ``dinov3-convnext``, ``control``, ``timm`` or ``hf``.
+        patch_size: pixels of the input on a side of one patch of the last layer.
+        dim: channels of the last layer.
+        depth: how many layers there are; they are numbered from 0. A ConvNeXt's are its stages.
+        heads: attention heads; 0 where there is no attention.
+        registers: register tokens.
+        mean: of each colour channel, on inputs in [0, 1], subtracted before the model.
+        std: likewise, divided by.
+        licence: of the weights (SPDX where there is one).
+        control: true for anything that is not a trained model.
+        description: one sentence for people.
+    """
+
+    name: str
+    family: str
+    patch_size: int
+    dim: int
+    depth: int
+    heads: int
+    registers: int
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    licence: str = "unknown"
+    control: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsOrigin:
+    """Where a backbone's weights came from.
+
+    Attributes:
+        source: a path, ``hub:ORG/NAME@REVISION``, or what the control computes.
+        digest: sha256 of the weights file(s), hexadecimal; empty for a control without weights.
+        layout: ``official``, ``timm``, ``huggingface`` or ``none``.
+        notes: what a reader must know: assumed normalisation, ignored training-only keys, ...
+    """
+
+    source: str
+    digest: str = ""
+    layout: str = "none"
+    notes: tuple[str, ...] = ()
+
+
+def last(k: int, depth: int) -> tuple[int, ...]:
+    """The last ``k`` of ``depth`` layers.
+
+    >>> last(2, 12)
+    (10, 11)
+    """
+    if not 1 <= k <= depth:
+        raise InputError(f"cannot take the last {k} of {depth} layers")
+    return tuple(range(depth - k, depth))
+
+
+def evenly(k: int, depth: int) -> tuple[int, ...]:
+    """``k`` layers spread evenly over ``depth``, the last one always among them.
+
+    >>> evenly(4, 12)
+    (2, 5, 8, 11)
+    """
+    if not 1 <= k <= depth:
+        raise InputError(f"cannot spread {k} layers over {depth}")
+    return tuple((i + 1) * depth // k - 1 for i in range(k))
+
+
+def check_layers(layers: tuple[int, ...] | None, depth: int) -> tuple[int, ...]:
+    """Layers as asked for, or the last one; each absolute, known and named once.
+
+    Raises:
+        LayerError: a layer below 0 or not below ``depth``.
+        InputError: none, or the same one twice.
+    """
+    if layers is None:
+        return (depth - 1,)
+    for layer in layers:
+        if not 0 <= layer < depth:
+            raise LayerError(layer, depth)
+    if not layers or len(set(layers)) != len(layers):
+        raise InputError(f"layers must be named once each, got {layers}")
+    return tuple(layers)

@@ -1,0 +1,176 @@
+"""Every error dinoscope raises on purpose.
+
+::
+
+    DinoscopeError
+      InputError (ValueError)
+        ImageError            a photograph that cannot be read
+        NoUsablePhotographError  photographs were named, and none can be used
+        ShapeError            an array whose shape does not fit
+        GridMismatchError     two patch grids that must be equal and are not
+        LayerError            a layer the backbone does not have
+      BackboneError
+        UnknownBackboneError  a model name that is in no catalog (nearest names offered)
+        WeightsError          weights that cannot be had, or do not fit
+      StoreError
+        MissingFeaturesError, SchemaVersionError, CorruptStoreError
+      SearchError
+        EmptyIndexError, ProvenanceMismatchError
+      MissingExtraError (ImportError)
+
+Facts are attributes; the message says what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class DinoscopeError(Exception):
+    """The root: catch this to catch everything dinoscope raises on purpose."""
+
+
+class InputError(DinoscopeError, ValueError):
+    """An argument, or a file the user named, cannot be used."""
+
+
+class ImageError(InputError):
+    """A photograph that cannot be read.
+
+    Attributes:
+        source: what was asked for, as the user wrote it.
+        reason: why it cannot be used.
+    """
+
+    def __init__(self, source: str, reason: str) -> None:
+        self.source = source
+        self.reason = reason
+        super().__init__(f"{source!r}: {reason}")
+
+
+class NoUsablePhotographError(InputError):
+    """Photographs were named, and none of them can be used."""
+
+
+class ShapeError(InputError):
+    """An array whose shape does not fit what was asked.
+
+    Attributes:
+        expected: the shape wanted, in axis words.
+        actual: the shape found.
+    """
+
+    def __init__(self, what: str, *, expected: str, actual: Sequence[int]) -> None:
+        self.expected = expected
+        self.actual = tuple(actual)
+        super().__init__(f"{what}: expected shape ({expected}), got {self.actual}")
+
+
+class GridMismatchError(InputError):
+    """Two patch grids that must be equal and are not.
+
+    Attributes:
+        first, second: the two grids, as (h, w).
+    """
+
+    def __init__(self, first: tuple[int, int], second: tuple[int, int], advice: str) -> None:
+        self.first = first
+        self.second = second
+        super().__init__(
+            f"patch grids differ: {first[0]}x{first[1]} against {second[0]}x{second[1]}; {advice}"
+        )
+
+
+class LayerError(InputError):
+    """A layer the backbone does not have.
+
+    Attributes:
+        layer: what was asked for.
+        depth: how many layers there are; they are numbered from 0.
+    """
+
+    def __init__(self, layer: int, depth: int) -> None:
+        self.layer = layer
+        self.depth = depth
+        super().__init__(f"no layer {layer}: layers are numbered 0 to {depth - 1}")
+
+
+class BackboneError(DinoscopeError):
+    """A backbone that cannot be built or run."""
+
+
+class UnknownBackboneError(BackboneError):
+    """A model name that is in no catalog.
+
+    Attributes:
+        name: what was asked for.
+        nearest: catalog names that look like it, best first.
+    """
+
+    def __init__(self, name: str, nearest: Sequence[str]) -> None:
+        self.name = name
+        self.nearest = tuple(nearest)
+        hint = f"; did you mean {', '.join(self.nearest)}?" if self.nearest else ""
+        super().__init__(
+            f"unknown model {name!r}{hint} (`dinoscope models` lists every name; "
+            "a path to a checkpoint, NAME=PATH, timm:NAME and hf:ORG/NAME work too)"
+        )
+
+
+class WeightsError(BackboneError):
+    """Weights that cannot be had, or do not fit the architecture.
+
+    Attributes:
+        name: the backbone asked for.
+        reason: what went wrong, in one sentence.
+        steps: what the user can do, most promising first.
+    """
+
+    def __init__(self, name: str, reason: str, steps: Sequence[str] = ()) -> None:
+        self.name = name
+        self.reason = reason
+        self.steps = tuple(steps)
+        listed = "".join(f"\n  {i}. {step}" for i, step in enumerate(self.steps, 1))
+        super().__init__(
+            f"no weights for {name!r}: {reason}" + (f"\nWhat you can do:{listed}" if listed else "")
+        )
+
+
+class StoreError(DinoscopeError):
+    """A feature store that cannot be used."""
+
+
+class MissingFeaturesError(StoreError):
+    """The store has no such features."""
+
+
+class SchemaVersionError(StoreError):
+    """The store was written by another version of the format."""
+
+
+class CorruptStoreError(StoreError):
+    """The store is damaged."""
+
+
+class SearchError(DinoscopeError):
+    """A search that cannot be answered."""
+
+
+class EmptyIndexError(SearchError):
+    """There is nothing to search in."""
+
+
+class ProvenanceMismatchError(SearchError):
+    """Vectors of another backbone, or of other settings."""
+
+
+class MissingExtraError(DinoscopeError, ImportError):
+    """An optional part of dinoscope is not installed.
+
+    Attributes:
+        extra: the extra that brings it.
+    """
+
+    def __init__(self, what: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(f"{what} needs the extra [{extra}]: pip install 'dinoscope[{extra}]'")
