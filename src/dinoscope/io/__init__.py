@@ -1,0 +1,1 @@
+"""Data on disk: photographs in, features in and out."""

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dinoscope.errors import InputError
+from dinoscope.io.images import photograph_from_array
+from dinoscope.io.resize import filter_name, resize_pixels
+
+PHOTO = photograph_from_array(
+    np.asarray(Image.effect_noise((120, 90), 60).convert("RGB").resize((240, 180), Image.Resampling.BICUBIC)),
+    name="noise",
+)
+
+
+@pytest.mark.parametrize(
+    ("filter_", "pillow"), [("bilinear", Image.Resampling.BILINEAR), ("bicubic", Image.Resampling.BICUBIC)]
+)
+@pytest.mark.parametrize("size", [(64, 80), (256, 320), (180, 240)])
+def test_agrees_with_pillow_within_its_eight_bits(
+    filter_: str, pillow: Image.Resampling, size: tuple[int, int]
+) -> None:
+    ours = resize_pixels(PHOTO, size, filter_)
+    theirs = np.asarray(Image.fromarray(np.asarray(PHOTO.pixels)).resize(size[::-1], pillow)) / 255.0
+    assert ours.shape == (3, *size)
+    assert float((ours - torch.from_numpy(theirs).permute(2, 0, 1)).abs().max()) < 4 / 255
+    assert 0.0 <= float(ours.min()) <= float(ours.max()) <= 1.0
+
+
+def test_the_whole_photograph_is_used() -> None:
+    pixels = np.zeros((60, 90, 3), np.uint8)
+    pixels[:, :3] = 255  # the outermost columns survive a resize, and no centre crop
+    pixels[:, -3:] = 255
+    small = resize_pixels(photograph_from_array(pixels, name="x"), (32, 32), "bilinear")
+    assert (small[:, :, 0] > 0.5).all()
+    assert (small[:, :, -1] > 0.5).all()
+
+
+def test_official_is_each_familys_own() -> None:
+    assert filter_name("official", "dinov2") == "bicubic-8bit"
+    assert filter_name("official", "dinov3") == "bilinear"
+    assert filter_name("bicubic", "dinov3") == "bicubic"
+    eight_bit = resize_pixels(PHOTO, (64, 80), "bicubic-8bit")
+    assert torch.equal(eight_bit * 255, (eight_bit * 255).round())
+    with pytest.raises(InputError, match="official"):
+        filter_name("official", "control")
+    with pytest.raises(InputError, match="nearest"):
+        filter_name("nearest", "dinov3")
