@@ -1,0 +1,1 @@
+"""Photographs and a backbone in, features out, streamed."""

@@ -1,0 +1,86 @@
+"""Each photograph through every model, decoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+
+from dinoscope.backbones.base import Backbone
+from dinoscope.data.features import PatchFeatures
+from dinoscope.data.photograph import Photograph
+from dinoscope.data.results import Failure
+from dinoscope.errors import DinoscopeError, InputError
+from dinoscope.pipeline.extract import ImageLike, OnFailure, extract, failure_of, load_photograph
+
+WINDOW = 8
+"""Decoded photographs held at a time."""
+
+
+def extract_together(
+    images: Iterable[ImageLike],
+    backbones: Sequence[Backbone],
+    *,
+    grid: int | tuple[int, int],
+    layers: Sequence[int | None],
+    final_norm: bool = True,
+    resize: str = "bilinear",
+    batch_size: int | None = None,
+    on_failure: OnFailure,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> Iterator[tuple[Photograph, tuple[PatchFeatures, ...]]]:
+    """Every photograph that all models can use, with its features by each, in order, streamed.
+
+    A photograph given twice (by content) is used once; the second is a failure, as is one that any
+    model cannot use.
+
+    Args:
+        images: as for `extract`.
+        backbones: at least one.
+        grid: the same for all.
+        layers: one for each backbone; None for its last.
+        final_norm, resize, batch_size: as for `extract`.
+        on_failure: called with each photograph left out.
+        on_progress: called with how many photographs are done with, used or not.
+    """
+    if len(layers) != len(backbones):
+        raise InputError(f"{len(layers)} layers for {len(backbones)} backbones")
+    seen: dict[str, str] = {}
+    rest = iter(images)
+    done = 0
+    while window := list(islice(rest, WINDOW)):
+        photographs = []
+        for image in window:
+            try:
+                photograph = load_photograph(image)
+            except DinoscopeError as error:
+                on_failure(failure_of(image, error))
+                continue
+            if photograph.digest in seen:
+                twin = seen[photograph.digest]
+                on_failure(Failure(photograph.source, f"the same photograph as {twin!r}; used once"))
+                continue
+            seen[photograph.digest] = photograph.name
+            photographs.append(photograph)
+        columns: list[dict[str, PatchFeatures]] = []
+        for backbone, layer in zip(backbones, layers, strict=True):
+            usable = [p for p in photographs if all(p.digest in column for column in columns)]
+            columns.append(
+                {
+                    f.provenance.image_digest: f
+                    for f in extract(
+                        usable,
+                        backbone,
+                        grid=grid,
+                        layer=layer,
+                        final_norm=final_norm,
+                        resize=resize,
+                        batch_size=batch_size,
+                        on_failure=on_failure,
+                    )
+                }
+            )
+        done += len(window)
+        on_progress(done)
+        for photograph in photographs:
+            if all(photograph.digest in column for column in columns):
+                yield photograph, tuple(column[photograph.digest] for column in columns)
