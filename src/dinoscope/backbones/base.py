@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -13,6 +13,7 @@ from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 from dinoscope.errors import ShapeError
 
 
+@runtime_checkable
 class Backbone(Protocol):
     """A frozen model that turns normalised pixels into patch features."""
 
@@ -51,7 +52,8 @@ class Backbone(Protocol):
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Backbone:
         """This backbone on another device or in another dtype; the old one stays usable where it was
-        only if the device is the same."""
+        only if the device is the same.
+        """
         ...
 
 

@@ -1,0 +1,217 @@
+"""load_backbone: from a name, a path or both to a backbone that runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+
+from dinoscope.backbones import advice, catalog, checkpoints, dino, hub, licences
+from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.controls import Blurred, Pixels, blurred_spec
+from dinoscope.backbones.references import WEIGHT_SUFFIXES, Reference, read_reference
+from dinoscope.data.spec import IMAGENET_MEAN, IMAGENET_STD, BackboneSpec, WeightsOrigin
+from dinoscope.errors import InputError, WeightsError
+
+
+def load_backbone(
+    name: str | None = None,
+    *,
+    weights: str | Path | None = None,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | str | None = None,
+    seed: int = 0,
+) -> Backbone:
+    """A frozen backbone, ready to run.
+
+    Args:
+        name: a catalog name, or another spelling of one (`facebook/...` and `timm/...` hub ids,
+            torch.hub names); the path of a checkpoint; ``NAME=PATH``; ``pixels``; ``random:NAME``;
+            ``blur:`` before any of these; ``timm:NAME``; ``hf:ORG/NAME`` or ``hf:FOLDER``. A name
+            of the catalog wins over a file of that name: write ``./NAME`` for the file.
+        weights: a checkpoint file or folder, in the official, timm or Hugging Face layout, .pth or
+            .safetensors. With a name it must fit that architecture; alone, the architecture is read
+            off its tensors. Without, the local hub cache is searched, then the hub.
+        device: as torch spells it; ``auto`` takes the first of CUDA, MPS and CPU that is there.
+        dtype: of the arithmetic, a torch dtype or its name; None for float32. Outputs are float32.
+        seed: of ``random:``; nothing else is random.
+
+    Raises:
+        UnknownBackboneError: a name that is in no catalog; with the nearest names.
+        WeightsError: weights that cannot be had or do not fit; with what to do.
+        MissingExtraError: ``timm:`` without timm.
+        InputError: neither name nor weights, or weights for something that takes none.
+    """
+    reference = read_reference(name, weights)
+    built = _built(reference, seed)
+    for _ in range(reference.n_blurs):
+        built = Blurred(built)
+    return built.to(torch_device(device), torch_dtype(dtype))
+
+
+def planned_spec(name: str) -> BackboneSpec | None:
+    """The spec a name will have, before anything is loaded; None where only the weights tell.
+
+    Raises:
+        UnknownBackboneError: a name that is in no catalog.
+    """
+    reference = read_reference(name)
+    if reference.entry is not None:
+        spec = (
+            _published_spec(reference.entry)
+            if reference.kind == "published"
+            else _random_spec(reference.entry)
+        )
+    elif reference.kind == "pixels":
+        spec = Pixels().spec
+    else:
+        return None
+    for _ in range(reference.n_blurs):
+        spec = blurred_spec(spec)
+    return spec
+
+
+def torch_device(device: str | torch.device) -> torch.device:
+    """A device; ``auto`` is the first of CUDA, MPS and CPU that is there.
+
+    Raises:
+        InputError: no such device, or not on this machine.
+    """
+    if device == "auto":
+        mps = torch.backends.mps.is_available()
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise InputError(f"no device {device!r}: use auto, cpu, cuda, cuda:1 or mps") from error
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise InputError("device cuda: torch sees no CUDA GPU here; use cpu or auto")
+    return found
+
+
+def torch_dtype(dtype: torch.dtype | str | None) -> torch.dtype:
+    """A floating-point dtype, from itself or its name; None is float32.
+
+    Raises:
+        InputError: not a floating-point dtype.
+    """
+    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype or torch.float32
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise InputError(f"dtype {dtype!r}: use float32, bfloat16 or float16")
+    return found
+
+
+def _built(reference: Reference, seed: int) -> Backbone:
+    entry, path = reference.entry, reference.path
+    if entry is not None:
+        return _published(entry, path) if reference.kind == "published" else _random(entry, seed)
+    if path is not None:
+        return _from_path(path)
+    if reference.kind == "timm":
+        from dinoscope.backbones.timm import load_timm
+
+        return load_timm(reference.rest)
+    if reference.kind == "hf":
+        from dinoscope.backbones.huggingface import load_huggingface
+
+        return load_huggingface(reference.rest)
+    return Pixels()
+
+
+def _random(entry: catalog.Entry, seed: int) -> Backbone:
+    return dino.random_backbone(entry.architecture, _random_spec(entry), seed)
+
+
+def _random_spec(entry: catalog.Entry) -> BackboneSpec:
+    return dino.spec_for(
+        entry.architecture,
+        f"random:{entry.name}",
+        mean=entry.mean,
+        std=entry.std,
+        licence="none",
+        control=True,
+        description=f"the architecture of {entry.name} with seeded random weights",
+    )
+
+
+def _published_spec(entry: catalog.Entry) -> BackboneSpec:
+    return dino.spec_for(
+        entry.architecture,
+        entry.name,
+        mean=entry.mean,
+        std=entry.std,
+        licence=entry.licence,
+        description=entry.description,
+    )
+
+
+def _published(entry: catalog.Entry, path: Path | None) -> Backbone:
+    """A catalog model, from a checkpoint of the user's own or from the hub."""
+    if path is None:
+        snapshot = hub.locate(entry.name, entry.sources, advice.steps_for(entry))
+        loaded = checkpoints.read_weights(snapshot.folder)
+        source = snapshot.source
+        notes: tuple[str, ...] = ()
+    else:
+        loaded = checkpoints.read_weights(path)
+        notes = _identity_notes(entry, path, loaded.digest)
+        source = loaded.source
+    found = checkpoints.recognise(loaded.tensors, config=loaded.config)
+    checkpoints.check_architecture(found.architecture, entry.architecture, entry.name)
+    origin = WeightsOrigin(source, loaded.digest, found.layout, (*loaded.notes, *found.notes, *notes))
+    licences.give_notice(entry.licence)
+    return dino.build(found, _published_spec(entry), origin)
+
+
+def _identity_notes(entry: catalog.Entry, path: Path, digest: str) -> tuple[str, ...]:
+    """Is the file what it was asked for as?
+
+    Normalisation hangs on the name, so the file of another published model is refused.
+    """
+    known = catalog.official(path.name, digest)
+    if known is None:
+        return ()
+    if known.name != entry.name:
+        raise WeightsError(
+            entry.name,
+            f"{path.name} is the published checkpoint of {known.name}",
+            (
+                f"ask for {known.name}={path}",
+                f"rename the file if it is a checkpoint of {entry.name} after all",
+            ),
+        )
+    if known.hash_prefix and not digest.startswith(known.hash_prefix):
+        return (f"the file's name promises sha256 {known.hash_prefix}..., its content is {digest[:8]}...",)
+    return ()
+
+
+def _from_path(path: Path) -> Backbone:
+    """A checkpoint alone: the architecture is read off its tensors, the rest off its name and content."""
+    loaded = checkpoints.read_weights(path)
+    found = checkpoints.recognise(loaded.tensors, config=loaded.config)
+    stem = path.stem if path.suffix.lower() in WEIGHT_SUFFIXES else path.name
+    known = catalog.official(path.name, loaded.digest)
+    if known is not None:
+        checkpoints.check_architecture(found.architecture, known.architecture, known.name)
+        mean, std, licence = known.mean, known.std, known.licence
+        notes = (f"recognised as {known.name}", *_identity_notes(known, path, loaded.digest))
+        licences.give_notice(known.licence)
+    elif re.search(r"(?<![a-z])sat(?![a-z])|sat493m", stem.lower()):
+        mean, std, licence = catalog.SATELLITE_MEAN, catalog.SATELLITE_STD, "unknown"
+        notes = ("normalisation of the DINOv3 satellite models assumed, because of the file's name",)
+    else:
+        mean, std, licence = IMAGENET_MEAN, IMAGENET_STD, "unknown"
+        notes = ("normalisation assumed: ImageNet mean and std, as of the published DINO models",)
+    spec = dino.spec_for(
+        found.architecture,
+        stem,
+        mean=mean,
+        std=std,
+        licence=licence,
+        description=known.description
+        if known
+        else f"checkpoint {path.name}, architecture read off its tensors",
+    )
+    origin = WeightsOrigin(loaded.source, loaded.digest, found.layout, (*loaded.notes, *found.notes, *notes))
+    return dino.build(found, spec, origin)

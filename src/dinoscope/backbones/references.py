@@ -1,0 +1,91 @@
+"""What a user means by the name of a model: a catalog entry, a path, a control, or somebody else's model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from dinoscope.backbones import catalog
+from dinoscope.errors import InputError, UnknownBackboneError
+
+WEIGHT_SUFFIXES = (".pth", ".pt", ".safetensors")
+_CATALOG_OWNERS = ("facebook", "timm")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A name, understood; nothing has been looked up or read but whether a path exists.
+
+    Attributes:
+        kind: ``published`` (a catalog entry, with the user's own checkpoint where there is a path),
+            ``checkpoint`` (a path alone), ``random`` (of an entry), ``pixels``, ``timm`` or ``hf``.
+        entry: of ``published`` and ``random``.
+        path: of ``published`` and ``checkpoint``.
+        rest: what stands behind ``timm:`` or ``hf:``.
+        n_blurs: how many times ``blur:`` stands before it.
+    """
+
+    kind: Literal["published", "checkpoint", "random", "pixels", "timm", "hf"]
+    entry: catalog.Entry | None = None
+    path: Path | None = None
+    rest: str = ""
+    n_blurs: int = 0
+
+
+def read_reference(name: str | None, weights: str | Path | None = None) -> Reference:
+    """What ``load_backbone`` is asked for; see there.
+
+    Raises:
+        UnknownBackboneError: a name that is in no catalog; with the nearest names.
+        InputError: neither name nor weights, or weights for something that takes none.
+    """
+    path = None if weights is None else Path(weights).expanduser()
+    if name is None:
+        if path is None:
+            raise InputError(
+                "load_backbone needs a name, weights, or both (`dinoscope models` lists the names)"
+            )
+        return Reference("checkpoint", path=path)
+    prefix, _, rest = name.partition(":")
+    if prefix == "blur" and rest:
+        inner = read_reference(rest, weights)
+        return replace(inner, n_blurs=inner.n_blurs + 1)
+    if catalog.is_known(name):
+        return Reference("published", catalog.find(name), path)
+    before, equals, after = name.partition("=")
+    if path is None:
+        if equals and catalog.is_known(before):
+            return Reference("published", catalog.find(before), Path(after).expanduser())
+        if _is_path(name):
+            return Reference("checkpoint", path=Path(name).expanduser())
+    found = _without_weights(name, prefix, rest)
+    if found is None:
+        unknown = before if equals else name
+        raise UnknownBackboneError(unknown, catalog.nearest(unknown))
+    if path is not None:
+        raise InputError(f"{name!r} takes no weights of one's own")
+    return found
+
+
+def _without_weights(name: str, prefix: str, rest: str) -> Reference | None:
+    if name == "pixels":
+        return Reference("pixels")
+    if prefix == "random" and rest:
+        return Reference("random", catalog.find(rest))
+    if prefix == "timm" and rest:
+        return Reference("timm", rest=rest)
+    if prefix == "hf" and rest:
+        return Reference("hf", rest=rest)
+    return None
+
+
+def _is_path(name: str) -> bool:
+    """Something on disk, or something that looks like it and is no hub id of the catalog's owners."""
+    if not name.strip():
+        return False
+    path = Path(name).expanduser()
+    if path.exists() or path.suffix.lower() in WEIGHT_SUFFIXES:
+        return True
+    owner, slash, _ = name.partition("/")
+    return bool(slash) and ":" not in owner and owner not in _CATALOG_OWNERS
