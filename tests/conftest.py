@@ -1,0 +1,62 @@
+"""What every test stands on: shapes checked at run time, the same numbers every time, no hub, no screen."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+from jaxtyping import config, install_import_hook
+
+os.environ["MPLBACKEND"] = "Agg"
+os.environ["HF_HUB_OFFLINE"] = "1"  # before the hub is imported; tests with a stand-in hub lift it
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+# Before torch and numpy's libraries start their threads: together the workers use the cores once.
+_workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // _workers)))
+
+# As for mypy, an int will do where a float is asked for.
+install_import_hook("dinoscope", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+# The same examples on every machine; a busy one may be slow without failing.
+hypothesis.settings.register_profile("dinoscope", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("dinoscope")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what was not run, and why."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section(f"{len(skipped)} NOT RUN", sep="!")
+        for report in skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+            terminalreporter.line(f"{report.nodeid}: {reason}")
+
+
+@pytest.fixture(autouse=True)
+def own_hub_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees weights that happen to lie on this machine."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path_factory.getbasetemp() / "hf-home"))
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers() -> None:
+    """A test that draws from a global generator draws the same in any order, on any worker."""
+    import numpy as np  # here, and not above: its threads are counted when it is first imported
+
+    random.seed(0)
+    np.random.seed(0)
+    if torch := sys.modules.get("torch"):  # not imported yet: it starts from its own fixed seed
+        torch.manual_seed(0)
+
+
+@pytest.fixture
+def unchecked_shapes() -> Iterator[None]:
+    """Annotations are not checked, as for everybody outside the tests: what is checked by hand must hold."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
