@@ -45,7 +45,7 @@ class FakeBackbone:
     def forward(
         self, pixels: Tensor, layers: tuple[int, ...] | None = None, *, final_norm: bool = True
     ) -> LayerOutputs:
-        h, w = check_pixels(pixels, self.patch_size)
+        check_pixels(pixels, self.patch_size)
         layers = check_layers(layers, 2)
         self.batches.append(len(pixels))
         blocks = pixels.unfold(2, self.patch_size, self.patch_size).unfold(
@@ -62,7 +62,7 @@ class FakeBackbone:
         return LayerOutputs(
             patches={layer: patches * (layer + 1) for layer in layers},
             cls={layer: cls * (layer + 1) for layer in layers},
-            registers={layer: registers for layer in layers},
+            registers=dict.fromkeys(layers, registers),
             final_norm=final_norm,
         )
 

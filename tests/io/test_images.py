@@ -185,6 +185,7 @@ def test_large_photographs_below_the_limit_pass_without_a_warning(monkeypatch: p
         decode_photograph(encoded(Image.fromarray(COLOUR), "PNG"), name="x")
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_arrays_are_uint8_rgb_or_refused() -> None:
     photograph = photograph_from_array(COLOUR, name="mine")
     assert photograph.size == (40, 24)

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dinoscope.data.features import PatchFeatures
+from dinoscope.data.features import PatchFeatures, Provenance
 from dinoscope.data.grid import PatchGrid
-from dinoscope.data.features import Provenance
 from dinoscope.data.spec import check_layers, evenly, last
 from dinoscope.errors import InputError, LayerError, ShapeError
 

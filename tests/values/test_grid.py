@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -43,8 +44,8 @@ def test_boxes_tile_the_photograph(grid: PatchGrid) -> None:
     column = [grid.box(r, 0) for r in range(grid.h)]
     assert row[0][0] == 0 and row[-1][2] == width
     assert column[0][1] == 0 and column[-1][3] == height
-    assert all(a[2] == b[0] for a, b in zip(row, row[1:], strict=False))
-    assert all(a[3] == b[1] for a, b in zip(column, column[1:], strict=False))
+    assert all(a[2] == b[0] for a, b in pairwise(row))
+    assert all(a[3] == b[1] for a, b in pairwise(column))
 
 
 @given(st.tuples(sides, sides), st.integers(1, 12))

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from dinoscope.analyses.fairness import fairness_ledger
-from dinoscope.analyses.measure import Tally, as_backbones, as_images, raise_failure, unique_labels
+from dinoscope.analyses.measure import Tally, as_backbones, raise_failure, unique_labels
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
@@ -22,7 +22,7 @@ from dinoscope.maths.align import align_colours
 from dinoscope.maths.foreground import PC1_RULE, foreground_by_pc1, foreground_colours
 from dinoscope.maths.pca import QUANTILES, fit_pca, to_rgb
 from dinoscope.maths.similarity import similarity_map
-from dinoscope.pipeline.extract import ImageLike
+from dinoscope.pipeline.extract import ImageLike, each_image
 from dinoscope.pipeline.memory import check_grid
 from dinoscope.pipeline.together import extract_together
 
@@ -96,7 +96,7 @@ def compare(
         (on_failure or raise_failure)(failure)
 
     for photograph, features in extract_together(
-        as_images(images),
+        each_image(images),
         models,
         grid=grid,
         layers=chosen_layers,

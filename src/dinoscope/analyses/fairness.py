@@ -24,7 +24,7 @@ def fairness_ledger(
     return (
         _equal_grids(models, features),
         _whole_image(features),
-        _one_filter(models, features, official_resize),
+        _one_filter(features, official=official_resize),
         _own_normalisation(models),
         _final_norm(features),
         _same_depth(models),
@@ -66,9 +66,7 @@ def _whole_image(features: Sequence[Sequence[PatchFeatures]]) -> LedgerEntry:
     )
 
 
-def _one_filter(
-    models: Sequence[ModelResult], features: Sequence[Sequence[PatchFeatures]], official: bool
-) -> LedgerEntry:
+def _one_filter(features: Sequence[Sequence[PatchFeatures]], *, official: bool) -> LedgerEntry:
     filters = {f.provenance.resize for row in features for f in row}
     detail = f"{', '.join(sorted(filters))}, antialiased."
     if official:

@@ -14,7 +14,7 @@ from dinoscope.data.results import Failure, Measurements
 from dinoscope.errors import GridMismatchError, InputError, NoUsablePhotographError
 from dinoscope.maths.bootstrap import FEW_IMAGES, mean_interval, paired_difference
 from dinoscope.maths.smoothness import smoothness
-from dinoscope.pipeline.extract import ImageLike
+from dinoscope.pipeline.extract import ImageLike, each_image
 from dinoscope.pipeline.memory import check_grid
 from dinoscope.pipeline.together import extract_together
 
@@ -84,7 +84,7 @@ def measure(
         check_grid(backbone.spec, grid)
     tally = Tally(unique_labels(models))
     for photograph, features in extract_together(
-        as_images(images),
+        each_image(images),
         models,
         grid=grid,
         layers=layers or [None] * len(models),
@@ -158,19 +158,10 @@ def as_backbones(backbones: Backbone | Sequence[Backbone]) -> list[Backbone]:
     Raises:
         InputError: none.
     """
-    models = list(backbones) if isinstance(backbones, list | tuple) else [backbones]
+    models = [backbones] if isinstance(backbones, Backbone) else list(backbones)
     if not models:
         raise InputError("at least one backbone is needed")
     return models
-
-
-def as_images(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
-    """Always an iterable of photographs; a single one is wrapped, an array of 3 axes is one."""
-    if isinstance(images, str | Photograph) or hasattr(images, "__fspath__") or hasattr(images, "convert"):
-        return [images]  # type: ignore[list-item]
-    if isinstance(images, np.ndarray) and images.ndim == 3:
-        return [images]
-    return images  # type: ignore[return-value]
 
 
 def unique_labels(backbones: Sequence[Backbone]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO, Literal, cast, get_args
+from typing import Any, BinaryIO, Literal, cast, get_args
 
 import numpy as np
 
@@ -75,20 +75,24 @@ def read_features(path: str | Path) -> dict[int, PatchFeatures]:
         raise InputError(f"{str(path)!r} does not hold dinoscope features: {error}") from error
     if header["format_version"] != FORMAT_VERSION:
         raise InputError(
-            f"{str(path)!r} has format version {header['format_version']}, this dinoscope reads {FORMAT_VERSION}"
+            f"{str(path)!r} has format version {header['format_version']}; "
+            f"this dinoscope reads {FORMAT_VERSION}"
         )
     return {
         int(layer): PatchFeatures(
             values=arrays[f"{layer}/values"],
             grid=PatchGrid(**{**facts["grid"], "image_size": tuple(facts["grid"]["image_size"])}),
-            provenance=Provenance(
-                **{k: tuple(v) if isinstance(v, list) else v for k, v in facts["provenance"].items()}
-            ),
+            provenance=_provenance(facts["provenance"]),
             cls=arrays.get(f"{layer}/cls"),
             registers=arrays.get(f"{layer}/registers"),
         )
         for layer, facts in header["layers"].items()
     }
+
+
+def _provenance(facts: dict[str, Any]) -> Provenance:
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts.items()}
+    return Provenance(**values)
 
 
 def check_format(format_: str) -> Format:

@@ -83,8 +83,9 @@ def decode_photograph(
                     source,
                     f"{width}x{height} pixels; a photograph needs at least {MIN_SIDE_PX} on each side",
                 )
-            if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-                notes.append(f"first of {image.n_frames} frames")
+            frames = getattr(image, "n_frames", 1)
+            if frames > 1 and image.format != "MPO":
+                notes.append(f"first of {frames} frames")
             if image.info.get("icc_profile"):
                 notes.append("embedded ICC profile left alone: colours as stored")
             upright = ImageOps.exif_transpose(image)
@@ -165,7 +166,7 @@ def _read_bytes(path: Path, source: str) -> bytes:
 
 
 def _open(data: bytes, source: str) -> Image.Image:
-    formats = FORMATS
+    formats: tuple[str, ...] = FORMATS
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
         try:
             import pillow_heif

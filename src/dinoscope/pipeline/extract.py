@@ -29,6 +29,7 @@ from dinoscope.data.spec import check_layers
 from dinoscope.errors import DinoscopeError, ImageError, InputError
 from dinoscope.io.images import photograph_from_array, read_photograph
 from dinoscope.io.resize import filter_name, resize_pixels
+from dinoscope.io.sources import photograph_paths
 from dinoscope.pipeline.memory import check_memory, forward_bytes
 
 ImageLike = str | Path | Photograph | Image.Image | np.ndarray
@@ -126,10 +127,10 @@ def extract_layers(
         )
         return Prepared(photograph, patch_grid, resize_pixels(photograph, patch_grid.input_size, filter_))
 
-    for window in _windows(_each(images), prepare, batch_size, on_failure):
+    for window in _windows(each_image(images), prepare, batch_size, on_failure):
         results: dict[int, dict[int, PatchFeatures]] = {}
         for batch in _equal_shapes(window, batch_size):
-            outputs = _forward(backbone, [window[i] for i in batch], layers, final_norm)
+            outputs = _forward(backbone, [window[i] for i in batch], layers, final_norm=final_norm)
             for row, i in enumerate(batch):
                 item = window[i]
                 try:
@@ -162,7 +163,17 @@ def load_photograph(image: ImageLike) -> Photograph:
     )
 
 
-def _each(images: ImageLike | Iterable[ImageLike]) -> Iterator[ImageLike]:
+def each_image(images: ImageLike | Iterable[ImageLike]) -> Iterator[ImageLike]:
+    """Every photograph meant: a single one, those directly inside a folder, or those of an iterable.
+
+    Raises:
+        InputError: a folder without photographs.
+    """
+    if isinstance(images, str | Path) and Path(images).is_dir():
+        paths, failures = photograph_paths([images])
+        if failures:
+            raise InputError(f"{str(images)!r}: {failures[0].reason}")
+        return iter(paths)
     if isinstance(images, str | Path | Photograph | Image.Image):
         return iter([images])
     if isinstance(images, np.ndarray) and images.ndim == 3:
@@ -229,7 +240,7 @@ def _equal_shapes(window: list[Prepared], batch_size: int) -> Iterator[list[int]
 
 
 def _forward(
-    backbone: Backbone, batch: list[Prepared], layers: tuple[int, ...], final_norm: bool
+    backbone: Backbone, batch: list[Prepared], layers: tuple[int, ...], *, final_norm: bool
 ) -> LayerOutputs:
     mean = torch.tensor(backbone.spec.mean).view(3, 1, 1)
     std = torch.tensor(backbone.spec.std).view(3, 1, 1)

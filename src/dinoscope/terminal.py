@@ -1,0 +1,161 @@
+"""What every command needs between the shell and the library: words into values, progress, failures."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.load import load_backbone, planned_spec, torch_device, torch_dtype
+from dinoscope.data.results import Failure
+from dinoscope.errors import InputError
+from dinoscope.io.sources import photograph_paths
+from dinoscope.pipeline.memory import check_grid
+
+SOME_FAILED = 1
+
+
+def read_ints(words: str, option: str) -> tuple[int, ...]:
+    """Whole numbers separated by commas; an empty string holds none.
+
+    >>> read_ints("5,11", "--layers")
+    (5, 11)
+    """
+    try:
+        return tuple(int(word) for word in words.split(",") if word.strip())
+    except ValueError:
+        raise InputError(f"{option} takes whole numbers separated by commas, got {words!r}") from None
+
+
+def read_triple(words: str, option: str) -> tuple[int, int, int]:
+    """Exactly three whole numbers."""
+    numbers = read_ints(words, option)
+    if len(numbers) != 3:
+        raise InputError(f"{option} takes three numbers such as 0,1,2, got {words!r}")
+    return numbers[0], numbers[1], numbers[2]
+
+
+def read_places(words: Iterable[str]) -> list[tuple[float, float]]:
+    """Places X,Y in [0, 1]².
+
+    >>> read_places(["0.4,0.6"])
+    [(0.4, 0.6)]
+    """
+    places = []
+    for word in words:
+        try:
+            x, y = (float(number) for number in word.split(","))
+        except ValueError:
+            raise InputError(f"--at takes X,Y with both in [0, 1], such as 0.4,0.6; got {word!r}") from None
+        if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
+            raise InputError(f"--at takes X,Y with both in [0, 1], got {word!r}")
+        places.append((x, y))
+    return places
+
+
+def read_photographs(sources: Iterable[Path]) -> tuple[list[Path], list[Failure]]:
+    """The photographs meant, and the folders that hold none.
+
+    Raises:
+        InputError: nothing at all to work on.
+    """
+    paths, failures = photograph_paths(sources)
+    for failure in failures:
+        say_failure(failure)
+    if not paths:
+        raise InputError("no photographs: name files, or a folder that holds some")
+    return paths, failures
+
+
+def load_models(words: str, *, grid: int, device: str, dtype: str, seed: int) -> list[Backbone]:
+    """Backbones named on the command line; every name and the grid are checked before any is loaded.
+
+    Raises:
+        InputError: no model, an unknown device or dtype, an impossible grid.
+        UnknownBackboneError, WeightsError: as `load_backbone`.
+    """
+    names = [word.strip() for word in words.split(",") if word.strip()]
+    if not names:
+        raise InputError("no model: --models takes names separated by commas; see `dinoscope models`")
+    if grid < 1:
+        raise InputError(f"a grid needs at least 1 patch on each side, got {grid}")
+    where, arithmetic = torch_device(device), torch_dtype(dtype)
+    for name in names:
+        spec = planned_spec(name)
+        if spec is not None:
+            check_grid(spec, grid)
+    return [load_backbone(name, device=where, dtype=arithmetic, seed=seed) for name in names]
+
+
+def say_failure(failure: Failure) -> None:
+    """List one input that could not be used; control characters are shown, not sent to the terminal."""
+    print(f"skipped {printable(failure.source)}: {printable(failure.reason)}", file=sys.stderr)
+
+
+def note(failures: list[Failure]) -> Callable[[Failure], None]:
+    """A listener that lists each failure and keeps it."""
+
+    def listen(failure: Failure) -> None:
+        failures.append(failure)
+        say_failure(failure)
+
+    return listen
+
+
+def printable(text: str) -> str:
+    r"""Text on one line, with control characters escaped.
+
+    >>> print(printable("a\nb"))
+    a\nb
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def end(failures: Iterable[Failure]) -> None:
+    """Leave with 1 where some inputs failed."""
+    count = len(list(failures))
+    if count:
+        print(f"{count} input{'s' if count > 1 else ''} could not be used (listed above)", file=sys.stderr)
+        raise typer.Exit(SOME_FAILED)
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Progress on stderr with a rate and an estimate: a bar on a terminal, plain lines elsewhere."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        bar = Progress(
+            TextColumn(what),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        with bar:
+            task = bar.add_task(what, total=total, rate="")
+            start = time.monotonic()
+            yield lambda done: bar.update(task, completed=done, rate=_rate(done, start))
+        return
+    start = last = time.monotonic()
+
+    def line(done: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= 5.0 or done == total:
+            last = now
+            left = (total - done) * (now - start) / max(done, 1)
+            print(f"{done} of {total} {what}, {_rate(done, start)}, about {left:.0f} s left", file=sys.stderr)
+
+    yield line
+
+
+def _rate(done: int, start: float) -> str:
+    return f"{done / max(time.monotonic() - start, 1e-9):.2f}/s"
