@@ -30,6 +30,7 @@ def test_no_other_rotation_does_better() -> None:
         assert ((reference - other @ turn) ** 2).sum() / (reference**2).sum() >= best - 1e-12
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_what_cannot_be_aligned_is_refused() -> None:
     with pytest.raises(ShapeError):
         align_colours(scores(0, 10), scores(0, 11))

@@ -49,6 +49,7 @@ def test_pairing_removes_what_both_share() -> None:
     assert difference.share == 1.0
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_ties_count_half_and_unknown_pairs_not_at_all() -> None:
     difference = paired_difference(np.array([1.0, 1.0, 2.0, np.nan]), np.array([1.0, 2.0, 1.0, 0.0]))
     assert difference.share == 0.5

@@ -136,6 +136,7 @@ def test_what_cannot_be_fitted_is_refused() -> None:
         fit_pca(photographs()).project(photographs(1, dim=5)[0])
 
 
+@pytest.mark.usefixtures("unchecked_shapes")
 def test_colours_are_linear_between_fixed_limits() -> None:
     scores = np.array([[[-2.0, 0.0, 5.0, 9.0], [0.0, 1.0, 0.0, 9.0]]])
     limits = np.array([[-1.0, 1.0], [0.0, 2.0], [3.0, 3.0], [0.0, 10.0]])

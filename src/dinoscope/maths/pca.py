@@ -148,7 +148,7 @@ def fit_pca(
     features: PatchFeatures | Iterable[PatchFeatures],
     n: int = 3,
     *,
-    masks: Sequence[Bool[np.ndarray, "h w"]] | None = None,
+    masks: Sequence[Bool[np.ndarray, "_ _"]] | None = None,
     normalise: bool = False,
 ) -> PatchPCA:
     """One basis over any number of photographs, exact, in one pass.

@@ -1,0 +1,191 @@
+"""Do features change where the regions of a mask change, and agree inside them?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64
+from scipy.stats import rankdata
+
+from dinoscope.errors import GridMismatchError, InputError, ShapeError
+from dinoscope.maths.masks import PatchLabels, check_same_grid
+from dinoscope.maths.patches import PatchMap, as_map, centred, unit
+
+APART = 4.0
+"""Patches between the centres of a pair, at least, to count for coherence."""
+
+MAX_PAIRS = 600_000
+"""Up to this many pairs all are used; a 32x32 grid has 523,776."""
+
+SHUFFLES = 200
+DIGITS = 12
+"""Cosines are rounded to this many decimals before they are ranked, so that equal pairs are ties."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairAuc:
+    """An area under the ROC curve over pairs of patches.
+
+    Attributes:
+        auc: chance that a pair of the first kind scores above one of the second, ties half; in
+            [0, 1], 0.5 says nothing; NaN where either kind is missing.
+        n_positive, n_negative: pairs of each kind that were used.
+        exact: every pair was used, none sampled.
+    """
+
+    auc: float
+    n_positive: int
+    n_negative: int
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ForegroundAuc:
+    """How well the first principal component separates foreground from background.
+
+    Attributes:
+        auc: max(AUC, 1 - AUC): above 0.5 by construction, so read it beside ``null``.
+        null: mean of the same over shuffled masks.
+        null_high: its 95% quantile.
+    """
+
+    auc: float
+    null: float
+    null_high: float
+
+
+def auc(positive: Float[np.ndarray, " p"], negative: Float[np.ndarray, " n"]) -> float:
+    """Chance that a positive scores above a negative; ties count half; NaN if either is empty.
+
+    Source: Mann & Whitney (1947), by mid-ranks.
+    """
+    p, n = len(positive), len(negative)
+    if p == 0 or n == 0:
+        return float("nan")
+    ranks = rankdata(np.concatenate([positive, negative]))
+    return float((ranks[:p].sum() - p * (p + 1) / 2) / (p * n))
+
+
+def boundary_auc(features: PatchMap, labels: PatchLabels, *, min_purity: float = 0.0) -> PairAuc:
+    """Does 1 - cosine tell neighbours across a mask border from neighbours within one region?
+
+    Over the unique 4-neighbour edges between usable patches. With ``min_purity`` above 0.5 only patches
+    that lie (nearly) within one region count, so that a border running through a patch is no excuse.
+
+    Raises:
+        GridMismatchError: labels on another grid.
+        InputError: NaN or infinite values.
+    """
+    x = unit(as_map(features))
+    check_same_grid(labels, x.shape[0], x.shape[1])
+    usable = labels.usable(min_purity)
+    distances, crossing = [], []
+    for a, b in (
+        ((slice(1, None),), (slice(None, -1),)),
+        ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
+    ):
+        both = usable[a] & usable[b]
+        distances.append(np.round(1.0 - np.einsum("hwd,hwd->hw", x[a], x[b]), DIGITS)[both])
+        crossing.append((labels.labels[a] != labels.labels[b])[both])
+    return _pair_auc(np.concatenate(distances), np.concatenate(crossing), exact=True)
+
+
+def coherence_auc(
+    features: PatchMap,
+    labels: PatchLabels,
+    *,
+    min_purity: float = 0.0,
+    apart: float = APART,
+    max_pairs: int = MAX_PAIRS,
+    seed: int = 0,
+) -> PairAuc:
+    """Does cosine tell distant patches of one region from distant patches of two? Chance is 0.5.
+
+    Args:
+        features: the map.
+        labels: of its patches.
+        min_purity: patches of lower purity are left out.
+        apart: patches between centres (Euclidean), at least; neighbours are alike for other reasons.
+        max_pairs: with more pairs than this among the usable patches, this many are drawn with
+            replacement; those too near are then dropped, and the result says how many were used.
+        seed: of the draw.
+
+    Raises:
+        GridMismatchError: labels on another grid.
+        InputError: NaN or infinite values, or ``max_pairs`` below 1.
+    """
+    if max_pairs < 1:
+        raise InputError(f"max_pairs must be at least 1, got {max_pairs}")
+    x = unit(as_map(features))
+    check_same_grid(labels, x.shape[0], x.shape[1])
+    usable = labels.usable(min_purity)
+    rows, ids, places = x[usable], labels.labels[usable], np.argwhere(usable)
+    n = len(rows)
+    exact = n * (n - 1) // 2 <= max_pairs
+    if exact:
+        first, second = np.triu_indices(n, 1)
+    else:
+        rng = np.random.default_rng(seed)
+        first = rng.integers(0, n, max_pairs)
+        second = (first + rng.integers(1, n, max_pairs)) % n
+    far = ((places[first] - places[second]) ** 2).sum(axis=1) >= apart**2 * (1 - 1e-12)
+    first, second = first[far], second[far]
+    cosines = (rows @ rows.T)[first, second] if exact else _pair_cosines(rows, first, second)
+    return _pair_auc(np.round(cosines, DIGITS), ids[first] == ids[second], exact=exact)
+
+
+def foreground_auc(
+    features: PatchMap, foreground: Bool[np.ndarray, "h w"], *, shuffles: int = SHUFFLES, seed: int = 0
+) -> ForegroundAuc:
+    """Does the first principal component of one map separate foreground from background?
+
+    Source: DINOv2 (arXiv 2304.07193, section 7.5) thresholds that component; the area needs no threshold.
+
+    Returns:
+        NaN throughout for a constant map, or a mask that is all one.
+
+    Raises:
+        GridMismatchError: a mask on another grid.
+        InputError: NaN or infinite values, or ``shuffles`` below 1.
+    """
+    if shuffles < 1:
+        raise InputError(f"shuffles must be at least 1, got {shuffles}")
+    values = as_map(features)
+    h, w, dim = values.shape
+    mask = np.asarray(foreground)
+    if mask.ndim != 2:
+        raise ShapeError("foreground", expected="h w", actual=mask.shape)
+    if mask.shape != (h, w):
+        raise GridMismatchError((h, w), (mask.shape[0], mask.shape[1]), "give the mask on the features' grid")
+    flat = centred(values.reshape(-1, dim))
+    inside = mask.ravel().astype(bool)
+    p, n = int(inside.sum()), int((~inside).sum())
+    if p == 0 or n == 0 or not flat.any():
+        return ForegroundAuc(float("nan"), float("nan"), float("nan"))
+    left, sigma, _ = np.linalg.svd(flat / np.abs(flat).max(), full_matrices=False)
+    ranks = rankdata(np.round(left[:, 0] * sigma[0], DIGITS))
+
+    def area(chosen: Bool[np.ndarray, " n"]) -> float:
+        one = (ranks[chosen].sum() - p * (p + 1) / 2) / (p * n)
+        return float(max(one, 1.0 - one))
+
+    rng = np.random.default_rng(seed)
+    null = np.array([area(rng.permutation(inside)) for _ in range(shuffles)])
+    return ForegroundAuc(area(inside), float(null.mean()), float(np.quantile(null, 0.95)))
+
+
+def _pair_cosines(
+    rows: Float64[np.ndarray, "n dim"], first: np.ndarray, second: np.ndarray, block: int = 16_384
+) -> Float64[np.ndarray, " pairs"]:
+    out = np.empty(len(first))
+    for start in range(0, len(first), block):
+        part = slice(start, start + block)
+        out[part] = np.einsum("nd,nd->n", rows[first[part]], rows[second[part]])
+    return out
+
+
+def _pair_auc(scores: Float64[np.ndarray, " n"], positive: Bool[np.ndarray, " n"], *, exact: bool) -> PairAuc:
+    return PairAuc(
+        auc(scores[positive], scores[~positive]), int(positive.sum()), int((~positive).sum()), exact
+    )

@@ -1,0 +1,160 @@
+"""Are dense features spread in clusters, without labels? The dense representation structure estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from dinoscope.errors import InputError, ShapeError
+from dinoscope.maths.patches import PatchMap, as_map, centred, unit
+from dinoscope.maths.spectrum import effective_rank
+
+LOCAL_CLUSTERS = 3
+GROUP_CLUSTERS = 24
+GROUP = 8
+ROUNDING = 1e-12
+"""The reference's constant in the entropy of the singular values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispersion:
+    """The parts of DSE for one model; higher is held to be better for all but ``intra``.
+
+    Attributes:
+        inter: mean distance of a patch to the nearest centre of another cluster of its group.
+        intra: mean of the radii of the clusters of one image and of those of one group.
+        dim: effective rank of patches of different images, over its maximum, in (0, 1]; NaN for one
+            photograph. It depends on how many photographs there are: compare at equal numbers.
+        dse: ``inter - intra + dim``: with weight 1 on ``dim`` until rescaled by `dse_over_checkpoints`.
+    """
+
+    inter: float
+    intra: float
+    dim: float
+    dse: float
+
+
+def dispersion(
+    features: Sequence[PatchMap],
+    *,
+    local_clusters: int = LOCAL_CLUSTERS,
+    group_clusters: int = GROUP_CLUSTERS,
+    group: int = GROUP,
+    seed: int = 0,
+) -> Dispersion:
+    """Class separability and effective dimension of dense features, with k-means clusters as classes.
+
+    Patches are scaled to unit length. A cluster's radius is the nuclear norm of its centred patches over
+    ``sqrt(max(n - 1, dim))``; distances and radii are divided by the mean distance of a patch to the mean
+    of all. Source: Dai et al. (arXiv 2510.17299, section 4) with the settings of
+    EldercatSAM/SSL-Degradation@73c5f6a ``estimator.py``; here k-means is scikit-learn's, one k-means++
+    start, so figures agree with that code only in law.
+
+    Args:
+        features: one model's maps, all on one grid.
+        local_clusters: of one photograph.
+        group_clusters: of ``group`` photographs pooled.
+        group: photographs pooled, in the order given; the last group may be smaller.
+        seed: of k-means and of the shuffling of patches.
+
+    Returns:
+        NaN for maps that are all one constant.
+
+    Raises:
+        InputError: no maps, too few patches for the clusters, NaN or infinite values.
+        ShapeError: different shapes.
+    """
+    if not features or group < 1:
+        raise InputError("dispersion needs at least one feature map, and groups of at least one")
+    maps = [unit(as_map(f, f"feature map {i}")) for i, f in enumerate(features)]
+    h, w, dim = maps[0].shape
+    for i, m in enumerate(maps):
+        if m.shape != maps[0].shape:
+            raise ShapeError(f"feature map {i}", expected=f"{h} {w} {dim}", actual=m.shape)
+    rows = np.stack([m.reshape(h * w, dim) for m in maps])
+    groups = [rows[i : i + group].reshape(-1, dim) for i in range(0, len(rows), group)]
+    if local_clusters < 1 or group_clusters < 2 or h * w < local_clusters or len(groups[-1]) < group_clusters:
+        raise InputError(
+            f"{h * w} patches a photograph and {len(groups[-1])} in the last group are too few for "
+            f"{local_clusters} and {group_clusters} clusters"
+        )
+    everything = rows.reshape(-1, dim)
+    spread = float(np.linalg.norm(centred(everything), axis=1).mean())
+    if spread < 1e-9:
+        return Dispersion(float("nan"), float("nan"), float("nan"), float("nan"))
+    local = [_mean_radius(x, _clusters(x, local_clusters, seed)[0]) for x in rows]
+    inters, pooled = [], []
+    for x in groups:
+        labels, centres = _clusters(x, group_clusters, seed)
+        inters.append(_other_centre(x, labels, centres))
+        pooled.extend(_radii(x, labels))
+    inter = float(np.mean(inters)) / spread
+    intra = (float(np.mean(local)) + (float(np.mean(pooled)) if pooled else 1.0)) / (2 * spread)
+    dims = _dimension(rows, seed)
+    return Dispersion(inter, intra, dims, inter - intra + dims)
+
+
+def dse_over_checkpoints(measures: Sequence[Dispersion]) -> Float64[np.ndarray, " checkpoints"]:
+    """DSE of several checkpoints, ``dim`` weighted so that both of its parts vary equally.
+
+    Source: Dai et al. (arXiv 2510.17299): ``λ = Std(inter - intra) / Std(dim)`` over the checkpoints.
+
+    Returns:
+        NaN where ``dim`` does not vary, and for fewer than two checkpoints.
+    """
+    separability = np.array([m.inter - m.intra for m in measures])
+    dims = np.array([m.dim for m in measures])
+    if len(measures) < 2 or not dims.std() > 0:
+        return np.full(len(measures), np.nan)
+    return np.asarray(separability + separability.std() / dims.std() * dims)
+
+
+def _clusters(
+    rows: Float64[np.ndarray, "n dim"], k: int, seed: int
+) -> tuple[np.ndarray, Float64[np.ndarray, "k dim"]]:
+    """Labels and centres; fewer clusters where there are fewer distinct patches."""
+    from sklearn.cluster import KMeans
+
+    distinct = len(np.unique(rows, axis=0))
+    model = KMeans(min(k, distinct), n_init=1, max_iter=20, random_state=seed).fit(rows)
+    return model.labels_, model.cluster_centers_
+
+
+def _radii(rows: Float64[np.ndarray, "n dim"], labels: np.ndarray) -> list[float]:
+    """Of every cluster of at least two patches."""
+    found = []
+    for k in np.unique(labels):
+        cluster = centred(rows[labels == k])
+        if len(cluster) > 1:
+            nuclear = np.linalg.svd(cluster, compute_uv=False).sum()
+            found.append(float(nuclear / np.sqrt(max(len(cluster) - 1, cluster.shape[1]))))
+    return found
+
+
+def _mean_radius(rows: Float64[np.ndarray, "n dim"], labels: np.ndarray) -> float:
+    found = _radii(rows, labels)
+    return float(np.mean(found)) if found else 1.0
+
+
+def _other_centre(
+    rows: Float64[np.ndarray, "n dim"], labels: np.ndarray, centres: Float64[np.ndarray, "k dim"]
+) -> float:
+    if len(centres) < 2:
+        return 0.0
+    squared = (rows**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1)[None] - 2 * rows @ centres.T
+    squared[np.arange(len(rows)), labels] = np.inf
+    return float(np.sqrt(np.maximum(squared.min(axis=1), 0.0)).mean())
+
+
+def _dimension(rows: Float64[np.ndarray, "images n dim"], seed: int) -> float:
+    """Mean effective rank of one shuffled patch of each photograph, over its maximum."""
+    images, n, dim = rows.shape
+    if images < 2:
+        return float("nan")
+    shuffled = np.random.default_rng(seed).permuted(np.tile(np.arange(n), (images, 1)), axis=1)
+    drawn = rows[np.arange(images)[:, None], shuffled]
+    ranks = [effective_rank(drawn[:, i], epsilon=ROUNDING) for i in range(n)]
+    return float(np.mean(ranks)) / min(images, dim)

@@ -1,0 +1,120 @@
+"""How does the likeness of two patches fall with the distance between them? And to the class token?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor
+
+from dinoscope.data.features import PatchFeatures
+from dinoscope.errors import InputError, ShapeError
+from dinoscope.maths.patches import PatchMap, as_map, unit
+
+BINS = 32
+BLOCK_ROWS = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DistanceCurve:
+    """Mean cosine of patch pairs by the distance of their centres.
+
+    Attributes:
+        edges: of the bins, in units of the image's longer side: comparable between grids.
+        cosine: mean over the pairs in each bin, in [-1, 1]; NaN where there are none.
+        pairs: unordered pairs of different patches in each bin.
+    """
+
+    edges: Float64[np.ndarray, " edges"]
+    cosine: Float64[np.ndarray, " bins"]
+    pairs: Int64[np.ndarray, " bins"]
+
+
+def cosine_by_distance(features: PatchMap, *, bins: int = BINS, aspect: float | None = None) -> DistanceCurve:
+    """Exact mean cosine against distance, over all pairs of different patches.
+
+    Pairs are summed by their offset (rows apart, columns apart), a few rows of patches at a time; no
+    n x n matrix is held.
+
+    Args:
+        features: the map.
+        bins: equal steps from 0 to the diagonal, each with its lower edge in it, the last with both.
+        aspect: width over height of the photograph; None for that of `PatchFeatures`, or of a bare
+            grid (square patches). All compared maps must cover the same photograph.
+
+    Returns:
+        NaN everywhere for a one-patch grid.
+
+    Cost: O(n²·dim) time, O(n·w) memory beyond the map.
+
+    Raises:
+        InputError: ``bins`` below 1, ``aspect`` not above 0, NaN or infinite values.
+    """
+    directions = unit(as_map(features))
+    h, w, _ = directions.shape
+    ratio = _aspect(features, h, w) if aspect is None else aspect
+    if bins < 1 or not ratio > 0 or not np.isfinite(ratio):
+        raise InputError(f"bins must be at least 1 and aspect above 0, got {bins} and {aspect}")
+    width, height = min(1.0, ratio), min(1.0, 1.0 / ratio)
+    sums = _offset_sums(directions)
+    rows_apart, cols_apart = np.mgrid[:h, :w]
+    # Offsets (r, c) and (r, -c) share a cell; both exist only where r > 0 and c > 0.
+    counts = (h - rows_apart) * (w - cols_apart) * np.where((rows_apart > 0) & (cols_apart > 0), 2, 1)
+    counts[0, 0] = 0
+    apart = np.hypot(rows_apart * height / h, cols_apart * width / w)
+    edges = np.linspace(0.0, np.hypot(height, width), bins + 1)
+    # A distance that equals an edge but for rounding belongs to the bin above it.
+    which = np.clip(np.searchsorted(edges, apart * (1 + 1e-12), side="right") - 1, 0, bins - 1).ravel()
+    pairs = np.bincount(which, counts.ravel(), bins).astype(np.int64)
+    total = np.bincount(which, np.where(counts > 0, sums, 0.0).ravel(), bins)
+    return DistanceCurve(edges, np.divide(total, pairs, out=np.full(bins, np.nan), where=pairs > 0), pairs)
+
+
+def cls_patch_cosine(features: PatchMap, cls: Float[np.ndarray, " dim"] | Float[Tensor, " dim"]) -> float:
+    """Mean cosine of the class token with the patches, in [-1, 1].
+
+    It rises while dense features degrade in long training.
+    Source: DINOv3 (arXiv 2508.10104), Figure 5a.
+
+    Returns:
+        NaN where the class token has no length. A patch without length counts with cosine 0.
+
+    Raises:
+        ShapeError: different channels.
+        InputError: NaN or infinite values.
+    """
+    values = as_map(features)
+    token = np.asarray(cls.detach().cpu() if isinstance(cls, Tensor) else cls, dtype=np.float64)
+    if token.shape != (values.shape[2],):
+        raise ShapeError("class token", expected=f"dim={values.shape[2]}", actual=token.shape)
+    if not np.isfinite(token).all():
+        raise InputError("the class token holds NaN or infinite values")
+    if not token.any():
+        return float("nan")
+    return float((unit(values) @ unit(token)).mean())
+
+
+def _aspect(features: PatchMap, h: int, w: int) -> float:
+    if isinstance(features, PatchFeatures):
+        return features.grid.image_size[0] / features.grid.image_size[1]
+    return w / h
+
+
+def _offset_sums(directions: Float64[np.ndarray, "h w dim"]) -> Float64[np.ndarray, "h w"]:
+    """Sums of cosines over all pairs (r, c) rows and columns apart, either way along the columns."""
+    h, w, dim = directions.shape
+    sums = np.zeros((h, w))
+    flat = directions.reshape(h * w, dim)
+    for start in range(0, h, BLOCK_ROWS):
+        stop = min(start + BLOCK_ROWS, h)
+        cosines = (flat[start * w : stop * w] @ flat[start * w :].T).reshape(stop - start, w, h - start, w)
+        for i in range(stop - start):
+            below = cosines[i][:, i:]  # w, rows from this one down, w
+            for c in range(w):
+                sums[: below.shape[1], c] += np.einsum("wrw->r", below[: w - c, :, c:])
+                if c:
+                    left = np.einsum("wrw->r", below[c:, :, : w - c])
+                    left[0] = 0.0  # within one row it is the same pair
+                    sums[: below.shape[1], c] += left
+    return sums

@@ -1,0 +1,86 @@
+"""Which label does a patch carry, when the labels belong to pixels?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int, Int64
+
+from dinoscope.data.grid import PatchGrid
+from dinoscope.data.photograph import read_only
+from dinoscope.errors import GridMismatchError, InputError, ShapeError
+
+UNKNOWN = -1
+"""The label of pixels and patches that count for nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatchLabels:
+    """One label for each patch, and how much of the patch agrees.
+
+    Attributes:
+        labels: the most frequent label of the patch's pixels; `UNKNOWN` counts for nothing.
+        purity: share of the patch's pixels that carry it, in [0, 1]; 0 for a patch without pixels.
+    """
+
+    labels: Int64[np.ndarray, "h w"]
+    purity: Float64[np.ndarray, "h w"]
+
+    def __post_init__(self) -> None:
+        if self.labels.ndim != 2 or self.labels.shape != self.purity.shape:
+            raise ShapeError(
+                "purity", expected=f"h w as labels {self.labels.shape}", actual=self.purity.shape
+            )
+        object.__setattr__(self, "labels", read_only(self.labels))
+        object.__setattr__(self, "purity", read_only(self.purity))
+
+    def usable(self, min_purity: float = 0.0) -> Bool[np.ndarray, "h w"]:
+        """Patches with a known label and at least this purity."""
+        return np.asarray((self.labels != UNKNOWN) & (self.purity >= min_purity))
+
+
+def patch_labels(label_image: Int[np.ndarray, "H W"], grid: PatchGrid) -> PatchLabels:
+    """Majority label and purity of every patch.
+
+    A pixel belongs to the patch that covers its centre, as in `PatchGrid.patch_at_pixel`. `UNKNOWN`
+    takes part in the vote and in the purity like any label. Of equally frequent labels the smallest wins.
+
+    Args:
+        label_image: labels from -1 (unknown) up, of the whole upright photograph, in any resolution:
+            its own shape is the pixel size. Where it is coarser than the grid, patches without a pixel
+            are unknown.
+        grid: of the features.
+
+    Raises:
+        ShapeError: not ``H W``.
+        InputError: labels below -1.
+    """
+    image = np.asarray(label_image)
+    if image.ndim != 2 or 0 in image.shape:
+        raise ShapeError("label image", expected="H W", actual=image.shape)
+    if image.min() < UNKNOWN:
+        raise InputError(f"labels start at {UNKNOWN} (unknown), got {image.min()}")
+    height, width = image.shape
+    row = (2 * np.arange(height) + 1) * grid.h // (2 * height)
+    col = (2 * np.arange(width) + 1) * grid.w // (2 * width)
+    patch = (row[:, None] * grid.w + col[None, :]).ravel()
+    known, label = np.unique(image, return_inverse=True)
+    counts = np.zeros((grid.n, len(known)), np.int64)
+    np.add.at(counts, (patch, label.ravel()), 1)
+    total = counts.sum(axis=1)
+    labels = np.where(total > 0, known[counts.argmax(axis=1)], UNKNOWN).astype(np.int64)
+    purity = np.divide(counts.max(axis=1), total, out=np.zeros(grid.n), where=total > 0)
+    return PatchLabels(labels.reshape(grid.shape), purity.reshape(grid.shape))
+
+
+def check_same_grid(labels: PatchLabels, h: int, w: int) -> None:
+    """Labels must lie on the features' grid.
+
+    Raises:
+        GridMismatchError: they do not.
+    """
+    if labels.labels.shape != (h, w):
+        raise GridMismatchError(
+            (h, w), (labels.labels.shape[0], labels.labels.shape[1]), "label the features' own grid"
+        )

@@ -1,0 +1,92 @@
+"""What do the measures accept as patches, and as a map of patches? Checked once, at the door."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from dinoscope.data.features import PatchFeatures
+from dinoscope.errors import GridMismatchError, InputError, ShapeError
+
+Patches = PatchFeatures | Float[np.ndarray, "... _dim"] | Float[Tensor, "... _dim"]
+"""``n dim``, or ``h w dim`` taken row by row; a tensor is detached and read on the CPU."""
+
+PatchMap = PatchFeatures | Float[np.ndarray, "... _dim"] | Float[Tensor, "... _dim"]
+"""``h w dim``, channels last; a tensor is detached and read on the CPU."""
+
+SHORTEST = 1e-12
+"""Lengths are never divided by less than this, as in the official losses (``F.normalize``)."""
+
+
+def as_rows(patches: Patches, what: str = "patches") -> Float64[np.ndarray, "n dim"]:
+    """Patches as float64 rows, a copy where the input is not float64 already.
+
+    Raises:
+        ShapeError: neither ``n dim`` nor ``h w dim``, or empty.
+        InputError: NaN or infinite values.
+    """
+    values = _float64(patches)
+    if values.ndim not in (2, 3) or 0 in values.shape:
+        raise ShapeError(what, expected="n dim or h w dim", actual=values.shape)
+    return _finite(values, what).reshape(-1, values.shape[-1])
+
+
+def as_map(features: PatchMap, what: str = "feature map") -> Float64[np.ndarray, "h w dim"]:
+    """A feature map in float64, a copy where the input is not float64 already.
+
+    Raises:
+        ShapeError: not ``h w dim``, or empty.
+        InputError: NaN or infinite values.
+    """
+    values = _float64(features)
+    if values.ndim != 3 or 0 in values.shape:
+        raise ShapeError(what, expected="h w dim", actual=values.shape)
+    return _finite(values, what)
+
+
+def as_maps(
+    first: PatchMap, second: PatchMap
+) -> tuple[Float64[np.ndarray, "h w dim"], Float64[np.ndarray, "h w dim_2"]]:
+    """Two feature maps on one grid; their channels may differ.
+
+    Raises:
+        GridMismatchError: the grids differ.
+    """
+    left, right = as_map(first, "first feature map"), as_map(second, "second feature map")
+    if left.shape[:2] != right.shape[:2]:
+        raise GridMismatchError(
+            (left.shape[0], left.shape[1]), (right.shape[0], right.shape[1]), "extract both on one grid"
+        )
+    return left, right
+
+
+def unit(values: Float64[np.ndarray, "*grid dim"]) -> Float64[np.ndarray, "*grid dim"]:
+    """Vectors of the last axis scaled to unit length; one shorter than `SHORTEST` stays (nearly) zero."""
+    lengths = np.linalg.norm(values, axis=-1, keepdims=True)
+    return np.asarray(values / np.maximum(lengths, SHORTEST))
+
+
+def centred(rows: Float64[np.ndarray, "n dim"]) -> Float64[np.ndarray, "n dim"]:
+    """Rows minus their mean; exact zeros where all rows are equal.
+
+    The first row is taken off before the mean, so that rows which differ by less than a rounding
+    error of their mean do not get a spread they do not have.
+    """
+    shifted = rows - rows[0]
+    return np.asarray(shifted - shifted.mean(axis=0))
+
+
+def _float64(patches: Patches) -> Float64[np.ndarray, "..."]:
+    if isinstance(patches, PatchFeatures):
+        return patches.values.astype(np.float64)
+    if isinstance(patches, Tensor):
+        return patches.detach().cpu().double().numpy()
+    return np.asarray(patches, dtype=np.float64)
+
+
+def _finite(values: Float64[np.ndarray, "*shape"], what: str) -> Float64[np.ndarray, "*shape"]:
+    if not np.isfinite(values).all():
+        bad = int((~np.isfinite(values)).any(axis=-1).sum())
+        raise InputError(f"{what}: {bad} of {values[..., 0].size} patches are NaN or infinite")
+    return values

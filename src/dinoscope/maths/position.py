@@ -1,0 +1,164 @@
+"""How much do patches say about where they are, whatever they show?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from dinoscope.errors import InputError, ShapeError
+from dinoscope.maths.patches import Patches, PatchMap, as_map, as_rows, centred
+
+RIDGE = 1e-2
+"""Ridge penalty as a share of the mean channel variance times the number of training patches."""
+
+
+@dataclass(frozen=True, slots=True)
+class PositionFit:
+    """How well place can be read off patches of photographs that were not fitted on.
+
+    Attributes:
+        row, col: R² of the vertical and the horizontal place; 1 is perfect, 0 or below is no better
+            than the centre of the image; NaN for a grid of one row, of one column.
+        mean: of the two; NaN where either is.
+        n_images: photographs, each held out once.
+    """
+
+    row: float
+    col: float
+    mean: float
+    n_images: int
+
+
+def position_fit(features: Sequence[PatchMap], *, folds: int = 5, ridge: float = RIDGE) -> PositionFit:
+    """Held-out R² of a linear readout of (row, col) from patch features.
+
+    An upper bound of what positional bias explains: content correlates with place too (sky is above).
+    Features are centred on the training photographs; the penalty scales with their mean variance, so
+    that a rotation or a positive scale of the features changes nothing.
+    Source: ridge regression, Hoerl & Kennard (1970); a linear stand-in for the mutual information of
+    Denoising Vision Transformers (arXiv 2401.02957, Table 1).
+
+    Args:
+        features: one model's maps; grids may differ. Places are patch centres in [0, 1].
+        folds: the photographs are dealt out to folds in the order given; at most one per photograph.
+        ridge: above 0.
+
+    Raises:
+        InputError: fewer than two photographs, fewer than two folds, ``ridge`` not above 0, NaN or
+            infinite values.
+        ShapeError: different channels.
+    """
+    if len(features) < 2:
+        raise InputError("position is fitted on some photographs and tested on others: give at least two")
+    if folds < 2 or not ridge > 0:
+        raise InputError(f"folds must be at least 2 and ridge above 0, got {folds} and {ridge}")
+    maps = [as_map(f, f"feature map {i}") for i, f in enumerate(features)]
+    dim = maps[0].shape[2]
+    for i, m in enumerate(maps):
+        if m.shape[2] != dim:
+            raise ShapeError(f"feature map {i}", expected=f"h w dim={dim}", actual=m.shape)
+    rows = [m.reshape(-1, dim) for m in maps]
+    places = [_places(m.shape[0], m.shape[1]) for m in maps]
+    fold_of = np.arange(len(maps)) % min(folds, len(maps))
+    missed, total = np.zeros(2), np.zeros(2)
+    for fold in range(min(folds, len(maps))):
+        train, test = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
+        weight, mean, base = _ridge([rows[i] for i in train], [places[i] for i in train], ridge)
+        for held_out in test:
+            missed += ((places[held_out] - base - (rows[held_out] - mean) @ weight) ** 2).sum(axis=0)
+            total += ((places[held_out] - 0.5) ** 2).sum(axis=0)
+    r2 = [1.0 - missed[k] / total[k] if total[k] > 0 else float("nan") for k in range(2)]
+    return PositionFit(float(r2[0]), float(r2[1]), float(np.mean(r2)), len(maps))
+
+
+def content_free_basis(features: Sequence[PatchMap], n: int | None = None) -> Float64[np.ndarray, "n dim"]:
+    """Orthonormal directions in which patches vary although the photograph shows nothing.
+
+    Source: INSID3 (arXiv 2603.28480): the centred singular value decomposition of the features of
+    constant images.
+
+    Args:
+        features: maps of content-free images (constant colours), all patches pooled.
+        n: directions, strongest first; None for every one with a singular value above rounding noise.
+
+    Raises:
+        InputError: no maps, more directions asked for than vary, or NaN or infinite values.
+    """
+    if not features:
+        raise InputError("a content-free basis needs the features of at least one content-free image")
+    rows = centred(np.concatenate([as_rows(f) for f in features]))
+    _, sigma, directions = np.linalg.svd(rows, full_matrices=False)
+    rank = int((sigma > sigma[0] * max(rows.shape) * np.finfo(np.float64).eps).sum()) if sigma[0] > 0 else 0
+    keep = rank if n is None else n
+    if not 0 <= keep <= rank:
+        raise InputError(f"cannot take {n} directions: the content-free features vary in {rank}")
+    return np.ascontiguousarray(directions[:keep])
+
+
+def energy_curve(patches: Patches, basis: Float[np.ndarray, "n dim"]) -> Float64[np.ndarray, " n"]:
+    """Share of the patches' variance inside the first 1, 2, …, n directions of a basis.
+
+    Returns:
+        Rising, in [0, 1]; NaN for a constant map. Compare models at an equal share of their channels:
+        a random subspace of rank k holds k / dim of isotropic features.
+
+    Raises:
+        ShapeError: different channels.
+        InputError: the basis is not orthonormal, or NaN or infinite values.
+    """
+    rows = centred(as_rows(patches))
+    directions = _orthonormal(basis, rows.shape[1])
+    total = (rows**2).sum()
+    if total == 0:
+        return np.full(len(directions), np.nan)
+    return np.minimum(np.cumsum(((rows @ directions.T) ** 2).sum(axis=0)) / total, 1.0)
+
+
+def remove_subspace(
+    features: Float[np.ndarray, "*grid dim"], basis: Float[np.ndarray, "n dim"]
+) -> Float64[np.ndarray, "*grid dim"]:
+    """``x (I - BᵀB)``: features without their part in a subspace. Nothing is renormalised.
+
+    Raises:
+        ShapeError: different channels.
+        InputError: the basis is not orthonormal, or NaN or infinite values.
+    """
+    values = np.asarray(features, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise InputError("features: NaN or infinite values")
+    directions = _orthonormal(basis, values.shape[-1])
+    return np.asarray(values - (values @ directions.T) @ directions)
+
+
+def _places(h: int, w: int) -> Float64[np.ndarray, "n 2"]:
+    row, col = np.mgrid[:h, :w]
+    return np.stack([(row.ravel() + 0.5) / h, (col.ravel() + 0.5) / w], axis=1)
+
+
+def _ridge(
+    rows: list[Float64[np.ndarray, "_ dim"]], places: list[Float64[np.ndarray, "_ 2"]], ridge: float
+) -> tuple[Float64[np.ndarray, "dim 2"], Float64[np.ndarray, " dim"], Float64[np.ndarray, " 2"]]:
+    n = sum(map(len, rows))
+    mean = np.sum([x.sum(axis=0) for x in rows], axis=0) / n
+    base = np.sum([y.sum(axis=0) for y in places], axis=0) / n
+    scatter = np.zeros((len(mean), len(mean)))
+    cross = np.zeros((len(mean), 2))
+    for x, y in zip(rows, places, strict=True):
+        scatter += (x - mean).T @ (x - mean)
+        cross += (x - mean).T @ (y - base)
+    penalty = ridge * np.trace(scatter) / len(mean)
+    if penalty == 0:
+        return np.zeros((len(mean), 2)), mean, base
+    return np.linalg.solve(scatter + penalty * np.eye(len(mean)), cross), mean, base
+
+
+def _orthonormal(basis: Float[np.ndarray, "n dim"], dim: int) -> Float64[np.ndarray, "n dim"]:
+    directions = np.asarray(basis, dtype=np.float64)
+    if directions.ndim != 2 or directions.shape[1] != dim:
+        raise ShapeError("basis", expected=f"n dim={dim}", actual=directions.shape)
+    if not np.allclose(directions @ directions.T, np.eye(len(directions)), atol=1e-5):
+        raise InputError("the basis must be orthonormal: its rows unit vectors at right angles")
+    return directions

@@ -1,0 +1,153 @@
+"""Without masks: do features follow the photograph's own edges and regions? Stand-ins, named so.
+
+Edges and regions of colour are not those of objects: shadows and texture have edges, and a camouflaged
+animal has none. A proxy may break a tie; it never replaces a mask.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64, UInt8
+from scipy.ndimage import gaussian_filter
+from scipy.stats import rankdata
+
+from dinoscope.errors import InputError, ShapeError
+from dinoscope.maths.boundary import APART, DIGITS, PairAuc, coherence_auc
+from dinoscope.maths.masks import PatchLabels
+from dinoscope.maths.patches import PatchMap, as_map, unit
+from dinoscope.maths.resample import area_average
+
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+EDGE_SCALE = 1 / 8
+"""Blur of the edge filter, in patches."""
+
+REGIONS = 8
+PLACE_WEIGHT = 0.5
+ROUNDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySharpness:
+    """Do neighbouring patches differ where the photograph has an edge between them?
+
+    Attributes:
+        correlation: Spearman's rank correlation of 1 - cosine with edge strength over all neighbour
+            pairs, in [-1, 1]; NaN where either is constant.
+        n: pairs.
+    """
+
+    correlation: float
+    n: int
+
+
+def proxy_sharpness(features: PatchMap, photograph: UInt8[np.ndarray, "H W 3"]) -> ProxySharpness:
+    """Rank correlation of feature change with the photograph's edges, between neighbouring patches.
+
+    Edge strength between two patches: how fast the photograph's luminance changes in the direction from
+    one to the other (Gaussian derivative, blur of 1/8 patch), as a mean magnitude over the two half
+    patches that face each other. Luminance is the Rec. 709 mix of the encoded values.
+    Source: Canny, A computational approach to edge detection (1986), for the filter.
+
+    Args:
+        features: the map, of the whole photograph.
+        photograph: upright, in any resolution.
+
+    Raises:
+        ShapeError: not ``H W 3``.
+        InputError: NaN or infinite values.
+    """
+    x = unit(as_map(features))
+    h, w, _ = x.shape
+    pixels = _pixels(photograph)
+    lightness = pixels @ np.array(LUMINANCE)
+    blur = (pixels.shape[0] / h * EDGE_SCALE, pixels.shape[1] / w * EDGE_SCALE)
+    down, right = (
+        np.abs(gaussian_filter(lightness, blur, order=o, mode="nearest")) for o in ((1, 0), (0, 1))
+    )
+    tall = area_average(down[..., None], (2 * h, w))[..., 0]
+    wide = area_average(right[..., None], (h, 2 * w))[..., 0]
+    strength = np.concatenate(
+        [((tall[1:-1:2] + tall[2::2]) / 2).ravel(), ((wide[:, 1:-1:2] + wide[:, 2::2]) / 2).ravel()]
+    )
+    change = 1.0 - np.concatenate(
+        [
+            np.einsum("hwd,hwd->hw", x[1:], x[:-1]).ravel(),
+            np.einsum("hwd,hwd->hw", x[:, 1:], x[:, :-1]).ravel(),
+        ]
+    )
+    return ProxySharpness(_spearman(np.round(change, DIGITS), np.round(strength, DIGITS)), len(change))
+
+
+def proxy_coherence(
+    features: PatchMap,
+    photograph: UInt8[np.ndarray, "H W 3"],
+    *,
+    n_regions: int = REGIONS,
+    apart: float = APART,
+    seed: int = 0,
+) -> PairAuc:
+    """`coherence_auc` with regions of like colour in place of a mask.
+
+    Args:
+        features: the map, of the whole photograph.
+        photograph: upright, in any resolution.
+        n_regions: as in `colour_regions`.
+        apart: patches between the centres of a pair, at least.
+        seed: of the regions.
+
+    Raises:
+        ShapeError: not ``H W 3``.
+        InputError: NaN or infinite values, or ``n_regions`` below 1.
+    """
+    h, w, _ = as_map(features).shape
+    regions = colour_regions(photograph, (h, w), n_regions=n_regions, seed=seed)
+    return coherence_auc(features, PatchLabels(regions, np.ones((h, w))), apart=apart, seed=seed)
+
+
+def colour_regions(
+    photograph: UInt8[np.ndarray, "H W 3"], shape: tuple[int, int], *, n_regions: int = REGIONS, seed: int = 0
+) -> Int64[np.ndarray, "h w"]:
+    """Patches grouped by mean colour and place: k-means, started by k-means++.
+
+    Colours are encoded values in [0, 1], places half as heavy over the longer side.
+    Source: after SLIC (Achanta et al., 2012), with a global search; k-means++ of Arthur & Vassilvitskii
+    (2007).
+
+    Returns:
+        A region number from 0 for each patch; at most ``n_regions`` are used.
+    """
+    if n_regions < 1:
+        raise InputError(f"n_regions must be at least 1, got {n_regions}")
+    h, w = shape
+    colours = area_average(_pixels(photograph), shape).reshape(h * w, 3)
+    places = np.argwhere(np.ones(shape, bool)) / max(h, w)
+    points = np.concatenate([colours, PLACE_WEIGHT * places], axis=1)
+    rng = np.random.default_rng(seed)
+    centres = points[[rng.integers(len(points))]]
+    nearest = ((points - centres[0]) ** 2).sum(axis=1)
+    while len(centres) < n_regions and nearest.any():
+        chosen = points[rng.choice(len(points), p=nearest / nearest.sum())]
+        centres = np.concatenate([centres, chosen[None]])
+        nearest = np.minimum(nearest, ((points - chosen) ** 2).sum(axis=1))
+    region = np.full(len(points), -1)
+    for _ in range(ROUNDS):
+        before, region = region, ((points[:, None] - centres[None]) ** 2).sum(axis=2).argmin(axis=1)
+        if (before == region).all():
+            break
+        for k in np.unique(region):
+            centres[k] = points[region == k].mean(axis=0)
+    return region.astype(np.int64).reshape(shape)
+
+
+def _pixels(photograph: UInt8[np.ndarray, "..."]) -> Float64[np.ndarray, "H W 3"]:
+    if photograph.ndim != 3 or photograph.shape[2] != 3 or 0 in photograph.shape:
+        raise ShapeError("photograph", expected="H W 3", actual=photograph.shape)
+    return photograph.astype(np.float64) / 255.0
+
+
+def _spearman(first: Float64[np.ndarray, " n"], second: Float64[np.ndarray, " n"]) -> float:
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])

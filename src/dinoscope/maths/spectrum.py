@@ -1,0 +1,81 @@
+"""How many directions do the patches really use?"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from dinoscope.errors import InputError
+from dinoscope.maths.patches import Patches, as_rows, centred, unit
+
+EPSILON = 1e-7
+"""RankMe's constant for float32."""
+
+
+def effective_rank(patches: Patches, *, centre: bool = False, epsilon: float = EPSILON) -> float:
+    """The exponential of the entropy of the normalised singular values.
+
+    Source: RankMe (arXiv 2210.02885), eqs. 1 and 2: ``p_k = σ_k / ||σ||₁ + ε``, ``exp(-Σ p_k log p_k)``;
+    the idea is Roy & Vetterli's (2007). Features as they are, not normalised.
+
+    Args:
+        patches: of one photograph or of many.
+        centre: subtract the mean patch first; uncentred, a large mean hides everything else.
+        epsilon: RankMe's ε; it raises a low rank slightly. 0 gives Roy & Vetterli's rank.
+
+    Returns:
+        At least 1 and, but for ε, at most ``min(n, dim)``; NaN where every singular value is zero
+        (a constant map, when centred).
+
+    Raises:
+        InputError: NaN or infinite values, or a negative ``epsilon``.
+    """
+    if not epsilon >= 0:
+        raise InputError(f"epsilon must not be negative, got {epsilon}")
+    values = _singular_values(_rows(patches, centre=centre))
+    if not values.any():
+        return float("nan")
+    p = values / values.sum() + epsilon
+    p = p[p > 0]
+    return float(np.exp(-(p * np.log(p)).sum()))
+
+
+def spectrum_shares(patches: Patches, *, centre: bool = True) -> Float64[np.ndarray, " k"]:
+    """Share of the variance (uncentred: of the energy) along each principal direction, largest first.
+
+    Returns:
+        ``min(n, dim)`` shares that sum to 1; NaN where there is no variance (no energy).
+    """
+    return _shares(_rows(patches, centre=centre))
+
+
+def gram_spectrum(patches: Patches) -> Float64[np.ndarray, " k"]:
+    """Eigenvalues of the cosine Gram matrix over their sum, largest first.
+
+    The first is the energy in one common direction: near 1 for a collapsed map.
+
+    Returns:
+        ``min(n, dim)`` shares that sum to 1 (the Gram's other eigenvalues are zero); NaN where every
+        patch is zero.
+    """
+    return _shares(unit(as_rows(patches)))
+
+
+def _rows(patches: Patches, *, centre: bool) -> Float64[np.ndarray, "n dim"]:
+    rows = as_rows(patches)
+    return centred(rows) if centre else rows
+
+
+def _shares(rows: Float64[np.ndarray, "n dim"]) -> Float64[np.ndarray, " k"]:
+    energy = _singular_values(rows) ** 2
+    total = energy.sum()
+    return np.asarray(energy / total) if total > 0 else np.full(len(energy), np.nan)
+
+
+def _singular_values(rows: Float64[np.ndarray, "n dim"]) -> Float64[np.ndarray, " k"]:
+    """Largest first; scaled by the largest entry, so that squares neither overflow nor vanish."""
+    scale = np.abs(rows).max()
+    if scale == 0:
+        return np.zeros(min(rows.shape))
+    return np.asarray(torch.linalg.svdvals(torch.from_numpy(rows / scale)).numpy())

@@ -1,0 +1,158 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from sklearn.metrics import roc_auc_score
+
+from dinoscope.errors import GridMismatchError, InputError
+from dinoscope.maths.boundary import auc, boundary_auc, coherence_auc, foreground_auc
+from dinoscope.maths.masks import PatchLabels
+
+
+def noise(h=9, w=11, dim=6, seed=0):
+    return np.random.default_rng(seed).normal(size=(h, w, dim))
+
+
+def halves(h=9, w=11):
+    labels = np.zeros((h, w), np.int64)
+    labels[:, w // 2 :] = 1
+    return PatchLabels(labels, np.ones((h, w)))
+
+
+def regions(labels, spread=0.3, dim=6, seed=1):
+    """One direction for each region, and noise."""
+    base = np.random.default_rng(7).normal(size=(labels.max() + 2, dim))
+    return base[labels] + spread * noise(*labels.shape, dim, seed)
+
+
+def random_labels(h=9, w=11, seed=2):
+    rng = np.random.default_rng(seed)
+    return PatchLabels(rng.integers(-1, 3, (h, w)), rng.uniform(0.4, 1, (h, w)))
+
+
+def pairs_by_hand(f, labels, min_purity, near, far, same):
+    x = f / np.linalg.norm(f, axis=2, keepdims=True)
+    scores, truth = [], []
+    for a, b in itertools.combinations(itertools.product(range(f.shape[0]), range(f.shape[1])), 2):
+        if not near <= math.dist(a, b) <= far:
+            continue
+        if any(labels.labels[p] < 0 or labels.purity[p] < min_purity for p in (a, b)):
+            continue
+        agree = labels.labels[a] == labels.labels[b]
+        scores.append(x[a] @ x[b] if same else 1 - x[a] @ x[b])
+        truth.append(agree if same else not agree)
+    return np.array(scores), np.array(truth)
+
+
+@pytest.mark.parametrize("min_purity", [0.0, 0.7])
+def test_both_are_roc_areas_over_the_pairs_they_name(min_purity):
+    f, labels = noise(), random_labels()
+    got = boundary_auc(f, labels, min_purity=min_purity)
+    scores, truth = pairs_by_hand(f, labels, min_purity, 1, 1, same=False)
+    assert got.auc == pytest.approx(roc_auc_score(truth, scores))
+    assert (got.n_positive, got.n_negative) == (truth.sum(), (~truth).sum())
+    got = coherence_auc(f, labels, min_purity=min_purity, apart=4.0)
+    scores, truth = pairs_by_hand(f, labels, min_purity, 4, math.inf, same=True)
+    assert got.auc == pytest.approx(roc_auc_score(truth, scores)) and got.exact
+    assert (got.n_positive, got.n_negative) == (truth.sum(), (~truth).sum())
+
+
+def test_auc_counts_ties_half_and_is_nan_without_either_kind():
+    p, n = np.array([3.0, 1, 2, 2]), np.array([2.0, 0, 2])
+    want = np.mean([(a > b) + 0.5 * (a == b) for a in p for b in n])
+    assert auc(p, n) == pytest.approx(want)
+    assert auc(p, n) == pytest.approx(1 - auc(n, p))
+    assert math.isnan(auc(p, np.zeros(0))) and math.isnan(auc(np.zeros(0), n))
+    assert auc(np.ones(5), np.ones(7)) == 0.5
+
+
+@pytest.mark.parametrize("measure", [boundary_auc, coherence_auc])
+def test_planted_regions_are_found_noise_is_not(measure):
+    labels = halves(20, 20)
+    assert measure(regions(labels.labels, 0.05), labels).auc > 0.99
+    assert measure(noise(60, 20), halves(60, 20)).auc == pytest.approx(0.5, abs=0.12)
+    values = [measure(regions(labels.labels, s), labels).auc for s in (0.1, 1.0, 4.0)]
+    assert values == sorted(values, reverse=True)
+
+
+@pytest.mark.parametrize("measure", [boundary_auc, coherence_auc])
+def test_rotation_and_scale_change_nothing_and_constant_maps_say_nothing(measure):
+    f, labels = regions(halves().labels), halves()
+    q = np.linalg.qr(noise(6, 6, 1, 3)[..., 0])[0]
+    assert measure(f @ q * 30, labels).auc == pytest.approx(measure(f, labels).auc, abs=1e-9)
+    assert measure(np.full((9, 11, 3), 0.1), labels).auc == 0.5
+    one_direction = noise(9, 11, 1) ** 2 * np.array([0.1, 0.7, 0.3])  # cosines of 1 but for rounding
+    assert measure(one_direction, labels).auc == 0.5
+
+
+def test_blur_that_ignores_the_border_costs_boundary_auc():
+    labels = halves(16, 16)
+    f = regions(labels.labels, 0.2)
+    noisy = f + 0.3 * noise(16, 16, seed=9)
+    along = gaussian_filter(noisy, (3, 0, 0))  # along the border: removes noise, keeps the border
+    across = gaussian_filter(f, (0, 3, 0))  # across it: smears it
+    assert boundary_auc(along, labels).auc > boundary_auc(noisy, labels).auc
+    assert boundary_auc(across, labels).auc < boundary_auc(f, labels).auc
+
+
+@pytest.mark.parametrize("measure", [boundary_auc, coherence_auc])
+def test_one_region_is_undefined(measure):
+    one = PatchLabels(np.zeros((9, 11), np.int64), np.ones((9, 11)))
+    assert math.isnan(measure(noise(), one).auc)
+    unknown = PatchLabels(np.full((9, 11), -1), np.ones((9, 11)))
+    assert math.isnan(measure(noise(), unknown).auc)
+    assert math.isnan(
+        measure(np.ones((1, 1, 2)), PatchLabels(np.zeros((1, 1), np.int64), np.ones((1, 1)))).auc
+    )
+
+
+def test_a_sample_of_pairs_says_so_and_repeats_with_its_seed():
+    labels = halves(16, 16)
+    f = regions(labels.labels, 1.0)
+    exact = coherence_auc(f, labels)
+    drawn = coherence_auc(f, labels, max_pairs=8000, seed=5)
+    assert not drawn.exact and drawn.n_positive + drawn.n_negative <= 8000
+    assert drawn.auc == pytest.approx(exact.auc, abs=0.03)
+    assert drawn == coherence_auc(f, labels, max_pairs=8000, seed=5)
+    assert drawn != coherence_auc(f, labels, max_pairs=8000, seed=6)
+
+
+def test_foreground_auc_finds_a_planted_object_whatever_the_sign():
+    mask = np.zeros((9, 11), bool)
+    mask[2:6, 3:8] = True
+    f = noise()
+    f[mask] += 6
+    got = foreground_auc(f, mask)
+    assert got.auc > 0.99 > 0.7 > got.null_high > got.null > 0.5
+    assert foreground_auc(f, ~mask).auc == pytest.approx(got.auc)
+    flat = f.reshape(99, 6) - f.reshape(99, 6).mean(0)
+    pc1 = flat @ np.linalg.eigh(flat.T @ flat)[1][:, -1]
+    want = roc_auc_score(mask.ravel(), pc1)
+    assert got.auc == pytest.approx(max(want, 1 - want))
+    scattered = np.random.default_rng(3).permutation(mask.ravel()).reshape(9, 11)
+    assert foreground_auc(f, scattered).auc < got.null_high + 0.1
+
+
+def test_foreground_auc_is_nan_where_undefined():
+    mask = np.zeros((9, 11), bool)
+    assert math.isnan(foreground_auc(noise(), mask).auc)
+    mask[0, 0] = True
+    assert math.isnan(foreground_auc(np.ones((9, 11, 2)), mask).auc)
+
+
+def test_bad_input_is_named():
+    with pytest.raises(GridMismatchError):
+        boundary_auc(noise(), halves(9, 10))
+    with pytest.raises(GridMismatchError):
+        foreground_auc(noise(), np.ones((2, 2), bool))
+    with pytest.raises(InputError, match="max_pairs"):
+        coherence_auc(noise(), halves(), max_pairs=0)
+    broken = noise()
+    broken[0, 0] = np.nan
+    for call in (boundary_auc, coherence_auc):
+        with pytest.raises(InputError, match="1 of 99 patches"):
+            call(broken, halves())
+    with pytest.raises(InputError, match="1 of 99 patches"):
+        foreground_auc(broken, np.ones((9, 11), bool))

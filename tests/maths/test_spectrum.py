@@ -1,0 +1,80 @@
+import math
+
+import numpy as np
+import pytest
+
+from dinoscope.errors import InputError
+from dinoscope.maths.spectrum import effective_rank, gram_spectrum, spectrum_shares
+
+
+def patches(n, dim, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, dim))
+
+
+def test_effective_rank_is_rankme_by_hand():
+    f = patches(40, 7) + 1.0
+    sigma = np.sqrt(np.linalg.eigvalsh(f.T @ f))[::-1]
+    p = sigma / sigma.sum() + 1e-7
+    assert effective_rank(f) == pytest.approx(math.exp(-sum(x * math.log(x) for x in p)), rel=1e-9)
+    c = f - f.mean(0)
+    sigma = np.sqrt(np.linalg.eigvalsh(c.T @ c))
+    p = sigma / sigma.sum()
+    assert effective_rank(f, centre=True, epsilon=0.0) == pytest.approx(
+        math.exp(-(p * np.log(p)).sum()), rel=1e-9
+    )
+
+
+@pytest.mark.parametrize("k", [1, 3, 8])
+def test_k_equal_directions_have_rank_k(k):
+    f = np.repeat(np.eye(8)[:k], 9, axis=0)
+    assert effective_rank(f, epsilon=0.0) == pytest.approx(k, rel=1e-9)
+    assert effective_rank(f) == pytest.approx(k, rel=1e-4)
+    shares = spectrum_shares(f, centre=False)
+    np.testing.assert_allclose(shares, [1 / k] * k + [0] * (8 - k), atol=1e-12)
+    np.testing.assert_allclose(gram_spectrum(f * 3), shares, atol=1e-12)
+
+
+def test_rank_ignores_rotation_scale_and_order():
+    f = patches(50, 6) * [5, 3, 1, 1, 0.2, 0.1]
+    q = np.linalg.qr(patches(6, 6, 1))[0]
+    order = np.random.default_rng(2).permutation(50)
+    for centre in (False, True):
+        base = effective_rank(f, centre=centre)
+        assert effective_rank((f @ q)[order] * 1e200, centre=centre) == pytest.approx(base, rel=1e-9)
+    assert 1 < effective_rank(f) < effective_rank(patches(50, 6)) <= 6 + 1e-4
+
+
+def test_a_common_direction_hides_the_rest_only_uncentred():
+    f = patches(60, 5)
+    shifted = f + 100
+    assert effective_rank(shifted) < 1.2 < effective_rank(shifted, centre=True)
+    assert effective_rank(shifted, centre=True) == pytest.approx(effective_rank(f, centre=True), rel=1e-6)
+    assert gram_spectrum(shifted)[0] > 0.99 > gram_spectrum(f)[0]
+
+
+def test_shares_are_the_eigenvalues_of_the_covariance_and_of_the_gram():
+    f = patches(9, 14) + 0.3
+    shares = spectrum_shares(f)
+    want = np.sort(np.linalg.eigvalsh(np.cov(f.T)))[::-1][:9]
+    np.testing.assert_allclose(shares, want / want.sum(), atol=1e-12)
+    x = f / np.linalg.norm(f, axis=1, keepdims=True)
+    np.testing.assert_allclose(gram_spectrum(f), np.linalg.eigvalsh(x @ x.T)[::-1] / 9, atol=1e-12)
+
+
+def test_undefined_is_nan():
+    flat = np.full((4, 3, 5), 0.1)
+    assert math.isnan(effective_rank(flat, centre=True))
+    assert effective_rank(flat, epsilon=0.0) == pytest.approx(1.0)
+    assert np.isnan(spectrum_shares(flat)).all()
+    assert math.isnan(effective_rank(np.zeros((4, 5))))
+    assert np.isnan(gram_spectrum(np.zeros((4, 5)))).all()
+
+
+def test_bad_input_is_named():
+    f = patches(4, 3)
+    with pytest.raises(InputError, match="epsilon"):
+        effective_rank(f, epsilon=-1.0)
+    f[0, 0] = np.nan
+    for measure in (effective_rank, spectrum_shares, gram_spectrum):
+        with pytest.raises(InputError, match="1 of 4 patches are NaN or infinite"):
+            measure(f)
