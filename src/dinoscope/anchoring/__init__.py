@@ -1,0 +1,1 @@
+"""The Gram laboratory: a small ViT trained with and without the anchor."""

@@ -1,0 +1,180 @@
+"""The arms of the experiment: runs that branch off from one checkpoint and differ in one thing each.
+
+Every arm sees the same photographs, crops, masks and random numbers at the same step, because all of these
+follow from the seed and the step alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dinoscope.anchoring.checkpoint import checkpoint_paths, read_checkpoint
+from dinoscope.anchoring.checks import require
+from dinoscope.anchoring.config import SecondStage, Settings
+from dinoscope.anchoring.folder import RunFolder
+from dinoscope.anchoring.train import Progress, run
+from dinoscope.errors import InputError
+
+ARMS = ("continue", "local-half", "gram-x1", "gram-x2", "feature-mse")
+
+TEACHER_SHARE = 200_000 / 1_000_000
+RAMP_SHARE = 1_000 / 1_000_000
+UPDATE_SHARE = 10_000 / 1_000_000
+"""The paper's teacher, ramp and update interval as shares of the steps before the fork.
+
+Source: DINOv3 (arXiv 2508.10104), section 4.2 and appendix C; facebookresearch/dinov3@6876159
+`dinov3_vit7b16_gram_anchor.yaml`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What the arms share.
+
+    The paper's values, with lengths scaled by the steps before the fork. On short runs the moving
+    average's memory, 1 / (1 - ema) steps, is not scaled with them: at 2,000 steps an update every 20 brings
+    an average that is hardly newer than the last. ``update_every=0`` keeps the early teacher throughout.
+
+    Attributes:
+        steps: of each arm, beyond the fork.
+        weight: of the anchor.
+        local: weight of the local crops in ``local-half``; the other arms keep the trunk's.
+        ramp: steps until the weights hold; None for the paper's share.
+        teacher_step: of the trunk's snapshot that the frozen teacher is, which must exist; None for the
+            one nearest to the paper's share.
+        update_every: steps between replacements of the frozen teacher by the current average; None for
+            the paper's share, 0 for never.
+        max_updates: how often.
+        feature_scale: of the teacher of ``feature-mse``: 2 for the target of ``gram-x2``, 1 for that of
+            ``gram-x1``.
+    """
+
+    steps: int
+    weight: float = 2.0
+    local: float = 0.5
+    ramp: int | None = None
+    teacher_step: int | None = None
+    update_every: int | None = None
+    max_updates: int = 3
+    feature_scale: int = 2
+
+
+def arm_settings(trunk: Settings, start: int, arm: str, recipe: Recipe, *, teacher_step: int) -> Settings:
+    """The settings of one arm.
+
+    Args:
+        trunk: settings of the run it branches off from.
+        start: step of the fork.
+        arm: one of `ARMS`.
+        recipe: what the arms share.
+        teacher_step: of the frozen teacher.
+
+    Raises:
+        InputError: no such arm.
+    """
+    require(arm in ARMS, f"no arm {arm!r}; there are {', '.join(ARMS)}")
+    ramp = max(1, round(RAMP_SHARE * start)) if recipe.ramp is None else recipe.ramp
+    every = max(1, round(UPDATE_SHARE * start)) if recipe.update_every is None else recipe.update_every
+    stage = SecondStage(start=start, ramp=ramp, local=trunk.objective.local)
+    if arm == "local-half":
+        stage = replace(stage, local=recipe.local)
+    elif arm != "continue":
+        scales = {"gram-x1": 1, "gram-x2": 2, "feature-mse": recipe.feature_scale}
+        stage = replace(
+            stage,
+            anchor="feature-mse" if arm == "feature-mse" else "gram",
+            weight=recipe.weight,
+            scale=scales[arm],
+            teacher_step=teacher_step,
+            update_every=every,
+            max_updates=recipe.max_updates,
+        )
+    return replace(trunk, steps=start + recipe.steps, second_stage=stage)
+
+
+def run_arms(
+    trunk: str | Path,
+    photographs_folder: str | Path,
+    out: str | Path,
+    recipe: Recipe,
+    *,
+    arms: Sequence[str] = ARMS,
+    fork_step: int | None = None,
+    seed: int | None = None,
+    on_step: Callable[[str, Progress], None] | None = None,
+    resume: bool = False,
+    force: bool = False,
+) -> dict[str, RunFolder]:
+    """Train arms one after another, each into ``out/ARM``.
+
+    Args:
+        trunk: folder of the run to branch off from.
+        photographs_folder: the trunk's.
+        out: folder of the arms.
+        recipe: what they share.
+        arms: which of `ARMS`.
+        fork_step: of the trunk's checkpoint; None for its newest.
+        seed: of the order and the crops from the fork on; None for the trunk's.
+        on_step: called with the arm's name after each step.
+        resume, force: as in `run`, for every arm.
+
+    Raises:
+        InputError: no such checkpoint, snapshot or arm.
+    """
+    source = RunFolder(Path(trunk))
+    for arm in arms:
+        require(arm in ARMS, f"no arm {arm!r}; there are {', '.join(ARMS)}")
+    checkpoint = _checkpoint(source, fork_step)
+    base = read_checkpoint(checkpoint)
+    settings = base.settings if seed is None else replace(base.settings, seed=seed)
+    teacher_step = _teacher_step(source, base.step, recipe.teacher_step)
+    done: dict[str, RunFolder] = {}
+    for arm in arms:
+        chosen = arm_settings(settings, base.step, arm, recipe, teacher_step=teacher_step)
+        stage = chosen.second_stage
+        anchored = stage is not None and stage.anchor != "none"
+        done[arm] = run(
+            chosen,
+            photographs_folder,
+            Path(out) / arm,
+            on_step=_named(on_step, arm),
+            fork=checkpoint,
+            anchor_teacher=source.snapshot(teacher_step) if anchored else None,
+            resume=resume,
+            force=force,
+        )
+    return done
+
+
+def _named(on_step: Callable[[str, Progress], None] | None, arm: str) -> Callable[[Progress], None] | None:
+    return None if on_step is None else lambda progress: on_step(arm, progress)
+
+
+def _checkpoint(trunk: RunFolder, step: int | None) -> Path:
+    paths = checkpoint_paths(trunk.checkpoints)
+    if step is not None:
+        paths = [path for path in paths if _step_of(path) == step]
+    if not paths:
+        wanted = "checkpoint" if step is None else f"checkpoint of step {step}"
+        raise InputError(f"{str(trunk.path)!r} has no {wanted}; keep_checkpoints=0 keeps all of them")
+    return paths[-1]
+
+
+def _teacher_step(trunk: RunFolder, start: int, wanted: int | None) -> int:
+    folders = trunk.snapshots.iterdir() if trunk.snapshots.is_dir() else ()
+    steps = sorted(_step_of(folder) for folder in folders if re.match(r"step-\d{8}$", folder.name))
+    steps = [step for step in steps if step <= start]
+    if not steps:
+        raise InputError(f"{str(trunk.path)!r} has no snapshots a frozen teacher could be taken from")
+    if wanted is None:
+        return min(steps, key=lambda step: abs(step - TEACHER_SHARE * start))
+    if wanted not in steps:
+        raise InputError(f"{str(trunk.path)!r} has no snapshot of step {wanted}; there are {steps}")
+    return wanted
+
+
+def _step_of(path: Path) -> int:
+    return int(path.name[5:13])

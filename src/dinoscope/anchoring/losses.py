@@ -1,0 +1,146 @@
+"""The losses of self-distillation, and what a patch anchor compares."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from dinoscope.errors import ShapeError
+
+
+def sinkhorn(
+    logits: Float[Tensor, "rows prototypes"], temperature: float, iterations: int = 3
+) -> Float[Tensor, "rows prototypes"]:
+    """Teacher assignments, each row a distribution, all prototypes used about equally.
+
+    Source: SwAV (arXiv 2006.09882), section 3.1 and appendix A; in log space, so that no temperature
+    overflows.
+    """
+    scores = logits.float() / temperature
+    for _ in range(iterations):
+        scores = scores - scores.logsumexp(dim=0, keepdim=True)
+        scores = scores - scores.logsumexp(dim=1, keepdim=True)
+    return scores.exp()
+
+
+def dino_loss(
+    student: Float[Tensor, "s b prototypes"],
+    teacher: Float[Tensor, "t b prototypes"],
+    *,
+    temperature: float,
+    skip_same: bool,
+) -> Float[Tensor, ""]:
+    """Mean cross-entropy over every pair of a student crop and a teacher crop of the same photograph.
+
+    Uniform guessing gives ln(prototypes) or more.
+
+    Source: DINO (arXiv 2104.14294), eq. 1 and 3.
+
+    Args:
+        student: logits, crops first.
+        teacher: assignments, crops first.
+        temperature: of the student's softmax.
+        skip_same: leave out pairs of crops with the same number (the same crop).
+
+    Raises:
+        ShapeError: different photographs or prototypes, or no pair is left.
+    """
+    if student.shape[1:] != teacher.shape[1:]:
+        raise ShapeError(
+            "teacher", expected=f"t b={student.shape[1]} {student.shape[2]}", actual=teacher.shape
+        )
+    logs = F.log_softmax(student.float() / temperature, dim=-1)
+    pairs = -torch.einsum("sbk,tbk->st", logs, teacher.float()) / student.shape[1]
+    if not skip_same:
+        return pairs.mean()
+    same = torch.eye(*pairs.shape, dtype=torch.bool, device=pairs.device)
+    if bool(same.all()):
+        raise ShapeError("student", expected="more than one crop", actual=student.shape)
+    return pairs.masked_fill(same, 0.0).sum() / (~same).sum()
+
+
+def ibot_loss(
+    student: Float[Tensor, "masked prototypes"],
+    teacher: Float[Tensor, "masked prototypes"],
+    masks: Bool[Tensor, "crops n"],
+    *,
+    temperature: float,
+) -> Float[Tensor, ""]:
+    """Cross-entropy of masked patches: mean over the patches of a crop, then over the masked crops.
+
+    Source: iBOT (arXiv 2111.07832), eq. 2.
+
+    Args:
+        student: logits of the masked patches, in the masks' row-major order; at least one.
+        teacher: assignments of the same patches.
+        masks: which patches these are.
+        temperature: of the student's softmax.
+
+    Raises:
+        ShapeError: not as many patches as the masks say, or none.
+    """
+    counts = masks.sum(dim=1)
+    if student.shape != teacher.shape or len(student) != int(counts.sum()) or len(student) == 0:
+        raise ShapeError("student", expected=f"masked={int(counts.sum())} prototypes", actual=student.shape)
+    shares = (masks / counts.clamp_min(1)[:, None])[masks]
+    entropy = -(teacher.float() * F.log_softmax(student.float() / temperature, dim=-1)).sum(dim=-1)
+    return (entropy * shares).sum() / (counts > 0).sum()
+
+
+def koleo_loss(vectors: Float[Tensor, "b dim"]) -> Float[Tensor, ""]:
+    """Minus the mean log distance of each unit vector to its nearest neighbour: spreads a batch out.
+
+    Source: Sablayrolles et al. (arXiv 1806.03198), section 3.2, on unit vectors and without the term that
+    only depends on b, as in DINOv2 (arXiv 2304.07193), section 4.
+
+    Raises:
+        ShapeError: fewer than two vectors.
+    """
+    if len(vectors) < 2:
+        raise ShapeError("vectors", expected="b>=2 dim", actual=vectors.shape)
+    unit = F.normalize(vectors.float(), dim=-1)
+    with torch.no_grad():
+        cosines = unit @ unit.T
+        cosines.fill_diagonal_(-2.0)
+        nearest = cosines.argmax(dim=1)
+    # The small number keeps the logarithm and its gradient finite where two vectors coincide.
+    distances = ((unit - unit[nearest]).square().sum(dim=-1) + 1e-8).sqrt()
+    return -distances.log().mean()
+
+
+def feature_mse(
+    student: Float[Tensor, "b n dim"], teacher: Float[Tensor, "b_teacher n_teacher dim_teacher"]
+) -> Float[Tensor, ""]:
+    """Mean squared distance of unit patches, in [0, 4]: 2 minus twice their mean cosine.
+
+    The control of the Gram loss: it holds the features themselves, not only their geometry.
+
+    Raises:
+        ShapeError: different shapes.
+    """
+    if student.shape != teacher.shape:
+        raise ShapeError("teacher", expected=str(tuple(student.shape)), actual=teacher.shape)
+    difference = F.normalize(student.float(), dim=-1) - F.normalize(teacher.float(), dim=-1)
+    return difference.square().sum(dim=-1).mean()
+
+
+def reduced_patches(patches: Float[Tensor, "b n_fine dim"], fine: int, grid: int) -> Float[Tensor, "b n dim"]:
+    """Patches of a square grid brought to a smaller one, before any normalisation.
+
+    Source: DINOv3 (arXiv 2508.10104), section 4.3: bicubic. Without antialiasing, corners not aligned:
+    facebookresearch/dinov3@6876159.
+
+    Args:
+        patches: row-major.
+        fine: patches on a side of it.
+        grid: patches wanted on a side.
+    """
+    if patches.shape[1] != fine * fine:
+        raise ShapeError("patches", expected=f"b n={fine * fine} dim", actual=patches.shape)
+    if fine == grid:
+        return patches
+    maps = patches.float().unflatten(1, (fine, fine)).permute(0, 3, 1, 2)
+    small = F.interpolate(maps, size=(grid, grid), mode="bicubic", antialias=False, align_corners=False)
+    return small.flatten(2).mT

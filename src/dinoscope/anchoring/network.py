@@ -1,0 +1,187 @@
+"""The networks: a DINOv3 vision transformer with two projection heads."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from dinoscope.anchoring.config import Network
+from dinoscope.errors import InputError
+
+
+class Tokens(NamedTuple):
+    """After the final norm; registers are left out."""
+
+    cls: Float[Tensor, "b dim"]
+    patches: Float[Tensor, "b n dim"]
+
+
+class Head(nn.Module):
+    """Three linear layers, then cosines with the prototypes scaled by their lengths.
+
+    Source: DINO (arXiv 2104.14294), appendix C; prototypes without weight normalisation as in
+    facebookresearch/dinov3@6876159 `dinov3/layers/dino_head.py`.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(network.dim, network.head_hidden),
+            nn.GELU(),
+            nn.Linear(network.head_hidden, network.head_hidden),
+            nn.GELU(),
+            nn.Linear(network.head_hidden, network.head_bottleneck),
+        )
+        self.prototypes = nn.Linear(network.head_bottleneck, network.prototypes, bias=False)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def forward(self, tokens: Float[Tensor, "rows dim"]) -> Float[Tensor, "rows prototypes"]:
+        logits: Tensor = self.prototypes(F.normalize(self.mlp(tokens), dim=-1, eps=1e-6))
+        return logits
+
+
+class Distilled(nn.Module):
+    """A backbone with the DINO head (class tokens) and the iBOT head (patches)."""
+
+    def __init__(self, network: Network, *, image_px: int, attention: str = "sdpa") -> None:
+        super().__init__()
+        self.backbone: Any = build_backbone(network, image_px=image_px, attention=attention)
+        self.dino_head = Head(network)
+        self.ibot_head = Head(network)
+
+    def forward(self, pixels: Float[Tensor, "b 3 H W"], masks: Bool[Tensor, "b n"] | None = None) -> Tokens:
+        """Tokens of normalised pixels; masked patches are replaced by the mask token.
+
+        In training mode the positions are augmented as the settings say; in evaluation mode never.
+        """
+        return tokens_of(self.backbone, pixels, masks)
+
+
+def build_backbone(network: Network, *, image_px: int, attention: str = "sdpa") -> Any:
+    """A ``transformers`` DINOv3ViTModel with fresh weights from the global random state.
+
+    Args:
+        network: its shape.
+        image_px: written into its configuration; any whole number of patches works.
+        attention: implementation, as ``transformers`` names it.
+    """
+    from transformers import DINOv3ViTConfig, DINOv3ViTModel
+
+    shape: dict[str, Any] = {
+        "patch_size": network.patch_size,
+        "hidden_size": network.dim,
+        "intermediate_size": network.hidden,
+        "num_hidden_layers": network.depth,
+        "num_attention_heads": network.heads,
+        "num_register_tokens": network.registers,
+        "rope_theta": network.rope_base,
+        "image_size": image_px,
+        "layerscale_value": network.layer_scale,
+        "pos_embed_rescale": network.rope_rescale,
+        "pos_embed_jitter": network.rope_jitter,
+        "pos_embed_shift": network.rope_shift,
+        "attn_implementation": attention,
+    }
+    return DINOv3ViTModel(DINOv3ViTConfig(**shape))
+
+
+def tokens_of(
+    backbone: nn.Module, pixels: Float[Tensor, "b 3 H W"], masks: Bool[Tensor, "b n"] | None = None
+) -> Tokens:
+    """Tokens of any DINOv3ViTModel; see `Distilled`. Rows and columns beyond the last patch are not seen."""
+    configuration: Any = backbone.config
+    hidden = backbone(pixels, bool_masked_pos=masks).last_hidden_state
+    return Tokens(hidden[:, 0], hidden[:, 1 + int(configuration.num_register_tokens) :])
+
+
+def frozen(module: nn.Module) -> nn.Module:
+    """The same module in evaluation mode, without gradients."""
+    return module.requires_grad_(False).eval()
+
+
+@torch.no_grad()
+def follow(teacher: nn.Module, student: nn.Module, keep: float) -> None:
+    """Move every weight of the teacher towards the student's: ``keep * old + (1 - keep) * new``."""
+    for old, new in zip(teacher.parameters(), student.parameters(), strict=True):
+        old.lerp_(new, 1.0 - keep)
+
+
+def write_backbone(backbone: Any, folder: Path) -> None:
+    """Export as a Hugging Face folder (config.json, model.safetensors): there whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".dinoscope-"))
+    try:
+        temporary.chmod(0o755)
+        try:
+            with _without_progress_bars():
+                backbone.save_pretrained(temporary)
+        except SafetensorError as error:  # what a full disk is to the library that writes the weights
+            raise OSError(str(error)) from error
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.replace(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def read_backbone(folder: str | Path, network: Network) -> nn.Module:
+    """A frozen backbone from a folder that `write_backbone` wrote.
+
+    Raises:
+        InputError: no such folder, or a network of another shape.
+    """
+    from transformers import DINOv3ViTConfig, DINOv3ViTModel
+
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{str(folder)!r} is not an exported network: it has no config.json")
+    found: Any = DINOv3ViTConfig.from_pretrained(folder)
+    wanted = {
+        "hidden_size": network.dim,
+        "num_hidden_layers": network.depth,
+        "num_attention_heads": network.heads,
+        "patch_size": network.patch_size,
+        "num_register_tokens": network.registers,
+        "intermediate_size": network.hidden,
+    }
+    wrong = [f"{k} {getattr(found, k)} (wanted {v})" for k, v in wanted.items() if getattr(found, k) != v]
+    if wrong:
+        raise InputError(f"{str(folder)!r} is a network of another shape: {', '.join(wrong)}")
+    try:
+        with _without_progress_bars():
+            backbone: Any = DINOv3ViTModel.from_pretrained(folder)
+    except OSError as error:
+        raise InputError(f"{str(folder)!r} cannot be read: {error}") from error
+    return frozen(backbone)
+
+
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

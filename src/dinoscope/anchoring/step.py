@@ -1,0 +1,173 @@
+"""One step of learning: forward passes, losses, the optimiser, the moving average."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from dinoscope.anchoring.batches import N_GLOBAL, Batch
+from dinoscope.anchoring.config import SecondStage, Settings
+from dinoscope.anchoring.losses import (
+    dino_loss,
+    feature_mse,
+    ibot_loss,
+    koleo_loss,
+    reduced_patches,
+    sinkhorn,
+)
+from dinoscope.anchoring.network import Tokens, follow, tokens_of
+from dinoscope.anchoring.seeds import Purpose, torch_seed
+from dinoscope.anchoring.state import State
+from dinoscope.maths.gram import gram_loss
+
+
+class NotFiniteError(ArithmeticError):
+    """A loss, or the gradient, that is NaN or infinite; nothing was changed.
+
+    Attributes:
+        what: its name in the log.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} is not finite")
+
+
+def learn(state: State, batch: Batch, settings: Settings, step: int, *, half: bool) -> dict[str, float]:
+    """Do one step, in place. Sets the global random state.
+
+    Args:
+        state: after step ``step - 1``.
+        batch: of this step, on the state's device.
+        settings: of the run.
+        step: counted from 1.
+        half: forward passes in bfloat16.
+
+    Returns:
+        Each loss before its weight, their weighted sum ``loss``, and the norm of the ``gradient`` before it
+        was limited.
+
+    Raises:
+        NotFiniteError: the state is as it was.
+    """
+    torch.manual_seed(torch_seed(settings.seed, Purpose.NETWORK, step))
+    device = batch.global_crops.device
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
+        terms, patches = _distillation(state, batch, settings)
+    _check_finite(terms)
+    stage = settings.second_stage
+    if state.anchor is not None and stage is not None:
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
+            target = anchor_patches(state.anchor, batch, settings.grid)
+        name, anchored = _anchored(stage, patches, target)
+        terms[name] = anchored
+    _check_finite(terms)
+    weights = loss_weights(settings, step)
+    total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+    state.optimizer.zero_grad(set_to_none=True)
+    total.backward()
+    limit = settings.clip_gradient or math.inf
+    gradient = float(nn.utils.clip_grad_norm_(state.student.parameters(), limit))
+    if not math.isfinite(gradient):
+        raise NotFiniteError("gradient")
+    for group in state.optimizer.param_groups:
+        group["lr"] = learning_rate(settings, step)
+    state.optimizer.step()
+    follow(state.teacher, state.student, settings.ema)
+    state.step = step
+    if stage is not None and _renews(stage, step, state.n_updates) and state.anchor is not None:
+        state.anchor.load_state_dict(state.teacher.backbone.state_dict())
+        state.n_updates += 1
+    return {name: float(term.detach()) for name, term in terms.items()} | {
+        "loss": float(total.detach()),
+        "gradient": gradient,
+    }
+
+
+def learning_rate(settings: Settings, step: int) -> float:
+    """Rises in a line over the warm-up, then stays."""
+    return settings.learning_rate * (min(1.0, step / settings.warmup) if settings.warmup else 1.0)
+
+
+def loss_weights(settings: Settings, step: int) -> dict[str, float]:
+    """The factor of every loss at a step.
+
+    Each pair of a student crop and a teacher crop counts alike in the DINO loss before the local crops'
+    own weight.
+
+    Source: stage-2 objective, DINOv3 (arXiv 2508.10104), eq. 3; share of pairs and the ramps:
+    facebookresearch/dinov3@6876159 (`reweight_dino_local_loss`, `dinov3_vit7b16_gram_anchor.yaml`).
+    """
+    objective, stage = settings.objective, settings.second_stage
+    near, far = N_GLOBAL * (N_GLOBAL - 1), N_GLOBAL * settings.crops.n_local
+    share = 0.0 if stage is None else stage.share(step)
+    local = objective.local if stage is None else objective.local + (stage.local - objective.local) * share
+    anchor = 0.0 if stage is None else stage.weight * share
+    return {
+        "dino_global": objective.dino * near / (near + far),
+        "dino_local": objective.dino * local * far / (near + far),
+        "ibot": objective.ibot,
+        "koleo": objective.koleo,
+        "gram": anchor,
+        "feature_mse": anchor,
+    }
+
+
+@torch.no_grad()
+def anchor_patches(anchor: nn.Module, batch: Batch, grid: int) -> Tensor:
+    """The frozen teacher's patches of the undistorted global crops, on the student's grid: "b n dim"."""
+    if batch.clean_crops is None:
+        raise ValueError("the batch was cut without clean crops")
+    patches = tokens_of(anchor, batch.clean_crops).patches
+    return reduced_patches(patches, math.isqrt(patches.shape[1]), grid)
+
+
+def _distillation(state: State, batch: Batch, settings: Settings) -> tuple[dict[str, Tensor], Tensor]:
+    objective, masks = settings.objective, batch.masks
+    with torch.no_grad():
+        seen: Tokens = state.teacher(batch.global_crops)
+        assigned = sinkhorn(
+            state.teacher.dino_head(seen.cls), objective.teacher_temperature, objective.sinkhorn_iterations
+        ).unflatten(0, (N_GLOBAL, -1))
+    wide: Tokens = state.student(batch.global_crops, masks)
+    logits = state.student.dino_head(wide.cls).unflatten(0, (N_GLOBAL, -1))
+    temperature = objective.student_temperature
+    terms = {"dino_global": dino_loss(logits, assigned, temperature=temperature, skip_same=True)}
+    if len(batch.local_crops):
+        narrow: Tokens = state.student(batch.local_crops)
+        logits = state.student.dino_head(narrow.cls).unflatten(0, (settings.crops.n_local, -1))
+        terms["dino_local"] = dino_loss(logits, assigned, temperature=temperature, skip_same=False)
+    if bool(masks.any()):
+        with torch.no_grad():
+            hidden = sinkhorn(
+                state.teacher.ibot_head(seen.patches[masks]),
+                objective.teacher_temperature,
+                objective.sinkhorn_iterations,
+            )
+        guessed = state.student.ibot_head(wide.patches[masks])
+        terms["ibot"] = ibot_loss(guessed, hidden, masks, temperature=temperature)
+    terms["koleo"] = torch.stack([koleo_loss(cls) for cls in wide.cls.chunk(N_GLOBAL)]).sum()
+    return terms, wide.patches
+
+
+def _anchored(stage: SecondStage, patches: Tensor, target: Tensor) -> tuple[str, Tensor]:
+    if stage.anchor == "gram":
+        return "gram", gram_loss(patches.float(), target.float(), clip_negatives=False)
+    return "feature_mse", feature_mse(patches, target)
+
+
+def _renews(stage: SecondStage, step: int, n_updates: int) -> bool:
+    if not stage.update_every or n_updates >= stage.max_updates:
+        return False
+    return step > stage.start and (step - stage.start) % stage.update_every == 0
+
+
+def _check_finite(terms: Mapping[str, Tensor]) -> None:
+    for name, value in zip(
+        terms, torch.stack([t.detach().float() for t in terms.values()]).tolist(), strict=True
+    ):
+        if not math.isfinite(value):
+            raise NotFiniteError(name)
