@@ -1,0 +1,1 @@
+"""Results shown: figures, reports, tables. Imports data alone, never torch."""

@@ -1,0 +1,255 @@
+"""Tokens small enough to travel: transform coding of unit-length patch features.
+
+A view needs cosines only, and those survive any rotation. The tokens are scaled to unit length,
+turned into their principal axes and rounded, axis by axis, to whole steps; the rotation itself is
+left at home. The error of a cosine is close to ``e·y``, with ``e`` one token's rounding error and
+``y`` the other token, so an axis that carries much energy needs fine steps and an axis that carries
+little can have coarse ones: for a fixed variance of ``e·y`` the fewest bits are spent where every
+axis adds the same amount, which makes the step inversely proportional to the axis's root mean
+square (reverse water-filling with weights; axes below the water are left out). The steps are
+refined until the measured error is within the tolerance.
+
+Source: reverse water-filling, Cover and Thomas, Elements of Information Theory, 2nd ed., section
+10.3.3, with the distortion of axis k weighted by its mean square.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Float64, Int, Int8, Int32
+
+from dinoscope.errors import InputError
+
+TOLERANCE = 0.01
+"""Largest difference allowed between a cosine of the coded tokens and of the original features."""
+
+_EXHAUSTIVE_PATCHES = 16_384
+_SAMPLED_PATCHES = 8_192
+_SAMPLE_MARGIN = 0.85  # billions of pairs reach further than the tens of millions of a sample
+_BLOCK = 2_048
+_PILOT_ROUNDS = 5
+_ROUNDS = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CodedTokens:
+    """All patches of one model, as whole steps along principal axes.
+
+    Value of axis k: ``mean[k]`` plus the sum over its planes of ``step * plane``; an axis whose
+    values do not fit 8 bits has two planes (steps of 256 and of 1). Decoded tokens are scaled to
+    unit length before use; a token whose norm is 0 has cosine 0 with everything.
+
+    Attributes:
+        planes: one row for each plane, coarse before fine, axes by falling energy.
+        axis: of each plane.
+        step: of each plane.
+        mean: of each axis.
+        norms: Euclidean length of the original features.
+        error: bound and measurement.
+    """
+
+    planes: Int8[np.ndarray, "planes n"]
+    axis: Int32[np.ndarray, " planes"]
+    step: Float32[np.ndarray, " planes"]
+    mean: Float32[np.ndarray, " rank"]
+    norms: Float32[np.ndarray, " n"]
+    error: MeasuredError
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredError:
+    """How far cosines of coded tokens are from those of the original features.
+
+    Attributes:
+        largest: absolute difference over the pairs looked at.
+        pairs: how many pairs of patches were looked at.
+        all_pairs: whether these are all there are; otherwise a seeded sample of patches, each
+            paired with each other one of the sample.
+    """
+
+    largest: float
+    pairs: int
+    all_pairs: bool
+
+
+def encode_tokens(
+    features: Float[np.ndarray, "n dim"], *, tolerance: float = TOLERANCE, seed: int = 0
+) -> CodedTokens:
+    """Codes the patches of one model so that every cosine stays within a tolerance.
+
+    Cost: one eigendecomposition of ``min(n, dim)``, and a few products ``n x n`` (``8,192 x 8,192``
+    where there are more than 16,384 patches: then the error is measured on a sample, and has to stay
+    within 85% of the tolerance there).
+
+    Raises:
+        InputError: the tolerance cannot be met, or is not above 0.
+    """
+    if not 0 < tolerance < 1:
+        raise InputError(f"the tolerance must lie between 0 and 1, got {tolerance}")
+    values = features.astype(np.float64)
+    norms = np.linalg.norm(values, axis=1)
+    unit = np.divide(values, norms[:, None], out=np.zeros_like(values), where=norms[:, None] > 0)
+    turned = _principal_axes(unit)
+    axes = _Axes.of(turned)
+    sample, everything = _measured_patches(len(unit), seed)
+    pilot = sample[:: max(1, len(sample) // _BLOCK)]
+
+    def error_at(spread: float, chosen: Int[np.ndarray, " m"]) -> float:
+        plan = _plan(axes, spread, tolerance)
+        decoded = _decode(plan, _quantise(plan, turned[chosen]), norms[chosen] == 0)
+        return _largest_error(unit[chosen], decoded)
+
+    target = tolerance * (1 if everything else _SAMPLE_MARGIN)
+    spread = target / 5.5  # the largest of tens of millions of normal errors, in deviations
+    for _ in range(_PILOT_ROUNDS):
+        seen = error_at(spread, pilot)
+        if 0.83 * target <= seen <= 0.93 * target or seen == 0:
+            break
+        spread *= 0.88 * target / seen
+    for _ in range(_ROUNDS):
+        seen = error_at(spread, sample)
+        if seen <= target - 2e-6:  # what 32-bit arithmetic may add
+            plan = _plan(axes, spread, tolerance)
+            error = MeasuredError(seen, len(sample) ** 2, everything)
+            lengths = norms.astype(np.float32)
+            return CodedTokens(_quantise(plan, turned), plan.axis, plan.step, plan.mean, lengths, error)
+        spread *= 0.97 * target / seen
+    raise InputError(f"tokens cannot be coded within a cosine error of {tolerance}")
+
+
+def decode_tokens(tokens: CodedTokens) -> Float64[np.ndarray, "n rank"]:
+    """Unit-length tokens, as the browser has them; rows of zeros where the norm is 0."""
+    plan = _Plan(np.arange(0), tokens.axis, tokens.step, tokens.mean)
+    return _decode(plan, tokens.planes, tokens.norms == 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Axes:
+    """What the steps depend on, for each principal axis."""
+
+    mean: Float32[np.ndarray, " rank"]
+    energy: Float64[np.ndarray, " rank"]
+    variance: Float64[np.ndarray, " rank"]
+    largest: Float64[np.ndarray, " rank"]
+    reach: Float64[np.ndarray, " rank"]
+
+    @classmethod
+    def of(cls, turned: Float64[np.ndarray, "n rank"]) -> _Axes:
+        mean = turned.mean(axis=0).astype(np.float32)
+        high, low = turned.max(axis=0), turned.min(axis=0)
+        energy = np.einsum("nk,nk->k", turned, turned) / len(turned)
+        return cls(
+            mean,
+            energy,
+            np.maximum(energy - mean.astype(np.float64) ** 2, 0),
+            np.maximum(high, -low),
+            np.maximum(high - mean, mean - low),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """How tokens become planes: ``kept`` are columns of the turned tokens, the rest as in CodedTokens."""
+
+    kept: Int[np.ndarray, " kept"]
+    axis: Int32[np.ndarray, " planes"]
+    step: Float32[np.ndarray, " planes"]
+    mean: Float32[np.ndarray, " rank"]
+
+
+def _principal_axes(unit: Float64[np.ndarray, "n dim"]) -> Float64[np.ndarray, "n rank"]:
+    """The same tokens in their principal axes (not centred), largest energy first."""
+    n, dim = unit.shape
+    if dim <= n:
+        _, vectors = np.linalg.eigh(unit.T @ unit)
+        return unit @ vectors[:, ::-1]
+    values, vectors = np.linalg.eigh(unit @ unit.T)
+    return vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0))
+
+
+def _plan(axes: _Axes, spread: float, tolerance: float) -> _Plan:
+    """Steps such that the error of a cosine has about the deviation asked for."""
+    distortion = _water_fill(axes.energy, axes.variance, spread**2 / 2)
+    kept = (distortion < axes.variance) | (axes.reach * axes.largest > tolerance / 4)
+    kept &= axes.variance > 0
+    # An axis that few tokens own has a small mean square: its step is held down for their sake.
+    step = np.sqrt(12 * distortion[kept])
+    step = np.minimum(step, tolerance / 2 / axes.largest[kept]).astype(np.float32)
+    wide = axes.reach[kept] / step > 126
+    if (axes.reach[kept] / step > 32_000).any():
+        raise InputError(f"tokens cannot be coded within a cosine error of {tolerance}")
+    repeats = np.where(wide, 2, 1)
+    axis = np.repeat(np.arange(len(step), dtype=np.int32), repeats)
+    coarse = np.zeros(len(axis), bool)
+    coarse[(np.cumsum(repeats) - repeats)[wide]] = True
+    # An axis that varies too little for a plane of its own can still have a mean that counts.
+    constant = ~kept & (np.abs(axes.mean) > tolerance / 100)
+    return _Plan(
+        np.flatnonzero(kept),
+        axis,
+        (step[axis] * np.where(coarse, 256, 1)).astype(np.float32),
+        np.concatenate([axes.mean[kept], axes.mean[constant]]),
+    )
+
+
+def _quantise(plan: _Plan, turned: Float64[np.ndarray, "m rank"]) -> Int8[np.ndarray, "planes m"]:
+    planes = np.empty((len(plan.axis), len(turned)), np.int8)
+    p = 0
+    while p < len(planes):
+        k = plan.axis[p]
+        wide = p + 1 < len(planes) and plan.axis[p + 1] == k
+        step = plan.step[p + 1] if wide else plan.step[p]
+        whole = np.rint((turned[:, plan.kept[k]] - plan.mean[k]) / step).astype(np.int32)
+        if wide:
+            fine = (whole + 128) % 256 - 128
+            planes[p], planes[p + 1] = (whole - fine) // 256, fine
+            p += 2
+        else:
+            planes[p] = whole
+            p += 1
+    return planes
+
+
+def _water_fill(
+    energy: Float64[np.ndarray, " rank"], variance: Float64[np.ndarray, " rank"], budget: float
+) -> Float64[np.ndarray, " rank"]:
+    """Distortion of each axis, ``min(level / energy, variance)``, with ``Σ distortion·energy`` = budget."""
+    safe = np.maximum(energy, 1e-30)
+    ceiling = np.sort(variance * safe)
+    if ceiling.sum() <= budget:
+        return variance.copy()
+    below = np.concatenate([[0.0], np.cumsum(ceiling)[:-1]])
+    levels = (budget - below) / (len(ceiling) - np.arange(len(ceiling)))
+    level = levels[np.argmax(levels <= ceiling)]
+    return np.minimum(level / safe, variance)
+
+
+def _decode(
+    plan: _Plan, planes: Int8[np.ndarray, "planes m"], zero: Bool[np.ndarray, " m"]
+) -> Float64[np.ndarray, "m rank"]:
+    tokens = np.repeat(plan.mean[:, None].astype(np.float64), planes.shape[1], axis=1)
+    for k, step, plane in zip(plan.axis, plan.step.astype(np.float64), planes, strict=True):
+        tokens[k] += step * plane
+    tokens[:, zero] = 0
+    lengths = np.linalg.norm(tokens, axis=0)
+    return np.divide(tokens, lengths, out=np.zeros_like(tokens), where=lengths > 0).T
+
+
+def _measured_patches(n: int, seed: int) -> tuple[Int[np.ndarray, " m"], bool]:
+    if n <= _EXHAUSTIVE_PATCHES:
+        return np.arange(n), True
+    return np.sort(np.random.default_rng(seed).choice(n, _SAMPLED_PATCHES, replace=False)), False
+
+
+def _largest_error(unit: Float64[np.ndarray, "n dim"], decoded: Float64[np.ndarray, "n rank"]) -> float:
+    """Largest absolute difference of two cosine matrices; 32-bit products, good to about 1e-6."""
+    left = np.concatenate([decoded, -unit], axis=1).astype(np.float32)
+    right = np.concatenate([decoded, unit], axis=1).astype(np.float32)
+    largest = 0.0
+    for start in range(0, len(left), _BLOCK):
+        for other in range(start, len(left), _BLOCK):
+            block = left[start : start + _BLOCK] @ right[other : other + _BLOCK].T
+            largest = max(largest, float(block.max()), -float(block.min()))
+    return largest

@@ -1,0 +1,48 @@
+"""A comparison as a folder: report, figures, tables, manifest; whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from dinoscope.data.results import Comparison
+from dinoscope.errors import InputError
+from dinoscope.present.embed import view_fragment
+from dinoscope.present.figures import write_figures
+from dinoscope.present.report import write_report
+from dinoscope.present.tables import write_manifest, write_metrics_csv, write_metrics_json
+
+FILES = ("report.html", "metrics.csv", "metrics.json", "manifest.json", "figures")
+
+
+def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
+    """Write everything beside ``folder`` first, then move it in; earlier results of the same names are
+    replaced, other files in the folder stay.
+
+    Returns:
+        The report's path.
+
+    Raises:
+        InputError: ``folder`` is a file, or cannot be written to.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".dinoscope-", dir=folder))
+    except OSError as error:
+        raise InputError(f"cannot write to the folder {str(folder)!r}: {error.strerror}") from error
+    try:
+        write_report(comparison, work / "report.html", view=view_fragment(comparison))
+        write_metrics_csv(comparison, work / "metrics.csv")
+        write_metrics_json(comparison, work / "metrics.json")
+        write_manifest(comparison, work / "manifest.json")
+        write_figures(comparison, work / "figures")
+        for name in FILES:
+            target = folder / name
+            if target.is_dir():
+                shutil.rmtree(target)
+            (work / name).replace(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return folder / "report.html"

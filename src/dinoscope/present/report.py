@@ -1,0 +1,100 @@
+"""The report: one HTML file that opens from disk and asks nobody for anything.
+
+Everything it shows is in it. Names of files and models are data: they are escaped wherever they appear,
+and the page's own policy forbids outside requests, and scripts unless a view is put in.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import BinaryIO
+
+from dinoscope.atomic import write_whole
+from dinoscope.data.results import Comparison
+from dinoscope.present import words
+from dinoscope.present.embed import CONTENT_SECURITY_POLICY
+from dinoscope.present.markup import name, text
+from dinoscope.present.plates import legend, plate
+from dinoscope.present.sections import (
+    failures_section,
+    fairness_section,
+    limits_section,
+    models_section,
+    numbers_section,
+    settings_section,
+    variance_section,
+)
+
+STATIC_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""Of a report without a view: no script, no request."""
+
+
+def write_report(comparison: Comparison, path: str | Path, *, view: str = "") -> None:
+    """One HTML file, whole or not at all.
+
+    About 0.6 MB for six photographs and two models on a 32-patch grid, without a view.
+
+    Args:
+        comparison: what to show.
+        path: of the file.
+        view: HTML put in after the header as it is, trusted, such as `dinoscope.present.embed.view_fragment`
+            makes; with it the page may run the scripts inside it.
+    """
+    page = report_html(comparison, view=view).encode("utf-8")
+
+    def write(file: BinaryIO) -> None:
+        file.write(page)
+
+    write_whole(Path(path), write)
+
+
+def report_html(comparison: Comparison, *, view: str = "") -> str:
+    """The page as text; see `write_report`."""
+    models = _listed([name(m.label) for m in comparison.models])
+    title = _listed([text(m.label) for m in comparison.models])
+    policy = CONTENT_SECURITY_POLICY if view else STATIC_POLICY
+    style = files("dinoscope.present").joinpath("static", "report.css").read_text(encoding="utf-8")
+    plates = "".join(plate(comparison, i) for i in range(len(comparison.photographs)))
+    failed = '<a href="#failures">Failures</a>' if comparison.failures else ""
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>{title} – dinoscope</title>
+<style>
+{style}</style>
+</head>
+<body>
+<header>
+<h1>Patch features: {models}</h1>
+<p>{text(words.paragraph(comparison))}</p>
+<nav aria-label="Contents"><a href="#numbers">Numbers</a> <a href="#photographs">Photographs</a> \
+<a href="#fairness">Fairness</a> <a href="#limits">What is not shown</a> <a href="#models">Models</a> \
+<a href="#settings">Settings</a> {failed}</nav>
+</header>
+<main>
+{view}
+{numbers_section(comparison)}
+<section id="photographs" aria-labelledby="photographs-title">
+<h2 id="photographs-title">Photographs</h2>
+{legend(comparison)}
+{plates}</section>
+{fairness_section(comparison)}
+{variance_section(comparison)}
+{limits_section(comparison)}
+{models_section(comparison)}
+{failures_section(comparison)}
+{settings_section(comparison)}
+</main>
+</body>
+</html>
+"""
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

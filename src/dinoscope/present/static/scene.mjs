@@ -1,0 +1,211 @@
+/** The current view as one drawing: laid out once, then written as SVG or drawn as PNG. */
+
+import { TABLE } from "./colour.mjs";
+import { legendOf } from "./controls.mjs";
+import { patchAt } from "./payload.mjs";
+import { mapOpacity } from "./state.mjs";
+
+/**
+ * @typedef {object} Picture
+ * @property {"image"} kind
+ * @property {CanvasImageSource} source
+ * @property {string} href
+ * @property {number[]} box x, y, width, height
+ * @property {number[]} full where the whole picture would lie; `box` cuts it
+ * @property {number} opacity
+ * @property {boolean} smooth
+ */
+/**
+ * @typedef {object} Frame
+ * @property {"frame"} kind
+ * @property {number[]} box
+ * @property {number[]} clip
+ * @property {string} colour
+ */
+/**
+ * @typedef {object} Words
+ * @property {"text"} kind
+ * @property {string} text
+ * @property {number} x
+ * @property {number} y
+ * @property {boolean} strong
+ * @property {boolean} halo whether it lies on a picture
+ * @property {string} colour
+ */
+/** @typedef {{width: number, height: number, parts: (Picture | Frame | Words)[], ink: string, paper: string}} Scene */
+
+const CELL = 320;
+const GAP = 8;
+const FONT = "system-ui, sans-serif";
+
+/**
+ * @param {import("./payload.mjs").View} view
+ * @param {import("./state.mjs").State} state
+ * @param {import("./sheet.mjs").Sheet} sheet
+ * @param {HTMLImageElement[]} photos decoded
+ * @param {string[]} addresses of the photographs, as data
+ * @param {{ink: string, paper: string}} colours
+ * @returns {Scene}
+ */
+export function sceneOf(view, state, sheet, photos, addresses, colours) {
+  /** @type {Scene["parts"]} */
+  const parts = [];
+  const models = state.order.filter((m) => !state.hidden.includes(m));
+  const columns = 1 + sheet.groups.length * models.length;
+  const width = columns * (CELL + GAP) + GAP;
+  /** @param {string} text @param {number} x @param {number} y @param {boolean} [strong] @param {string} [over] */
+  const write = (text, x, y, strong = false, over) => {
+    parts.push({ kind: "text", text, x, y, strong, halo: over !== undefined, colour: over ?? colours.ink });
+  };
+  const scale = legendOf(state);
+  let y = 24;
+  if (scale) {
+    const bar = document.createElement("canvas");
+    bar.width = 256;
+    bar.height = 1;
+    const image = new ImageData(256, 1);
+    new Int32Array(image.data.buffer).set(TABLE);
+    bar.getContext("2d")?.putImageData(image, 0, 0);
+    const box = [GAP, y - 10, 160, 10];
+    parts.push({ kind: "image", source: bar, href: bar.toDataURL(), box, full: box, opacity: 1, smooth: true });
+    write(`${scale.low} to ${scale.high}: ${scale.name}${scale.under ? "; grey below 0" : ""}`, GAP + 168, y);
+  } else if (state.mode === "threshold") write(`yellow: cosine at least ${state.threshold.toFixed(2)}`, GAP, y);
+  else write(state.components ? `PCA, components ${state.components.map((k) => k + 1).join(" ")}` : "PCA, aligned colours", GAP, y);
+  y += 28;
+  sheet.groups.forEach((group, g) => {
+    models.forEach((m, c) => {
+      const x = GAP + (1 + g * models.length + c) * (CELL + GAP);
+      const many = sheet.groups.length > 1 || group.pin > 0;
+      write(view.models[m].label + (many ? (group.pin ? `, pin ${group.pin}` : ", pointer") : ""), x, y, true);
+    });
+  });
+  y += GAP;
+  view.photographs.forEach((photograph, p) => {
+    const height = Math.round((CELL * photograph.size[1]) / photograph.size[0]);
+    const row = [sheet.photos[p], ...sheet.maps.flatMap((cells) => cells.filter((cell) => cell.image === p))];
+    row.forEach((cell, c) => {
+      const x = GAP + c * (CELL + GAP);
+      const box = [x, y, CELL, height];
+      const { z } = state.zoom;
+      const full = [x - CELL * (z - 1) * state.zoom.x, y - height * (z - 1) * state.zoom.y, CELL * z, height * z];
+      parts.push({ kind: "image", source: photos[p], href: addresses[p], box, full, opacity: 1, smooth: true });
+      if (cell.canvas) {
+        parts.push({
+          kind: "image", source: cell.canvas, href: cell.canvas.toDataURL(), box, full,
+          opacity: mapOpacity(state), smooth: state.smooth,
+        });
+      }
+      const grid = view.grids[p][cell.model < 0 ? models[0] : cell.model];
+      /** @param {{row: number, col: number}} patch @param {string} colour @param {string} text */
+      const mark = (patch, colour, text) => {
+        const [w, t] = [full[2] / grid.w, full[3] / grid.h];
+        const left = full[0] + patch.col * w, upper = full[1] + patch.row * t;
+        parts.push({ kind: "frame", box: [left, upper, w, t], clip: box, colour });
+        if (!text || left < x || left >= x + CELL || upper < y || upper >= y + height) return;
+        const right = left + w + 4 + 8 * text.length < x + CELL;
+        write(text, right ? left + w + 4 : left - 4 - 8 * text.length, Math.max(y + 12, Math.min(y + height - 2, upper + t)), true, colour);
+      };
+      if (cell.match) mark(cell.match, "#111", cell.match.cosine.toFixed(2));
+      const groups = cell.model < 0 ? sheet.groups : [sheet.groups[Math.floor((c - 1) / models.length)]];
+      for (const group of groups) {
+        if (group.at.image !== p) continue;
+        mark(patchAt(grid, group.at.x, group.at.y), "#c2260c", group.pin ? String(group.pin) : "");
+      }
+    });
+    y += height + 16;
+    write(photograph.name, GAP, y);
+    y += 12;
+  });
+  return { width, height: y + GAP, parts, ink: colours.ink, paper: colours.paper };
+}
+
+/**
+ * @param {Scene} scene
+ * @returns {string}
+ */
+export function toSvg(scene) {
+  const space = "http://www.w3.org/2000/svg";
+  const root = document.implementation.createDocument(space, "svg", null);
+  /** @param {Element} parent @param {string} tag @param {Record<string, string | number>} attributes */
+  const add = (parent, tag, attributes) => {
+    const element = root.createElementNS(space, tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+    return parent.appendChild(element);
+  };
+  const svg = root.documentElement;
+  svg.setAttribute("viewBox", `0 0 ${scene.width} ${scene.height}`);
+  svg.setAttribute("width", String(scene.width));
+  svg.setAttribute("height", String(scene.height));
+  svg.setAttribute("font-family", FONT);
+  svg.setAttribute("font-size", "13");
+  add(svg, "rect", { width: scene.width, height: scene.height, fill: scene.paper });
+  for (const part of scene.parts) {
+    if (part.kind === "text") {
+      const text = add(svg, "text", { x: part.x, y: part.y, fill: part.colour, "font-weight": part.strong ? 600 : 400 });
+      if (part.halo) text.setAttribute("style", "paint-order:stroke;stroke:#fff;stroke-width:3px");
+      text.textContent = part.text.replace(/[^\t\n\r\u0020-\ufffd]/g, "\ufffd");
+      continue;
+    }
+    const [cx, cy, cw, ch] = part.kind === "image" ? part.box : part.clip;
+    const [x, y, width, height] = part.kind === "image" ? part.full : part.box;
+    const window = add(svg, "svg", { x: cx, y: cy, width: cw, height: ch, overflow: "hidden" });
+    const box = { x: x - cx, y: y - cy, width, height };
+    if (part.kind === "frame") {
+      add(window, "rect", { ...box, fill: "none", stroke: "#fff", "stroke-width": 4 });
+      add(window, "rect", { ...box, fill: "none", stroke: part.colour, "stroke-width": 2 });
+    } else {
+      const style = part.smooth ? "" : "image-rendering:pixelated";
+      add(window, "image", { ...box, href: part.href, preserveAspectRatio: "none", opacity: part.opacity, style });
+    }
+  }
+  return new XMLSerializer().serializeToString(root);
+}
+
+/**
+ * @param {Scene} scene
+ * @returns {Promise<Blob>}
+ */
+export function toPng(scene) {
+  const canvas = document.createElement("canvas");
+  const scale = Math.min(2, 8192 / scene.width, 8192 / scene.height);
+  canvas.width = Math.round(scene.width * scale);
+  canvas.height = Math.round(scene.height * scale);
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.scale(scale, scale);
+  context.fillStyle = scene.paper;
+  context.fillRect(0, 0, scene.width, scene.height);
+  for (const part of scene.parts) {
+    context.save();
+    if (part.kind === "text") {
+      context.font = `${part.strong ? 600 : 400} 13px ${FONT}`;
+      context.strokeStyle = "#fff";
+      context.lineWidth = 3;
+      context.lineJoin = "round";
+      if (part.halo) context.strokeText(part.text, part.x, part.y);
+      context.fillStyle = part.colour;
+      context.fillText(part.text, part.x, part.y);
+    } else {
+      const [cx, cy, cw, ch] = part.kind === "image" ? part.box : part.clip;
+      const [x, y, w, height] = part.kind === "image" ? part.full : part.box;
+      context.beginPath();
+      context.rect(cx, cy, cw, ch);
+      context.clip();
+      if (part.kind === "image") {
+        context.globalAlpha = part.opacity;
+        context.imageSmoothingEnabled = part.smooth;
+        context.drawImage(part.source, x, y, w, height);
+      } else {
+        context.strokeStyle = "#fff";
+        context.lineWidth = 4;
+        context.strokeRect(x, y, w, height);
+        context.strokeStyle = part.colour;
+        context.lineWidth = 2;
+        context.strokeRect(x, y, w, height);
+      }
+    }
+    context.restore();
+  }
+  return new Promise((resolve, reject) => {
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("this picture is too large for the browser"))));
+  });
+}

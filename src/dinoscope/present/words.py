@@ -1,0 +1,146 @@
+"""What figures and the report say about a comparison, said once, as plain text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from dinoscope.data.results import Comparison, Interval, ModelResult
+
+TITLES: Mapping[str, str] = {
+    "neighbour": "neighbour cosine",
+    "random_pair": "random-pair cosine",
+    "locality": "locality",
+}
+MEANINGS: Mapping[str, str] = {
+    "neighbour": "Mean cosine between each patch and the patches directly beside, above and below it. "
+    "Highest for a blurred or constant map, so never a merit by itself.",
+    "random_pair": "Mean cosine over all pairs of different patches of a photograph: the level that "
+    "neighbours must be compared with.",
+    "locality": "1 − (1 − neighbour) / (1 − random pair): 0 when neighbours are no more alike than any two "
+    "patches, 1 when they are identical; undefined when all patches are the same.",
+}
+FEW = 20
+"""With fewer photographs, percentile bootstrap intervals cover less than they say."""
+
+CONTROL = "control, not a trained model"
+
+
+def title(metric: str) -> str:
+    """A metric's name for people."""
+    return TITLES.get(metric, metric.replace("_", " "))
+
+
+def number(value: float, *, sign: str = "", digits: int = 3) -> str:
+    """A number with a true minus sign, none on a zero; a dash where it is undefined.
+
+    >>> number(-0.12), number(0.12, sign="+"), number(-0.0001), number(float("nan"))
+    ('−0.120', '+0.120', '0.000', '–')
+    """
+    if not math.isfinite(value):
+        return "–"
+    rounded = round(value, digits)
+    return f"{rounded:{sign}.{digits}f}".replace("-", "−") if rounded else f"{0:.{digits}f}"
+
+
+def interval(value: Interval, *, sign: str = "") -> str:
+    """``0.731 [0.702, 0.757]``; the mean alone where there is no interval, a dash where it is undefined."""
+    mean = number(value.mean, sign=sign)
+    if not (math.isfinite(value.mean) and math.isfinite(value.low)):
+        return mean
+    return f"{mean} [{number(value.low, sign=sign)}, {number(value.high, sign=sign)}]"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage: one decimal below 10%, none above."""
+    if not math.isfinite(share):
+        return "–"
+    return f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"
+
+
+def component_list(comparison: Comparison) -> str:
+    """``1, 2, 3``: the components that the colours show, counted from 1."""
+    return ", ".join(str(c + 1) for c in comparison.components)
+
+
+def variance_shown(comparison: Comparison, model: ModelResult) -> float:
+    """The share of a model's variance in the components that the colours show."""
+    ratios = model.pca.explained_variance_ratio
+    return float(sum(ratios[c] for c in comparison.components if c < len(ratios)))
+
+
+def kind(model: ModelResult) -> str:
+    """``layer 11``, or that it is a control."""
+    return CONTROL if model.spec.control else f"layer {model.layer}"
+
+
+def input_facts(comparison: Comparison, photograph: int, model: int) -> str:
+    """``32×48 patches, input 448×672 px``: rows and heights first."""
+    grid = comparison.features[photograph][model].grid
+    (h, w), (height, width) = grid.shape, grid.input_size
+    return f"{h}×{w} patches, input {height}×{width} px"
+
+
+def triple(comparison: Comparison, photograph: int, model: int) -> list[tuple[str, str]]:
+    """Each metric's name and its value for one photograph in one model."""
+    return [
+        (title(name), number(float(values[photograph, model])))
+        for name, values in comparison.measurements.values.items()
+    ]
+
+
+def colours_note(comparison: Comparison) -> str:
+    """What the PCA colours are, and what they leave out."""
+    shares = "; ".join(
+        f"{m.label}: {percent(variance_shown(comparison, m))} of the variance of {m.spec.dim:,} channels"
+        for m in comparison.models
+    )
+    text = (
+        f"Colours: principal components {component_list(comparison)} as red, green, blue, one basis per "
+        f"model over all photographs ({shares}); everything else is not shown."
+    )
+    for m in comparison.models:
+        if m.alignment is not None:
+            text += (
+                f" Colours of {m.label} are rotated towards those of {m.alignment.reference} (Procrustes "
+                f"residual {number(m.alignment.residual, digits=2)}; 0: the same map, 1: nothing in "
+                "common), so none of its channels is a single component."
+            )
+    if any(maps.foreground is not None for row in comparison.maps for maps in row):
+        text += f" Black: not foreground ({comparison.settings.get('foreground', 'rule not recorded')})."
+    return text
+
+
+COSINES_NOTE = (
+    "Similarity maps: cosine of the outlined patch with every patch of the same photograph, on the same "
+    "fixed scale for every model; the mean is printed because models differ in it."
+)
+
+
+def paragraph(comparison: Comparison) -> str:
+    """What the whole comparison shows."""
+    models, photographs = len(comparison.models), len(comparison.photographs)
+    trained = [m for m in comparison.models if not m.spec.control]
+    text = (
+        f"{count(photographs, 'photograph')} seen by {count(models, 'vision backbone')}. Each backbone "
+        "describes every small square of a photograph, a patch, by a list of numbers, its features. The "
+        "colour maps show where those features change; the similarity maps show which patches are described "
+        "like one chosen patch; three numbers say how alike neighbouring patches are, against any two."
+    )
+    if not trained:
+        text += (
+            " None of these models is trained: they are controls, and show what architecture, colour or "
+            "texture alone look like."
+        )
+    elif len(trained) < models:
+        text += " Models marked as controls are not trained models."
+    return text
+
+
+def count(n: int, noun: str) -> str:
+    """``1 photograph``, ``2 photographs``.
+
+    >>> count(1, "photograph"), count(1200, "photograph")
+    ('1 photograph', '1,200 photographs')
+    """
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -1,0 +1,217 @@
+"""What the browser shows is what Python computes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dinoscope.data.features import PatchFeatures
+from dinoscope.data.results import Comparison
+from dinoscope.present.payload import comparison_payload
+
+PIXELS = """[...view.shadowRoot.querySelectorAll('.stage.map canvas')].map((canvas) => ({
+  image: Number(canvas.closest('.stage').dataset.image),
+  model: Number(canvas.closest('.stage').dataset.model),
+  h: canvas.height, w: canvas.width,
+  rgba: [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]}))"""
+
+
+def cosines(source: PatchFeatures, at: tuple[float, float], target: PatchFeatures) -> np.ndarray:
+    """Float64, from the original features."""
+    row, col = source.grid.patch_at(*at)
+    query = source.values[row, col].astype(np.float64)
+    flat = target.values.astype(np.float64)
+    return (flat @ query) / (np.linalg.norm(flat, axis=2) * np.linalg.norm(query))
+
+
+def stated_errors(comparison: Comparison) -> list[float]:
+    header = json.loads(comparison_payload(comparison).header)
+    return [model["tokens"]["largest_error"] for model in header["models"]]
+
+
+@pytest.fixture(scope="session")
+def errors(noise: Comparison) -> list[float]:
+    return stated_errors(noise)
+
+
+def test_similarity_equals_float64_cosines_within_the_stated_error(
+    open_page: Callable[..., Any],
+    noise: Comparison,
+    noise_fragment: str,
+    errors: list[float],
+    rng: np.random.Generator,
+) -> None:
+    opened = open_page(noise_fragment)
+    largest = [0.0, 0.0]
+    for _ in range(60):
+        image, target, model = (int(rng.integers(k)) for k in (3, 3, 2))
+        x, y = rng.random(2)
+        shown = opened.ask(
+            "(({h, w}, values) => ({h, w, values: [...values]}))(...((v) => [v, v])"
+            "(view.similarity(...argument)))",
+            [image, model, {"x": x, "y": y}, target],
+        )
+        source, wanted = noise.features[image][model], noise.features[target][model]
+        assert (shown["h"], shown["w"]) == wanted.grid.shape
+        values = np.array(shown["values"]).reshape(wanted.grid.shape)
+        difference = np.abs(values - cosines(source, (x, y), wanted)).max()
+        largest[model] = max(largest[model], float(difference))
+    assert largest[0] <= errors[0] <= 0.01
+    assert largest[1] <= errors[1] <= 0.01
+    assert min(largest) > 1e-4  # tokens are coded: exactness here would mean that nothing was compared
+
+
+@pytest.mark.parametrize("engine", ["script", "simd", "webgl2"])
+@pytest.mark.parametrize("over", [-1, 0, 1])
+def test_hovering_paints_the_cosines_of_that_patch_everywhere(
+    open_page: Callable[..., Any], noise: Comparison, noise_fragment: str, engine: str, over: int
+) -> None:
+    opened = open_page(noise_fragment, engine=engine)
+    table = viridis()
+    for image, x, y in ((1, 0.31, 0.77), (0, 0.9, 0.12)):
+        opened.hover(image, x, y, over)
+        at = opened.ask("view.session.state.at")
+        assert (at["image"], at["x"], at["y"]) == (
+            image,
+            pytest.approx(x, abs=0.01),
+            pytest.approx(y, abs=0.01),
+        )
+        pictures = opened.ask(PIXELS)
+        assert len(pictures) == 6
+        for picture in pictures:
+            source = noise.features[image][picture["model"]]
+            target = noise.features[picture["image"]][picture["model"]]
+            wanted = cosines(source, (at["x"], at["y"]), target)
+            rgb = np.array(picture["rgba"]).reshape(picture["h"], picture["w"], 4)[..., :3]
+            grey = (rgb == 128).all(axis=-1)
+            assert (wanted[grey] < 0.01).all()
+            assert (wanted[~grey] > -0.01).all()
+            index = np.abs(rgb[:, :, None].astype(int) - table).sum(axis=-1).argmin(axis=-1)
+            assert np.abs((index + 0.5) / 256 - wanted)[~grey].max() < 0.01 + 2.5 / 256
+    assert opened.complaints == []
+
+
+def viridis() -> np.ndarray:
+    """The reference table, from matplotlib; ours is its piecewise linear shadow, 2 levels off at most."""
+    import matplotlib
+
+    return (matplotlib.colormaps["viridis"](np.arange(256))[:, :3] * 255).round().astype(int)
+
+
+@pytest.mark.parametrize("kind", ["noise", "wide"])
+def test_engines_agree_at_every_patch(
+    open_page: Callable[..., Any], noise_fragment: str, wide_fragment: str, kind: str
+) -> None:
+    fragment = {"noise": noise_fragment, "wide": wide_fragment}[kind]
+    answers = []
+    for engine in ("script", "simd", "webgl2"):
+        opened = open_page(fragment, engine=engine)
+        assert opened.ask("view.engine") == engine
+        answers.append(
+            opened.ask(
+                "view.session.engines.map((engine, m) => [0, 7, view.session.view.models[m].tokens.n - 1]"
+                ".map((patch) => [...engine.cosines(patch)]))"
+            )
+        )
+        assert opened.complaints == []
+    for other in answers[1:]:
+        for ours, theirs in zip(answers[0], other, strict=True):
+            assert np.abs(np.array(ours) - np.array(theirs)).max() < 2e-5
+
+
+def test_best_matches_leave_out_the_neighbourhood(
+    open_page: Callable[..., Any], pictures: Comparison, pictures_fragment: str
+) -> None:
+    opened = open_page(pictures_fragment)
+    field = opened.page.get_by_label("Patches around the reference")
+    field.fill("1")
+    field.press("Tab")
+    for x, y in ((0.5, 0.5), (0.3, 0.7), (0.7, 0.2), (0.12, 0.12), (0.6, 0.9)):
+        opened.hover(1, x, y)
+        at = opened.ask("view.session.state.at")
+        marks = opened.ask(
+            "[...view.shadowRoot.querySelectorAll('.stage.map')].map((s) => ({image: +s.dataset.image,"
+            " model: +s.dataset.model, left: parseFloat(s.querySelector('.best').style.left),"
+            " top: parseFloat(s.querySelector('.best').style.top),"
+            " label: s.querySelector('.best').textContent}))"
+        )
+        assert len(marks) == 6
+        for mark in marks:
+            source = pictures.features[1][mark["model"]]
+            target = pictures.features[mark["image"]][mark["model"]]
+            values = cosines(source, (at["x"], at["y"]), target)
+            if mark["image"] == 1:
+                row, col = source.grid.patch_at(at["x"], at["y"])
+                values[max(0, row - 1) : row + 2, max(0, col - 1) : col + 2] = -2
+            h, w = target.grid.shape
+            shown = values[round(mark["top"] * h / 100), round(mark["left"] * w / 100)]
+            assert shown >= values.max() - 0.02
+            assert float(mark["label"]) == pytest.approx(values.max(), abs=0.016)
+
+
+def test_rank_threshold_and_pca_paint_what_their_names_say(
+    open_page: Callable[..., Any], noise: Comparison, noise_fragment: str
+) -> None:
+    opened = open_page(noise_fragment)
+    opened.hover(0, 0.5, 0.5)
+    at = opened.ask("view.session.state.at")
+    opened.page.get_by_text("Threshold", exact=True).click()
+    opened.ask("view.session.set({threshold: 0.1})")
+    alphas = set()
+    for picture in opened.ask(PIXELS):
+        target = noise.features[picture["image"]][picture["model"]]
+        wanted = cosines(noise.features[0][picture["model"]], (at["x"], at["y"]), target)
+        alpha = np.array(picture["rgba"]).reshape(*target.grid.shape, 4)[..., 3]
+        sure = np.abs(wanted - 0.1) > 0.01
+        assert ((alpha == 255) == (wanted >= 0.1))[sure].all()
+        alphas |= set(np.unique(alpha).tolist())
+    assert alphas == {0, 255}
+    opened.page.get_by_text("Rank", exact=True).click()
+    for picture in opened.ask(PIXELS):
+        rgb = np.array(picture["rgba"]).reshape(-1, 4)[:, :3]
+        index = np.abs(rgb[:, None] - viridis()).sum(axis=-1).argmin(axis=-1)
+        assert np.abs(np.sort(index) - np.linspace(0, 255, len(index))).max() < 6
+    opened.page.get_by_text("PCA", exact=True).click()
+    for picture in opened.ask(PIXELS):
+        colours = noise.maps[picture["image"]][picture["model"]].colours
+        rgb = np.array(picture["rgba"]).reshape(*colours.shape[:2], 4)[..., :3]
+        assert np.abs(rgb / 255 - colours).max() <= 0.5 / 255 + 1e-9
+    opened.ask("view.session.set({components: [3, 3, 1]})")
+    for picture in opened.ask(PIXELS):
+        scores = noise.maps[picture["image"]][picture["model"]].scores[..., [3, 3, 1]]
+        low, high = noise.models[picture["model"]].pca.limits[[3, 3, 1]].T
+        rgb = np.array(picture["rgba"]).reshape(*scores.shape[:2], 4)[..., :3]
+        assert np.abs(rgb / 255 - np.clip((scores - low) / (high - low), 0, 1)).max() <= 0.5 / 255 + 1e-9
+
+
+def test_head_shows_the_numbers_under_the_pointer(
+    open_page: Callable[..., Any], noise: Comparison, noise_fragment: str
+) -> None:
+    opened = open_page(noise_fragment)
+    opened.hover(2, 0.25, 0.75)
+    text = opened.page.locator(".corner .numbers").inner_text()
+    grid = noise.features[2][0].grid
+    at = opened.ask("view.session.state.at")
+    row, col = grid.patch_at(at["x"], at["y"])
+    assert f"row {row} col {col}" in text
+    left, top, right, bottom = grid.box(row, col)
+    pixels = opened.page.locator(".corner .numbers").get_attribute("title")
+    assert (
+        pixels
+        == f"of 12 by 16 patches; pixels {left:.0f} to {right:.0f} across, {top:.0f} to {bottom:.0f} down"
+    )
+    norm = np.linalg.norm(noise.features[2][0].values[row, col])
+    assert f"norm {float(f'{norm:.4g}'):g}" in opened.page.locator(".column .numbers").first.inner_text()
+    frame = opened.ask(
+        "[...view.shadowRoot.querySelectorAll('.stage[data-image=\"2\"] .cursor')]"
+        ".map((c) => ['left', 'top', 'width', 'height'].map((k) => parseFloat(c.style[k])))"
+    )
+    wanted = [100 * col / grid.w, 100 * row / grid.h, 100 / grid.w, 100 / grid.h]
+    assert len(frame) == 3
+    assert frame[0] == frame[1] == pytest.approx(wanted, abs=1e-3)
+    other = noise.features[2][1].grid
+    assert frame[2][2:] == pytest.approx([100 / other.w, 100 / other.h], abs=1e-3)
