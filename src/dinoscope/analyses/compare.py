@@ -73,7 +73,7 @@ def compare(
 
     Raises:
         NoUsablePhotographError: none could be used.
-        InputError: an impossible grid, place or component; an impossible grid, place or component.
+        InputError: an impossible grid, place, component, filter or foreground rule.
         GridMismatchError: the models cannot be brought to one grid.
     """
     models = as_backbones(backbones)

@@ -77,7 +77,7 @@ def measure(
 
     Raises:
         NoUsablePhotographError: none could be used.
-        InputError, or an impossible grid.
+        InputError: no backbone, or an impossible grid.
     """
     models = as_backbones(backbones)
     for backbone in models:
@@ -109,7 +109,9 @@ def summarise(
 ) -> Measurements:
     """Measurements from a table ``images models`` for each metric."""
     warnings = []
-    if len(images) < FEW_IMAGES:
+    if len(images) == 1:
+        warnings.append("one photograph: no interval can be given")
+    elif len(images) < FEW_IMAGES:
         warnings.append(
             f"{len(images)} photographs: with fewer than {FEW_IMAGES}, bootstrap intervals are too narrow"
         )

@@ -121,7 +121,8 @@ class ColourAlignment:
     Attributes:
         rotation: orthogonal; the scores of this model, each divided by its basis's standard
             deviation, times this.
-        residual: what is left, as a share of the reference's energy, in [0, 1]: 0 is the same map.
+        residual: the Procrustes disparity, in [0, 1]: 0 is the same map up to rotation and scale, 1 is
+            no linear relation.
         reference: the model aligned to.
     """
 

@@ -1,15 +1,16 @@
 """Photographs and a backbone in, patch features out, in order, streamed.
 
 Photographs of equal grid that lie within a bounded window share a forward pass; none is ever padded,
-so what stands beside a photograph never changes its features. Decoding and resizing run ahead in a
-thread while the model works.
+so what stands beside a photograph never changes its features. Where the model runs on another device
+than the CPU, decoding and resizing run ahead in a thread meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -127,7 +128,9 @@ def extract_layers(
         )
         return Prepared(photograph, patch_grid, resize_pixels(photograph, patch_grid.input_size, filter_))
 
-    for window in _windows(each_image(images), prepare, batch_size, on_failure):
+    # On a CPU the model takes every core: a thread beside it would only get in its way.
+    ahead = backbone.device.type != "cpu"
+    for window in _windows(each_image(images), prepare, batch_size, on_failure, ahead=ahead):
         results: dict[int, dict[int, PatchFeatures]] = {}
         for batch in _equal_shapes(window, batch_size):
             outputs = _forward(backbone, [window[i] for i in batch], layers, final_norm=final_norm)
@@ -186,33 +189,43 @@ def _windows(
     prepare: Callable[[ImageLike], Prepared],
     batch_size: int,
     on_failure: OnFailure | None,
+    *,
+    ahead: bool,
 ) -> Iterator[list[Prepared]]:
-    """Prepared photographs by the window, the next window being prepared meanwhile."""
+    """Prepared photographs by the window; with ``ahead``, the next window is prepared meanwhile."""
     size = batch_size if batch_size == 1 else batch_size * WINDOW
-    pool = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-decode")
+    pool = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-decode") if ahead else None
     try:
-        ahead = _submit(pool, prepare, images, size)
-        while ahead:
-            pending, ahead = ahead, _submit(pool, prepare, images, size)
+        coming = _submit(pool, prepare, images, size)
+        while coming:
+            pending = coming
+            if pool is not None:
+                coming = _submit(pool, prepare, images, size)
             window = []
-            for image, future in pending:
+            for image, prepared in pending:
                 try:
-                    window.append(future.result())
+                    window.append(prepared())
                 except DinoscopeError as error:
                     _report(image, error, on_failure)
             if window:
                 yield window
+            if pool is None:
+                coming = _submit(pool, prepare, images, size)
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        if pool is not None:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _submit(
-    pool: ThreadPoolExecutor,
+    pool: ThreadPoolExecutor | None,
     prepare: Callable[[ImageLike], Prepared],
     images: Iterator[ImageLike],
     size: int,
-) -> list[tuple[ImageLike, Future[Prepared]]]:
-    return [(image, pool.submit(prepare, image)) for image in islice(images, size)]
+) -> list[tuple[ImageLike, Callable[[], Prepared]]]:
+    """The next window's photographs, each with what returns it prepared."""
+    if pool is None:
+        return [(image, partial(prepare, image)) for image in islice(images, size)]
+    return [(image, pool.submit(prepare, image).result) for image in islice(images, size)]
 
 
 def _report(image: ImageLike, error: DinoscopeError, on_failure: OnFailure | None) -> None:

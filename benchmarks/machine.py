@@ -1,0 +1,60 @@
+"""What machine is this, and how fast is a plain matrix product on it?"""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def describe() -> dict[str, object]:
+    """The machine and the versions that a figure belongs to."""
+    return {
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "threads": torch.get_num_threads(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "command": " ".join(["python", "-m", *(sys.orig_argv[2:] if "-m" in sys.orig_argv else sys.argv)]),
+    }
+
+
+def gemm_rate(size: int = 2048, repeats: int = 7) -> float:
+    """Float32 matrix product rate, FLOP/s: the median of ``repeats`` products of size³."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    a @ b
+    return 2 * size**3 / statistics.median(seconds(lambda: a @ b) for _ in range(repeats))
+
+
+def seconds(job: Callable[[], object]) -> float:
+    """Wall-clock time of one call."""
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start
+
+
+def write_result(name: str, result: Mapping[str, object]) -> Path:
+    """Keep a result beside the machine it was measured on."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps({"machine": describe(), **result}, indent=2) + "\n")
+    return path
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor()
