@@ -225,6 +225,18 @@ def test_extract_writes_one_file_a_photograph(photos: Path, tmp_path: Path, form
     assert run("extract", photos, "--model", "pixels", "--out", out, "--layers", "5") == 2
 
 
+def test_a_folder_that_cannot_be_written_to_is_one_line(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("x")
+    for command, model in (("compare", "--models"), ("measure", "--models"), ("extract", "--model")):
+        words = [command, photos, model, "pixels", "--grid", 6, "--out", tmp_path / "taken"]
+        assert run(*words) == 2
+        said = capsys.readouterr().err
+        assert "taken" in said
+        assert "Traceback" not in said
+
+
 def test_models_lists_every_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("models") == 0
     printed = capsys.readouterr().out

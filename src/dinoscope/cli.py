@@ -215,6 +215,11 @@ def main() -> None:
             raise
         print(f"dinoscope: {error}", file=sys.stderr)
         sys.exit(_exit_code(error))
+    except OSError as error:  # a disk that is full, a folder that may not be written to
+        if debug:
+            raise
+        print(f"dinoscope: {error}", file=sys.stderr)
+        sys.exit(USAGE)
     except KeyboardInterrupt:
         if debug:
             raise

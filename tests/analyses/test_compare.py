@@ -143,6 +143,16 @@ def test_impossible_requests_are_refused_before_any_work(folder: Path, bad: dict
     assert model.batches == []
 
 
+def test_more_features_than_memory_are_refused_before_any_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dinoscope.pipeline.memory.available_bytes", lambda: 1_000_000)
+    model = FakeBackbone()
+    with pytest.raises(InputError, match="measure"):
+        compare([folder / "0.png"] * 2000, [model], grid=4)
+    assert model.batches == []
+
+
 def test_measure_is_compare_without_pictures(folder: Path, comparison: Comparison) -> None:
     m = measure(sorted(folder.iterdir()), [FakeBackbone("a"), FakeBackbone("b", patch_size=4)], grid=8)
     for name, table in comparison.measurements.values.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
@@ -14,7 +14,7 @@ from dinoscope.analyses.measure import Tally, as_backbones, raise_failure, uniqu
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
-from dinoscope.data.results import Comparison, Failure, Maps, ModelResult, PatchPCA
+from dinoscope.data.results import Comparison, Failure, Maps, Measurements, ModelResult, PatchPCA
 from dinoscope.data.spec import check_layers
 from dinoscope.errors import InputError, NoUsablePhotographError
 from dinoscope.io.images import preview
@@ -23,7 +23,7 @@ from dinoscope.maths.foreground import PC1_RULE, foreground_by_pc1, foreground_c
 from dinoscope.maths.pca import QUANTILES, fit_pca, to_rgb
 from dinoscope.maths.similarity import similarity_map
 from dinoscope.pipeline.extract import ImageLike, each_image
-from dinoscope.pipeline.memory import check_grid
+from dinoscope.pipeline.memory import check_grid, check_memory
 from dinoscope.pipeline.together import extract_together
 
 PREVIEW_PX = 1024
@@ -79,8 +79,9 @@ def compare(
     models = as_backbones(backbones)
     if foreground not in FOREGROUNDS:
         raise InputError(f"no foreground rule {foreground!r}; there are {', '.join(FOREGROUNDS)}")
-    n_components = max(COMPONENTS, max(components) + 1)
-    _check_request(models, grid, at, components)
+    check_request(models, grid, at, components)
+    if isinstance(images, Sized) and not isinstance(images, str):
+        _check_kept(len(images), models, grid)
     labels = unique_labels(models)
     chosen_layers = [
         check_layers(None if layer is None else (layer,), backbone.spec.depth)[0]
@@ -111,6 +112,48 @@ def compare(
     if not rows:
         raise NoUsablePhotographError("none of the photographs could be used")
 
+    return assemble(
+        photographs,
+        rows,
+        models,
+        labels,
+        chosen_layers,
+        measurements=tally.measurements(seed=seed),
+        grid=grid,
+        at=at,
+        components=components,
+        foreground=foreground,
+        resize=resize,
+        seed=seed,
+        failures=failures,
+    )
+
+
+def assemble(
+    photographs: Sequence[Photograph],
+    rows: Sequence[tuple[PatchFeatures, ...]],
+    models: Sequence[Backbone],
+    labels: Sequence[str],
+    layers: Sequence[int],
+    *,
+    measurements: Measurements,
+    grid: int | tuple[int, int],
+    at: Sequence[tuple[float, float]] = POINTS,
+    components: tuple[int, int, int] = (0, 1, 2),
+    foreground: str = "none",
+    resize: str = "bilinear",
+    seed: int = 0,
+    failures: Sequence[Failure] = (),
+) -> Comparison:
+    """The comparison of features that are there already; see `compare`.
+
+    Args:
+        photographs: previews, at least one.
+        rows: one for each photograph, with one map for each model.
+        labels, layers: one for each model.
+        measurements: of these rows.
+    """
+    n_components = max(COMPONENTS, max(components) + 1)
     columns = [
         _draw(
             label,
@@ -122,7 +165,7 @@ def compare(
             n=min(n_components, backbone.spec.dim),
             foreground=foreground,
         )
-        for j, (label, backbone, layer) in enumerate(zip(labels, models, chosen_layers, strict=True))
+        for j, (label, backbone, layer) in enumerate(zip(labels, models, layers, strict=True))
     ]
     aligned = [columns[0]] + [_align(column, columns[0], components, foreground) for column in columns[1:]]
     results = tuple(result for result, _ in aligned)
@@ -133,7 +176,7 @@ def compare(
         maps=tuple(tuple(maps[i] for _, maps in aligned) for i in range(len(rows))),
         points=tuple((float(x), float(y)) for x, y in at),
         components=components,
-        measurements=tally.measurements(seed=seed),
+        measurements=measurements,
         ledger=fairness_ledger(results, rows, official_resize=resize == "official"),
         failures=tuple(failures),
         settings={
@@ -146,12 +189,17 @@ def compare(
     )
 
 
-def _check_request(
+def check_request(
     models: Sequence[Backbone],
     grid: int | tuple[int, int],
     at: Sequence[tuple[float, float]],
     components: tuple[int, int, int],
 ) -> None:
+    """Refuse what is impossible for any photograph, before any work.
+
+    Raises:
+        InputError: a grid, component or place that cannot be.
+    """
     for backbone in models:
         check_grid(backbone.spec, grid)
         if not all(0 <= c < backbone.spec.dim for c in components):
@@ -163,6 +211,17 @@ def _check_request(
     for x, y in at:
         if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
             raise InputError(f"a reference place is (x, y) in [0, 1]², got ({x}, {y})")
+
+
+def _check_kept(n_images: int, models: Sequence[Backbone], grid: int | tuple[int, int]) -> None:
+    """All features are kept: refuse a collection that cannot be, on square photographs at that."""
+    h, w = grid if isinstance(grid, tuple) else (grid, grid)
+    kept = n_images * h * w * 4 * sum(backbone.spec.dim for backbone in models)
+    check_memory(
+        kept,
+        f"keeping the features of {n_images} photographs by {len(models)} models",
+        "`dinoscope measure` keeps none; or ask for fewer photographs or a smaller grid.",
+    )
 
 
 def _draw(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from dinoscope.data.results import Comparison
@@ -12,6 +13,9 @@ from dinoscope.present.embed import view_fragment
 from dinoscope.present.figures import write_figures
 from dinoscope.present.report import write_report
 from dinoscope.present.tables import write_manifest, write_metrics_csv, write_metrics_json
+
+MOST_IN_VIEW = 24
+"""Photographs in the report's interactive view: about 0.6 MB each with two models on a 32-patch grid."""
 
 FILES = ("report.html", "metrics.csv", "metrics.json", "manifest.json", "figures")
 
@@ -29,20 +33,36 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".dinoscope-", dir=folder))
+        with tempfile.TemporaryDirectory(prefix=".dinoscope-", dir=folder) as work:
+            _write_all(comparison, Path(work))
+            for name in FILES:
+                target = folder / name
+                if target.is_dir():
+                    shutil.rmtree(target)
+                (Path(work) / name).replace(target)
     except OSError as error:
         raise InputError(f"cannot write to the folder {str(folder)!r}: {error.strerror}") from error
-    try:
-        write_report(comparison, work / "report.html", view=view_fragment(comparison))
-        write_metrics_csv(comparison, work / "metrics.csv")
-        write_metrics_json(comparison, work / "metrics.json")
-        write_manifest(comparison, work / "manifest.json")
-        write_figures(comparison, work / "figures")
-        for name in FILES:
-            target = folder / name
-            if target.is_dir():
-                shutil.rmtree(target)
-            (work / name).replace(target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return folder / "report.html"
+
+
+def _write_all(comparison: Comparison, folder: Path) -> None:
+    write_report(comparison, folder / "report.html", view=_view(comparison))
+    write_metrics_csv(comparison, folder / "metrics.csv")
+    write_metrics_json(comparison, folder / "metrics.json")
+    write_manifest(comparison, folder / "manifest.json")
+    write_figures(comparison, folder / "figures")
+
+
+def _view(comparison: Comparison) -> str:
+    """The interactive view of the first photographs, and a sentence where there are more."""
+    n = len(comparison.photographs)
+    if n <= MOST_IN_VIEW:
+        return view_fragment(comparison)
+    first = replace(
+        comparison,
+        photographs=comparison.photographs[:MOST_IN_VIEW],
+        features=comparison.features[:MOST_IN_VIEW],
+        maps=comparison.maps[:MOST_IN_VIEW],
+    )
+    note = f"<p>The interactive view holds the first {MOST_IN_VIEW} of {n} photographs; below are all.</p>\n"
+    return note + view_fragment(first)

@@ -152,7 +152,7 @@ def _photograph(photo: Photograph, blobs: _Blobs) -> dict[str, object]:
 
 def _model(
     model: ModelResult,
-    features: Iterable[Float[np.ndarray, "n dim"]],
+    features: Iterable[Float[np.ndarray, "_ dim"]],
     maps: list[Maps],
     tolerance: float,
     blobs: _Blobs,
