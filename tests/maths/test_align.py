@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial import procrustes
 from scipy.stats import ortho_group
 
 from dinoscope.errors import InputError, ShapeError
@@ -24,10 +25,20 @@ def test_a_rotated_or_reflected_copy_is_brought_back(seed: int) -> None:
 
 def test_no_other_rotation_does_better() -> None:
     reference, other = scores(1), scores(1) @ ortho_group.rvs(3, random_state=2) + scores(3)
-    best = align_colours(other, reference).residual
+    best = align_colours(other, reference).rotation
+    least = ((reference - other @ best) ** 2).sum()
     for seed in range(200):
         turn = ortho_group.rvs(3, random_state=seed)
-        assert ((reference - other @ turn) ** 2).sum() / (reference**2).sum() >= best - 1e-12
+        assert ((reference - other @ turn) ** 2).sum() >= least - 1e-9
+
+
+def test_the_residual_is_that_of_scipy_and_reaches_one_for_unrelated_maps() -> None:
+    rng = np.random.default_rng(0)
+    reference, other = rng.standard_normal((2, 500, 3))
+    for mixed in (other, reference + other, reference + 0.1 * other, 7 * reference):
+        a, b = reference - reference.mean(0), mixed - mixed.mean(0)
+        assert align_colours(b, a).residual == pytest.approx(procrustes(a, b)[2], abs=1e-9)
+    assert align_colours(other, reference).residual > 0.98
 
 
 @pytest.mark.usefixtures("unchecked_shapes")
