@@ -9,7 +9,7 @@ import pytest
 
 from dinoscope.data.results import Comparison
 from dinoscope.errors import InputError
-from dinoscope.present import output
+from dinoscope.present import output, report
 from dinoscope.present.output import FILES, write_comparison
 from tests.present.samples import comparison as sample
 
@@ -19,26 +19,26 @@ def compared() -> Comparison:
     return sample()
 
 
-def header(report: Path) -> dict[str, list[object]]:
-    found = re.search(r'<script type="application/json">(.*?)</script>', report.read_text(), re.DOTALL)
+def header(page: Path) -> dict[str, list[object]]:
+    found = re.search(r'<script type="application/json">(.*?)</script>', page.read_text(), re.DOTALL)
     assert found is not None
     return dict(json.loads(found[1]))
 
 
 def test_everything_lies_in_the_folder_and_nothing_else(compared: Comparison, tmp_path: Path) -> None:
-    report = write_comparison(compared, tmp_path / "out")
-    assert report == tmp_path / "out" / "report.html"
+    page = write_comparison(compared, tmp_path / "out")
+    assert page == tmp_path / "out" / "report.html"
     assert {p.name for p in (tmp_path / "out").iterdir()} == set(FILES)
-    assert len(header(report)["photographs"]) == len(compared.photographs)
+    assert len(header(page)["photographs"]) == len(compared.photographs)
 
 
 def test_the_view_is_bounded_and_says_so(
     compared: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output, "MOST_IN_VIEW", 1)
-    report = write_comparison(compared, tmp_path)
-    assert len(header(report)["photographs"]) == 1
-    assert f"the first 1 of {len(compared.photographs)} photographs" in report.read_text()
+    monkeypatch.setattr(report, "MOST_IN_VIEW", 1)
+    page = write_comparison(compared, tmp_path)
+    assert len(header(page)["photographs"]) == 1
+    assert f"the first 1 of {len(compared.photographs)} photographs" in page.read_text()
 
 
 def test_a_failure_leaves_what_was_there(

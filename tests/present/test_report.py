@@ -230,7 +230,7 @@ def test_the_file_is_small_and_there_whole_or_not_at_all(
     sample: Comparison, html: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "report.html"
-    write_report(sample, path)
+    write_report(sample, path, view="")
     assert path.read_text(encoding="utf-8") == html
     assert path.stat().st_size < 1_000_000
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 from dinoscope.data.results import Comparison
 from dinoscope.errors import InputError
-from dinoscope.present.embed import view_fragment
 from dinoscope.present.figures import write_figures
 from dinoscope.present.report import write_report
 from dinoscope.present.tables import write_manifest, write_metrics_csv, write_metrics_json
-
-MOST_IN_VIEW = 24
-"""Photographs in the report's interactive view: about 0.6 MB each with two models on a 32-patch grid."""
 
 FILES = ("report.html", "metrics.csv", "metrics.json", "manifest.json", "figures")
 
@@ -46,23 +41,8 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
 
 
 def _write_all(comparison: Comparison, folder: Path) -> None:
-    write_report(comparison, folder / "report.html", view=_view(comparison))
+    write_report(comparison, folder / "report.html")
     write_metrics_csv(comparison, folder / "metrics.csv")
     write_metrics_json(comparison, folder / "metrics.json")
     write_manifest(comparison, folder / "manifest.json")
     write_figures(comparison, folder / "figures")
-
-
-def _view(comparison: Comparison) -> str:
-    """The interactive view of the first photographs, and a sentence where there are more."""
-    n = len(comparison.photographs)
-    if n <= MOST_IN_VIEW:
-        return view_fragment(comparison)
-    first = replace(
-        comparison,
-        photographs=comparison.photographs[:MOST_IN_VIEW],
-        features=comparison.features[:MOST_IN_VIEW],
-        maps=comparison.maps[:MOST_IN_VIEW],
-    )
-    note = f"<p>The interactive view holds the first {MOST_IN_VIEW} of {n} photographs; below are all.</p>\n"
-    return note + view_fragment(first)
