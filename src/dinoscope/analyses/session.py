@@ -1,0 +1,170 @@
+"""Comparisons made again and again as photographs come and go: no photograph is extracted twice."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from dinoscope.analyses.compare import POINTS, PREVIEW_PX, assemble, check_request
+from dinoscope.analyses.measure import Tally, as_backbones, check_equal_grids, unique_labels
+from dinoscope.backbones.base import Backbone
+from dinoscope.data.features import PatchFeatures
+from dinoscope.data.grid import PatchGrid
+from dinoscope.data.photograph import Photograph
+from dinoscope.data.results import Comparison
+from dinoscope.data.spec import check_layers
+from dinoscope.errors import InputError
+from dinoscope.io.images import preview
+from dinoscope.pipeline.extract import extract
+from dinoscope.pipeline.memory import check_grid, check_memory
+
+KEPT_BYTES = 2 * 2**30
+"""Features kept before those of other grids are let go, least recently used first."""
+
+Row = tuple[PatchFeatures, ...]
+
+
+class Session:
+    """Features by content of the photograph and grid, and comparisons of any choice of them.
+
+    One thread at a time. Holds features and previews, never a photograph's full pixels.
+
+    Args:
+        backbones: one or more; the first is the reference of differences and colours.
+        at, components, layers, resize, seed: as for `compare`.
+        kept_bytes: of features; those of the grid being extracted are never let go.
+    """
+
+    def __init__(
+        self,
+        backbones: Backbone | Sequence[Backbone],
+        *,
+        at: Sequence[tuple[float, float]] = POINTS,
+        components: tuple[int, int, int] = (0, 1, 2),
+        layers: Sequence[int | None] | None = None,
+        resize: str = "bilinear",
+        seed: int = 0,
+        kept_bytes: int = KEPT_BYTES,
+    ) -> None:
+        self._backbones = as_backbones(backbones)
+        check_request(self._backbones, 1, at, components)
+        self._labels = unique_labels(self._backbones)
+        self._layers = [
+            check_layers(None if layer is None else (layer,), backbone.spec.depth)[0]
+            for layer, backbone in zip(layers or [None] * len(self._backbones), self._backbones, strict=True)
+        ]
+        self._at = tuple(at)
+        self._components = components
+        self._resize = resize
+        self._seed = seed
+        self._kept_bytes = kept_bytes
+        self._rows: OrderedDict[tuple[str, int], Row] = OrderedDict()
+        self._previews: dict[str, Photograph] = {}
+
+    def check(self, grid: int) -> None:
+        """Refuse a grid that is impossible for any photograph.
+
+        Raises:
+            InputError: below 1, or too large for the memory there is.
+        """
+        for backbone in self._backbones:
+            check_grid(backbone.spec, grid)
+
+    def has(self, digest: str, grid: int) -> bool:
+        """Whether the photograph of this content needs no extraction at this grid."""
+        return (digest, grid) in self._rows
+
+    def add(
+        self,
+        photograph: Photograph,
+        grid: int,
+        on_progress: Callable[[int, int], None] = lambda done, of: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Extract one photograph by every model, unless that was done before.
+
+        Args:
+            grid: patches on the short side.
+            on_progress: called with how many of how many models are done.
+            cancelled: asked before each model.
+
+        Returns:
+            Whether the features are there now; False only where ``cancelled`` said so, and then nothing
+            is kept.
+
+        Raises:
+            InputError: an impossible grid, or a photograph that a model cannot use.
+        """
+        key = (photograph.digest, grid)
+        if key in self._rows:
+            self._rows.move_to_end(key)
+            return True
+        self.check(grid)
+        self._check_room(photograph, grid)
+        features: list[PatchFeatures] = []
+        for backbone, layer in zip(self._backbones, self._layers, strict=True):
+            if cancelled():
+                return False
+            on_progress(len(features), len(self._backbones))
+            features += extract([photograph], backbone, grid=grid, layer=layer, resize=self._resize)
+        check_equal_grids(features)
+        self._rows[key] = tuple(features)
+        self._previews.setdefault(photograph.digest, preview(photograph, longest_px=PREVIEW_PX))
+        self._let_go(grid)
+        on_progress(len(features), len(self._backbones))
+        return True
+
+    def comparison(self, digests: Sequence[str], grid: int) -> Comparison:
+        """Compare photographs added before, in this order; equal to `compare` of the same.
+
+        Raises:
+            InputError: none is named, or one was not added at this grid.
+        """
+        if not digests:
+            raise InputError("there is no photograph to compare")
+        missing = [digest for digest in digests if not self.has(digest, grid)]
+        if missing:
+            raise InputError(
+                f"{len(missing)} of {len(digests)} photographs were not extracted at grid {grid}"
+            )
+        tally = Tally(self._labels)
+        for digest in digests:
+            self._rows.move_to_end((digest, grid))
+            tally.add(self._previews[digest], self._rows[digest, grid])
+        return assemble(
+            [self._previews[digest] for digest in digests],
+            [self._rows[digest, grid] for digest in digests],
+            self._backbones,
+            self._labels,
+            self._layers,
+            measurements=tally.measurements(seed=self._seed),
+            grid=grid,
+            at=self._at,
+            components=self._components,
+            resize=self._resize,
+            seed=self._seed,
+        )
+
+    def forget(self, digest: str) -> None:
+        """Let go of everything about one photograph; nothing happens where there is none."""
+        for key in [key for key in self._rows if key[0] == digest]:
+            del self._rows[key]
+        self._previews.pop(digest, None)
+
+    def _check_room(self, photograph: Photograph, grid: int) -> None:
+        needed = sum(
+            PatchGrid.fit(photograph.size, backbone.spec.patch_size, grid=grid).n * backbone.spec.dim * 4
+            for backbone in self._backbones
+        )
+        check_memory(needed, f"keeping the features of {photograph.name!r}", "Ask for a smaller grid.")
+
+    def _let_go(self, grid: int) -> None:
+        held = sum(_bytes(row) for row in self._rows.values())
+        for key in [key for key in self._rows if key[1] != grid]:
+            if held <= self._kept_bytes:
+                return
+            held -= _bytes(self._rows.pop(key))
+
+
+def _bytes(row: Row) -> int:
+    return sum(features.values.nbytes for features in row)

@@ -1,0 +1,263 @@
+"""What the live page can ask for. Needs Starlette; who may ask is the gate's business."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from dinoscope.data.results import Comparison
+from dinoscope.errors import DinoscopeError
+from dinoscope.present.desk import Desk, Say, check_grid_words
+from dinoscope.present.viewer_page import page_html
+
+LONGEST_NAME = 200
+WAKE_S = 0.25
+"""How often a waiting request looks whether the server is closing."""
+
+_TYPES = {".mjs": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+_log = logging.getLogger("dinoscope.view")
+
+Job = Callable[[Say, Callable[[], bool]], None]
+
+
+def static_files() -> dict[str, tuple[bytes, str]]:
+    """Everything served as a file, by name: bytes and type. Read once; no request names a path."""
+    folder = files("dinoscope.present").joinpath("static")
+    return {
+        item.name: (item.read_bytes(), _TYPES[item.name[item.name.rindex(".") :]])
+        for item in folder.iterdir()
+        if item.name.endswith(tuple(_TYPES))
+    }
+
+
+def live_app(
+    desk: Desk,
+    *,
+    labels: Sequence[str],
+    grid: int,
+    export: Callable[[Comparison], Path] | None,
+    upload_bytes: int,
+    closing: threading.Event,
+) -> Starlette:
+    """The app behind the gate; once ``closing`` is set its jobs stop."""
+    room = _Room(desk, export, upload_bytes, closing)
+    shown = page_html(labels, grid=grid, upload_bytes=upload_bytes, can_export=export is not None)
+    statics = static_files()
+
+    async def page(request: Request) -> Response:
+        return Response(shown, media_type="text/html; charset=utf-8")
+
+    async def static(request: Request) -> Response:
+        found = statics.get(request.path_params["name"])
+        if found is None:
+            raise HTTPException(404, "there is no such file")
+        return Response(found[0], headers={"content-type": found[1]})
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        closing.set()
+        room.worker.shutdown(wait=True, cancel_futures=True)
+
+    return Starlette(
+        routes=[
+            Route("/", page),
+            Route("/state", room.state),
+            Route("/photographs", room.upload, methods=["POST"]),
+            Route("/prepare", room.prepare, methods=["POST"]),
+            Route("/remove", room.remove, methods=["POST"]),
+            Route("/failures/clear", room.clear_failures, methods=["POST"]),
+            Route("/export", room.export, methods=["POST"]),
+            Route("/payload", room.payload),
+            Route("/static/{name}", static),
+        ],
+        lifespan=lifespan,
+        exception_handlers={HTTPException: _plain, DinoscopeError: _unusable},
+    )
+
+
+@dataclass
+class _Room:
+    """One worker thread, and the requests that give it work."""
+
+    desk: Desk
+    exporter: Callable[[Comparison], Path] | None
+    upload_bytes: int
+    closing: threading.Event
+
+    def __post_init__(self) -> None:
+        self.worker = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-view")
+
+    async def state(self, request: Request) -> Response:
+        return _json(self.desk.snapshot())
+
+    async def upload(self, request: Request) -> Response:
+        grid = check_grid_words(request.query_params.get("grid", ""))
+        name = display_name(request.query_params.get("name", ""))
+        try:
+            data = await read_body(request, self.upload_bytes)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        return _Progress(self, lambda say, cancelled: self.desk.take(data, name, grid, say, cancelled))
+
+    async def prepare(self, request: Request) -> Response:
+        grid = check_grid_words(request.query_params.get("grid", ""))
+        return _Progress(self, lambda say, cancelled: self.desk.prepare(grid, say, cancelled))
+
+    async def payload(self, request: Request) -> Response:
+        grid = check_grid_words(request.query_params.get("grid", ""))
+        revision, payload = await self.run(lambda: self.desk.payload(grid))
+        header = payload.header.encode("ascii")
+        return Response(
+            len(header).to_bytes(4, "little") + header + payload.data,
+            media_type="application/octet-stream",
+            headers={"x-revision": str(revision)},
+        )
+
+    async def remove(self, request: Request) -> Response:
+        digest = request.query_params.get("digest", "")
+        await self.run(lambda: self.desk.remove(digest))
+        return await self.state(request)
+
+    async def clear_failures(self, request: Request) -> Response:
+        await self.run(self.desk.clear_failures)
+        return await self.state(request)
+
+    async def export(self, request: Request) -> Response:
+        exporter = self.exporter
+        if exporter is None:
+            raise HTTPException(404, "no folder to export to was named")
+        grid = check_grid_words(request.query_params.get("grid", ""))
+        written = await self.run(lambda: exporter(self.desk.comparison(grid)))
+        return _json({"path": str(written)})
+
+    async def run(self, work: Callable[[], Any]) -> Any:
+        """The answer of the worker thread.
+
+        Raises:
+            HTTPException: 503, the server is closing.
+        """
+        future = asyncio.get_running_loop().run_in_executor(self.worker, work)
+        while not self.closing.is_set():
+            done, _ = await asyncio.wait([future], timeout=WAKE_S)
+            if done:
+                return future.result()
+        raise HTTPException(503, "dinoscope is closing")
+
+
+class _Progress(Response):
+    """Runs a job and tells its steps, one JSON object a line; who hangs up cancels it."""
+
+    def __init__(self, room: _Room, job: Job) -> None:
+        super().__init__(media_type="application/x-ndjson")
+        del self.headers["content-length"]
+        self._room = room
+        self._job = job
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        lines: asyncio.Queue[Mapping[str, object] | None] = asyncio.Queue()
+        gone = threading.Event()
+
+        def say(line: Mapping[str, object] | None) -> None:
+            if not self._room.closing.is_set():
+                loop.call_soon_threadsafe(lines.put_nowait, line)
+
+        def cancelled() -> bool:
+            return gone.is_set() or self._room.closing.is_set()
+
+        def work() -> None:
+            if not cancelled():
+                self._job(say, cancelled)
+
+        async def watch() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            gone.set()
+            lines.put_nowait(None)
+
+        watcher = asyncio.create_task(watch())
+        future = loop.run_in_executor(self._room.worker, work)
+        future.add_done_callback(lambda _: lines.put_nowait(None))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            while not cancelled():
+                try:
+                    line = await asyncio.wait_for(lines.get(), WAKE_S)
+                except TimeoutError:
+                    continue
+                if line is None:
+                    break
+                text = json.dumps(line) + "\n"
+                await send({"type": "http.response.body", "body": text.encode("ascii"), "more_body": True})
+            if future.done() and not future.cancelled() and (error := future.exception()) is not None:
+                _log.error("a job failed", exc_info=error)
+                text = json.dumps({"kind": "broken", "reason": f"{type(error).__name__}: {error}"}) + "\n"
+                await send({"type": "http.response.body", "body": text.encode("ascii"), "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            gone.set()
+            watcher.cancel()
+
+
+async def read_body(request: Request, limit_bytes: int) -> bytes:
+    """The whole body; given up as soon as it is known to be too long.
+
+    Raises:
+        HTTPException: 413, with the connection closed.
+    """
+    declared = request.headers.get("content-length", "0")
+    if not (declared.isascii() and declared.isdigit()) or int(declared) > limit_bytes:
+        raise _too_long(limit_bytes)
+    body = bytearray()
+    async for chunk in request.stream():
+        if len(body) + len(chunk) > limit_bytes:
+            raise _too_long(limit_bytes)
+        body += chunk
+    return bytes(body)
+
+
+def display_name(text: str) -> str:
+    r"""A name to show: the last part of a path, of bounded length; never used to find a file.
+
+    >>> display_name("C:\\photos\\cat.jpg"), display_name("../../etc/passwd"), display_name("")
+    ('cat.jpg', 'passwd', 'photograph')
+    """
+    name = text.replace("\\", "/").rpartition("/")[2]
+    return name[:LONGEST_NAME] or "photograph"
+
+
+def _too_long(limit_bytes: int) -> HTTPException:
+    return HTTPException(
+        413, f"a file may have {limit_bytes / 2**20:,.0f} MiB at most", headers={"connection": "close"}
+    )
+
+
+async def _plain(request: Request, error: Exception) -> Response:
+    found = error if isinstance(error, HTTPException) else HTTPException(500)
+    return _json({"reason": found.detail}, found.status_code, found.headers)
+
+
+async def _unusable(request: Request, error: Exception) -> Response:
+    return _json({"reason": str(error)}, 422)
+
+
+def _json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """ASCII, so that a file name that is no text can be told too."""
+    return Response(json.dumps(value), status, headers, "application/json")

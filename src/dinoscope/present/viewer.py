@@ -1,0 +1,127 @@
+"""The live page: photographs dropped on it are extracted here and shown there, on this machine only."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dinoscope.data.photograph import Photograph
+from dinoscope.data.results import Comparison
+from dinoscope.errors import InputError, MissingExtraError
+from dinoscope.present.desk import Desk, Extractor
+from dinoscope.present.gate import Gate
+
+UPLOAD_BYTES = 64 * 2**20
+TOTAL_BYTES = 2**30
+GRACE_S = 1
+
+
+def serve(
+    photographs: Sequence[Path],
+    extractor: Extractor,
+    *,
+    read: Callable[[Path], Photograph],
+    decode: Callable[[bytes, str], Photograph],
+    labels: Sequence[str] = (),
+    export: Callable[[Comparison], Path] | None = None,
+    grid: int = 32,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    upload_bytes: int = UPLOAD_BYTES,
+    on_ready: Callable[[str], None] = print,
+) -> None:
+    """Serve the live page until interrupted (Ctrl-C), then return.
+
+    Work is done by one thread, one photograph at a time; everything that looks at the page sees the same
+    photographs, each at the grid of its own choice. Nothing of the disk is served but ``photographs``, and
+    nothing is written but by ``export``.
+
+    Args:
+        photographs: files to begin with; read by ``read``.
+        extractor: features and comparisons, each photograph and grid once.
+        read: a named file as a photograph; raises `ImageError`.
+        decode: an uploaded file's bytes and name as a photograph; raises `ImageError`.
+        labels: of the models, for the page's title.
+        export: writes a comparison and returns the path of its report; None: the page offers no export.
+        grid: to begin with.
+        host: to listen on. Other than loopback, whoever has the address can upload photographs and look.
+        port: 0 chooses a free one.
+        upload_bytes: of one uploaded file, at most.
+        on_ready: called with the address to open once the server listens.
+
+    Raises:
+        InputError: the address cannot be listened on, or the grid is impossible.
+        MissingExtraError: Starlette or uvicorn is not installed.
+    """
+    try:
+        import uvicorn
+
+        from dinoscope.present.routes import live_app
+    except ImportError as error:
+        raise MissingExtraError("the live page", "view") from error
+
+    extractor.check(grid)
+    listener = listen(host, port)
+    closing = threading.Event()
+    token = secrets.token_urlsafe()
+    port = int(listener.getsockname()[1])
+    desk = Desk(extractor, photographs, read=read, decode=decode, total_bytes=TOTAL_BYTES)
+    app = live_app(desk, labels=labels, grid=grid, export=export, upload_bytes=upload_bytes, closing=closing)
+    gate = Gate(app, token=token, host=host, port=port)
+
+    class Server(uvicorn.Server):
+        """Tells running jobs to stop as soon as it is interrupted."""
+
+        def handle_exit(self, sig, frame):  # type: ignore[no-untyped-def]
+            closing.set()
+            super().handle_exit(sig, frame)
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            on_ready(address(host, port, token))
+
+    server = Server(
+        uvicorn.Config(
+            gate,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            timeout_graceful_shutdown=GRACE_S,
+        )
+    )
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:  # uvicorn raises it again once everything is closed
+        return
+    finally:
+        closing.set()
+        listener.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        InputError: the address is taken, or not this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"cannot listen on {host} port {port}: {reason}; name another port, or 0 for a free one"
+        ) from error
+
+
+def address(host: str, port: int, token: str) -> str:
+    """What to open in a browser on this machine."""
+    shown = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+    if ":" in shown and not shown.startswith("["):
+        shown = f"[{shown}]"
+    return f"http://{shown}:{port}/{token}/"
