@@ -14,7 +14,7 @@ from dinoscope.data.photograph import Photograph
 from dinoscope.errors import InputError
 from dinoscope.io.images import photograph_from_array
 
-MODELS = ("pixels", "random:dinov2-small")
+MODELS = ("pixels", "blur:pixels")
 
 
 @pytest.fixture
