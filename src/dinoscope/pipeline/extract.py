@@ -257,7 +257,7 @@ def _forward(
 ) -> LayerOutputs:
     mean = torch.tensor(backbone.spec.mean).view(3, 1, 1)
     std = torch.tensor(backbone.spec.std).view(3, 1, 1)
-    pixels = torch.stack([(item.pixels - mean) / std for item in batch])
+    pixels = torch.stack([item.pixels for item in batch]).sub_(mean).div_(std)
     return backbone.forward(pixels, layers=layers, final_norm=final_norm)
 
 
