@@ -1,0 +1,1 @@
+"""Procedural photographs with exact masks, labels and flow."""

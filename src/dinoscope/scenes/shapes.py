@@ -1,0 +1,363 @@
+"""Shapes: signed distances of creatures and things, part by part.
+
+A shape lives in the square [-1, 1]², x to the right and y down, its feet at y = 1. Distances are
+negative inside; they are exact or slightly short of the Euclidean distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+Field = Float[np.ndarray, "H W"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One part of a shape.
+
+    Attributes:
+        name: of the part.
+        distance: signed, to the part's outline.
+        finish: ``coat`` (the class's material), ``pale`` or ``dark`` (the same material, lighter or
+            darker), or the name of a plain finish.
+        grain: radians; the direction hairs or fibres run in.
+        join: how softly it grows out of the parts before it, a length; 0 for a hard seam.
+        round: the radius over which it curves away from the viewer.
+    """
+
+    name: str
+    distance: Field
+    finish: str = "coat"
+    grain: float = 0.0
+    join: float = 0.05
+    round: float = 0.35
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """Parts from the rearmost to the frontmost, and eyes as (x, y, radius)."""
+
+    parts: tuple[Part, ...]
+    eyes: tuple[tuple[float, float, float], ...] = ()
+    lift: float = 0.0
+
+
+def ellipse(x: Field, y: Field, cx: float, cy: float, rx: float, ry: float, turn: float = 0.0) -> Field:
+    """First-order distance to an ellipse: F / |grad F|. Source: Taubin 1991, eq. 3."""
+    c, s = np.cos(turn), np.sin(turn)
+    px, py = (x - cx) * c + (y - cy) * s, (y - cy) * c - (x - cx) * s
+    reach = np.hypot(px / rx, py / ry)
+    slope = np.hypot(px / rx**2, py / ry**2)
+    return np.where(slope > 1e-9, reach * (reach - 1.0) / np.maximum(slope, 1e-9), -min(rx, ry))
+
+
+def limb(
+    x: Field, y: Field, start: tuple[float, float], end: tuple[float, float], r0: float, r1: float
+) -> Field:
+    """A rounded bar from ``start`` to ``end`` whose radius goes from r0 to r1."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    px, py = x - start[0], y - start[1]
+    along = np.clip((px * dx + py * dy) / (dx * dx + dy * dy), 0.0, 1.0)
+    return np.hypot(px - along * dx, py - along * dy) - (r0 + (r1 - r0) * along)
+
+
+def curve(x: Field, y: Field, points: list[tuple[float, float]], r0: float, r1: float) -> Field:
+    """A rounded bar along a quadratic Bezier curve of three points."""
+    t = np.linspace(0.0, 1.0, 7)
+    (ax, ay), (bx, by), (cx, cy) = points
+    xs = (1 - t) ** 2 * ax + 2 * t * (1 - t) * bx + t**2 * cx
+    ys = (1 - t) ** 2 * ay + 2 * t * (1 - t) * by + t**2 * cy
+    radii = r0 + (r1 - r0) * t
+    pieces = [
+        limb(x, y, (xs[i], ys[i]), (xs[i + 1], ys[i + 1]), radii[i], radii[i + 1]) for i in range(len(t) - 1)
+    ]
+    return np.minimum.reduce(pieces)
+
+
+def block(x: Field, y: Field, cx: float, cy: float, rx: float, ry: float, corner: float) -> Field:
+    """A rectangle of half sides rx, ry with rounded corners."""
+    qx, qy = np.abs(x - cx) - rx + corner, np.abs(y - cy) - ry + corner
+    return np.hypot(np.maximum(qx, 0), np.maximum(qy, 0)) + np.minimum(np.maximum(qx, qy), 0.0) - corner
+
+
+def blend(first: Field, second: Field, width: float) -> Field:
+    """Smooth union: the minimum, rounded over ``width``."""
+    if width <= 0:
+        return np.minimum(first, second)
+    overlap = np.maximum(width - np.abs(first - second), 0.0) / width
+    return np.minimum(first, second) - overlap * overlap * width * 0.25
+
+
+def _hound(x: Field, y: Field, rng: np.random.Generator) -> Shape:
+    legs, girth, neck, stride = rng.uniform((0.42, 0.21, 0.0, -0.10), (0.62, 0.30, 0.22, 0.10))
+    back = 1.0 - legs - girth * 0.7
+    hip, chest = (-0.52, back), (0.34, back - 0.02)
+    head = (0.66, back - 0.30 - neck)
+    paws = 0.95
+    far = blend(
+        limb(x, y, (hip[0] + 0.10, back + 0.05), (hip[0] + 0.12 + stride, paws), 0.12, 0.055),
+        limb(x, y, (chest[0] - 0.10, back + 0.05), (chest[0] - 0.10 - stride, paws), 0.10, 0.05),
+        0.02,
+    )
+    near = blend(
+        limb(x, y, (hip[0], back + 0.03), (hip[0] - 0.05 - stride, paws), 0.15, 0.06),
+        limb(x, y, (chest[0], back + 0.03), (chest[0] + 0.04 + stride, paws), 0.12, 0.055),
+        0.02,
+    )
+    trunk = blend(
+        limb(x, y, hip, chest, girth * 0.85, girth),
+        ellipse(x, y, chest[0], back + 0.04, girth * 1.05, girth * 1.1),
+        0.1,
+    )
+    trunk = blend(trunk, limb(x, y, chest, (head[0] - 0.08, head[1] + 0.06), girth * 0.75, 0.13), 0.15)
+    tip = rng.uniform(-0.5, 0.25)
+    tail = curve(x, y, [(-0.62, back - 0.05), (-0.85, back - 0.05), (-0.92, back + tip)], 0.07, 0.035)
+    skull = blend(
+        ellipse(x, y, head[0], head[1], 0.17, 0.15),
+        limb(x, y, head, (head[0] + 0.24, head[1] + 0.07), 0.11, 0.06),
+        0.06,
+    )
+    ear = curve(
+        x,
+        y,
+        [
+            (head[0] - 0.06, head[1] - 0.1),
+            (head[0] - 0.16, head[1] - 0.12),
+            (head[0] - 0.17, head[1] + rng.uniform(-0.3, 0.1)),
+        ],
+        0.065,
+        0.03,
+    )
+    nose = ellipse(x, y, head[0] + 0.285, head[1] + 0.045, 0.035, 0.03)
+    return Shape(
+        (
+            Part("far legs", far, "dark", 1.5, 0.02, 0.10),
+            Part("tail", tail, "pale", 2.6, 0.03, 0.08),
+            Part("body", trunk, "coat", 0.1, 0.06, 0.30),
+            Part("near legs", near, "coat", 1.5, 0.10, 0.14),
+            Part("head", skull, "pale", 0.4, 0.05, 0.18),
+            Part("nose", nose, "black", 0.0, 0.0, 0.05),
+            Part("ear", ear, "dark", 1.2, 0.02, 0.08),
+        ),
+        ((head[0] + 0.055, head[1] - 0.045, 0.028),),
+    )
+
+
+def _bird(x: Field, y: Field, rng: np.random.Generator) -> Shape:
+    plump, tilt, tail_length = rng.uniform((0.34, 0.25, 0.45), (0.44, 0.6, 0.75))
+    c, s = np.cos(tilt), np.sin(tilt)
+    cy = 0.12
+    body = ellipse(x, y, 0.0, cy, 0.56, plump, -tilt)
+    head = (0.46 * c + 0.04, cy - 0.62 * s - 0.22)
+    skull = ellipse(x, y, head[0], head[1], 0.22, 0.205)
+    beak = limb(
+        x,
+        y,
+        (head[0] + 0.16, head[1] + 0.02),
+        (head[0] + rng.uniform(0.3, 0.42), head[1] + 0.07),
+        0.075,
+        0.008,
+    )
+    tail = limb(
+        x,
+        y,
+        (-0.42 * c, cy + 0.42 * s),
+        (-0.42 * c - tail_length * c, cy + (0.42 + tail_length * 0.6) * s),
+        0.13,
+        0.07,
+    )
+    wing = blend(
+        ellipse(x, y, -0.10, cy + 0.02, 0.40, plump * 0.52, -tilt - 0.08),
+        limb(x, y, (-0.15, cy + 0.05), (-0.62 * c, cy + 0.66 * s), 0.12, 0.02),
+        0.1,
+    )
+    legs = np.minimum(
+        limb(x, y, (0.02, cy + plump * 0.7), (0.06, 0.95), 0.035, 0.022),
+        limb(x, y, (0.16, cy + plump * 0.65), (0.22, 0.95), 0.035, 0.022),
+    )
+    toes = np.minimum(
+        limb(x, y, (0.0, 0.965), (0.16, 0.975), 0.022, 0.016),
+        limb(x, y, (0.16, 0.965), (0.33, 0.975), 0.022, 0.016),
+    )
+    return Shape(
+        (
+            Part("legs", np.minimum(legs, toes), "horn", 1.5, 0.0, 0.05),
+            Part("tail", tail, "dark", -tilt, 0.03, 0.12),
+            Part("beak", beak, "horn", 0.0, 0.01, 0.08),
+            Part("body", body, "pale", -tilt, 0.06, 0.38),
+            Part("head", skull, "coat", 0.3, 0.16, 0.22),
+            Part("wing", wing, "coat", -tilt - 0.1, 0.0, 0.16),
+        ),
+        ((head[0] + 0.075, head[1] - 0.04, 0.034),),
+    )
+
+
+def _fish(x: Field, y: Field, rng: np.random.Generator) -> Shape:
+    deep, fork, fin = rng.uniform((0.30, 0.26, 0.2), (0.48, 0.40, 0.36))
+    body = blend(
+        ellipse(x, y, 0.18, 0.0, 0.70, deep), limb(x, y, (0.0, 0.0), (-0.62, 0.0), deep * 0.55, 0.08), 0.2
+    )
+    tail = blend(
+        limb(x, y, (-0.58, 0.0), (-0.92, -fork), 0.09, 0.05),
+        limb(x, y, (-0.58, 0.0), (-0.92, fork), 0.09, 0.05),
+        0.10,
+    )
+    dorsal = blend(
+        limb(x, y, (0.30, -deep * 0.7), (-0.02, -deep - fin * 0.55), 0.10, 0.04),
+        limb(x, y, (0.02, -deep - fin * 0.45), (-0.28, -deep * 0.72), 0.06, 0.04),
+        0.12,
+    )
+    belly = limb(x, y, (0.05, deep * 0.8), (-0.16, deep + fin * 0.5), 0.09, 0.035)
+    side = limb(x, y, (0.30, 0.08), (0.04, 0.20 + fin * 0.3), 0.085, 0.06)
+    face = np.maximum(body, ellipse(x, y, 0.92, 0.0, 0.42, 0.62))
+    return Shape(
+        (
+            Part("tail fin", tail, "dark", 3.1, 0.04, 0.10),
+            Part("back fin", dorsal, "dark", 2.2, 0.04, 0.10),
+            Part("belly fin", belly, "dark", 1.9, 0.03, 0.08),
+            Part("body", body, "coat", 0.0, 0.05, 0.40),
+            Part("face", face, "pale", 0.0, 0.0, 0.40),
+            Part("side fin", side, "dark", 2.5, 0.0, 0.07),
+        ),
+        ((0.62, -deep * 0.22, 0.055),),
+        lift=0.25,
+    )
+
+
+def _snail(x: Field, y: Field, rng: np.random.Generator) -> Shape:
+    radius, lean, horn = rng.uniform((0.50, -0.1, 0.25), (0.62, 0.05, 0.42))
+    cy = 0.88 - radius
+    foot = blend(
+        limb(x, y, (-0.86, 0.95), (0.55, 0.88), 0.04, 0.11),
+        curve(x, y, [(0.42, 0.88), (0.74, 0.86), (0.76, 0.46)], 0.12, 0.12),
+        0.08,
+    )
+    stalks = np.minimum(
+        limb(x, y, (0.74, 0.42), (0.68 + lean, 0.42 - horn), 0.035, 0.022),
+        limb(x, y, (0.80, 0.42), (0.88 + lean, 0.42 - horn), 0.035, 0.022),
+    )
+    knobs = np.minimum(
+        ellipse(x, y, 0.68 + lean, 0.42 - horn, 0.04, 0.04),
+        ellipse(x, y, 0.88 + lean, 0.42 - horn, 0.04, 0.04),
+    )
+    shell = ellipse(x, y, -0.14, cy, radius, radius * 0.94, -0.2)
+    coil = ellipse(x, y, -0.08, cy + 0.03, radius * 0.62, radius * 0.58, -0.2)
+    core = ellipse(x, y, -0.05, cy + 0.05, radius * 0.30, radius * 0.28, -0.2)
+    return Shape(
+        (
+            Part("foot", foot, "skin", 0.0, 0.03, 0.13),
+            Part("stalks", np.minimum(stalks, knobs), "skin", 1.5, 0.03, 0.05),
+            Part("shell", shell, "coat", 0.8, 0.0, 0.42),
+            Part("whorl", coil, "pale", 0.3, 0.0, 0.30),
+            Part("apex", core, "dark", 0.0, 0.0, 0.20),
+        )
+    )
+
+
+def _tortoise(x: Field, y: Field, rng: np.random.Generator) -> Shape:
+    high, neck = rng.uniform((0.62, 0.0), (0.86, 0.22))
+    base = 0.66
+    dome = np.maximum(ellipse(x, y, -0.10, base, 0.70, high), y - base)
+    rim = limb(x, y, (-0.76, base), (0.56, base), 0.075, 0.075)
+    head = (0.78, base - 0.12 - neck)
+    throat = limb(x, y, (0.45, base - 0.02), head, 0.12, 0.10)
+    skull = ellipse(x, y, head[0] + 0.05, head[1], 0.165, 0.125, 0.15)
+    legs = np.minimum(
+        limb(x, y, (-0.50, base + 0.05), (-0.56, 0.90), 0.13, 0.10),
+        limb(x, y, (0.34, base + 0.05), (0.42, 0.90), 0.13, 0.10),
+    )
+    tail = limb(x, y, (-0.74, base + 0.05), (-0.94, base + 0.16), 0.06, 0.015)
+    return Shape(
+        (
+            Part("tail", tail, "skin", 0.4, 0.02, 0.06),
+            Part("neck", throat, "skin", 0.4, 0.04, 0.13),
+            Part("legs", legs, "skin", 1.5, 0.03, 0.14),
+            Part("head", skull, "skin", 0.2, 0.06, 0.16),
+            Part("shell", dome, "coat", 0.0, 0.0, 0.55),
+            Part("rim", rim, "dark", 0.0, 0.0, 0.09),
+        ),
+        ((head[0] + 0.10, head[1] - 0.03, 0.026),),
+    )
+
+
+def _mushroom(x: Field, y: Field, rng: np.random.Generator) -> Shape:
+    wide, tall, thick, bend = rng.uniform((0.60, 0.50, 0.13, -0.12), (0.88, 0.85, 0.22, 0.12))
+    brim = 0.02
+    stem = curve(
+        x, y, [(bend, brim - 0.1), (bend * 0.2, 0.5), (0.0, 0.96 - thick)], thick * 0.85, thick * 1.15
+    )
+    cap = np.maximum(ellipse(x, y, bend, brim, wide, tall), y - brim - 0.10 + 0.12 * ((x - bend) / wide) ** 2)
+    gills = ellipse(x, y, bend, brim + 0.05, wide * 0.90, 0.11)
+    skirt = ellipse(x, y, bend * 0.6, 0.34, thick * 1.55, 0.055)
+    return Shape(
+        (
+            Part("gills", gills, "cream", 1.5, 0.0, 0.10),
+            Part("stem", stem, "cream", 1.5, 0.03, 0.2),
+            Part("ring", skirt, "bone", 0.0, 0.0, 0.06),
+            Part("cap", cap, "coat", 0.0, 0.0, 0.50),
+        )
+    )
+
+
+def _jug(x: Field, y: Field, rng: np.random.Generator) -> Shape:
+    belly, neck, mouth, low = rng.uniform((0.46, 0.20, 0.24, 0.25), (0.62, 0.34, 0.40, 0.50))
+    pot = blend(
+        ellipse(x, y, -0.08, low, belly, 0.52), block(x, y, -0.08, 0.83, belly * 0.62, 0.155, 0.05), 0.12
+    )
+    throat = limb(x, y, (-0.08, low - 0.2), (-0.08, -0.72), belly * 0.55, neck)
+    pot = np.maximum(blend(pot, throat, 0.2), -0.84 - y)
+    lip = blend(
+        block(x, y, -0.08, -0.84, mouth, 0.055, 0.05),
+        limb(x, y, (-0.2, -0.84), (-0.12 - mouth * 1.15, -0.90), 0.05, 0.035),
+        0.06,
+    )
+    ring = curve(
+        x, y, [(neck * 0.7 - 0.08, -0.66), (0.95, -0.72), (belly * 0.80 - 0.06, low + 0.05)], 0.062, 0.055
+    )
+    band = np.maximum(pot - 0.004, np.abs(y - low + 0.10) - 0.07)
+    return Shape(
+        (
+            Part("handle", ring, "dark", 1.5, 0.03, 0.07),
+            Part("body", pot, "coat", 1.5, 0.0, 0.45),
+            Part("band", band, "pale", 1.5, 0.0, 0.45),
+            Part("lip", lip, "dark", 0.0, 0.0, 0.08),
+        )
+    )
+
+
+def _pear(x: Field, y: Field, rng: np.random.Generator) -> Shape:
+    wide, waist, bend = rng.uniform((0.50, 0.20, -0.14), (0.66, 0.34, 0.14))
+    fruit = blend(ellipse(x, y, 0.0, 0.40, wide, 0.58), ellipse(x, y, bend, -0.25, waist, 0.36), 0.34)
+    top = -0.58
+    stalk = curve(x, y, [(bend, top + 0.06), (bend, top - 0.15), (bend + 0.14, top - 0.32)], 0.035, 0.028)
+    aim = rng.uniform(-0.5, 0.1)
+    leaf = np.maximum(
+        ellipse(x, y, bend + 0.34, top - 0.20, 0.40, 0.28, aim + 0.5),
+        ellipse(x, y, bend + 0.36, top - 0.06, 0.40, 0.26, aim - 0.1),
+    )
+    blossom = ellipse(x, y, 0.02, 0.955, 0.09, 0.045)
+    return Shape(
+        (
+            Part("blossom end", blossom, "black", 0.0, 0.0, 0.04),
+            Part("stalk", stalk, "bark", 1.5, 0.02, 0.05),
+            Part("leaf", leaf, "leaf", aim, 0.0, 0.14),
+            Part("fruit", fruit, "coat", 1.5, 0.0, 0.50),
+        )
+    )
+
+
+SHAPES: dict[str, Callable[[Field, Field, np.random.Generator], Shape]] = {
+    "hound": _hound,
+    "bird": _bird,
+    "fish": _fish,
+    "snail": _snail,
+    "tortoise": _tortoise,
+    "mushroom": _mushroom,
+    "jug": _jug,
+    "pear": _pear,
+}
+"""Shape makers by name. Each takes the two coordinate fields and a generator for its proportions."""
