@@ -13,7 +13,7 @@
         UnknownBackboneError  a model name that is in no catalog (nearest names offered)
         WeightsError          weights that cannot be had, or do not fit
       StoreError
-        MissingFeaturesError, SchemaVersionError, CorruptStoreError
+        MissingFeaturesError, SchemaVersionError, CorruptStoreError, StoreInUseError
       SearchError
         EmptyIndexError, ProvenanceMismatchError
       MissingExtraError (ImportError)
@@ -150,6 +150,21 @@ class SchemaVersionError(StoreError):
 
 class CorruptStoreError(StoreError):
     """The store is damaged."""
+
+
+class StoreInUseError(StoreError):
+    """Another process is writing the same part of the store.
+
+    Attributes:
+        holders: who, in words: process, host and since when.
+    """
+
+    def __init__(self, what: str, holders: Sequence[str]) -> None:
+        self.holders = tuple(holders)
+        super().__init__(
+            f"{what} is being written by {' and '.join(self.holders) or 'another process'}: wait for it, "
+            "or stop it, and run the same command again; nothing is lost"
+        )
 
 
 class SearchError(DinoscopeError):

@@ -1,0 +1,117 @@
+"""Who may write a table now: the operating system holds the locks, so a dead writer holds none.
+
+Beside each lock lies a line that says who took it; it stays behind when a writer is killed, and means
+nothing without the lock.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from dinoscope.errors import StoreInUseError
+
+_WRITER = "writer.lock"
+_COMMIT = "commit.lock"
+
+
+def session_name(shard: tuple[int, int] | None) -> str:
+    """The writer's name in the table: ``all``, or ``I-of-N``."""
+    return "all" if shard is None else f"{shard[0]}-of-{shard[1]}"
+
+
+@contextmanager
+def writing(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
+    """Hold a table for one writer of everything, or for one of several shards.
+
+    A writer of everything excludes every other; a shard excludes itself and a writer of everything.
+
+    Raises:
+        StoreInUseError: somebody else holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        shared = shard is not None
+        whole = stack.enter_context(_opened(folder / _WRITER))
+        if not _lock(whole, shared=shared, wait=False):
+            raise StoreInUseError(f"the table {str(folder)!r}", _holders(folder))
+        if not shared:
+            _sign(whole)
+        else:
+            path = folder / f"shard-{session_name(shard)}.lock"
+            own = stack.enter_context(_opened(path))
+            if not _lock(own, shared=False, wait=False):
+                raise StoreInUseError(f"shard {session_name(shard)} of {str(folder)!r}", [_signature(path)])
+            _sign(own)
+        yield
+
+
+@contextmanager
+def committing(folder: Path) -> Iterator[None]:
+    """Hold the right to commit, for a moment; waits for whoever has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _opened(folder / _COMMIT) as handle:
+        _lock(handle, shared=False, wait=True)
+        yield
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        yield handle
+    finally:
+        os.close(handle)  # and with it goes the lock
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int, *, shared: bool, wait: bool) -> bool:
+        """Without shared locks there: one writer at a time, shards too."""
+        os.lseek(handle, 1 << 30, os.SEEK_SET)  # far beyond the signature, which stays readable
+        try:
+            msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _lock(handle: int, *, shared: bool, wait: bool) -> bool:
+        flag = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        try:
+            fcntl.flock(handle, flag if wait else flag | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def _sign(handle: int) -> None:
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+    os.ftruncate(handle, 0)
+    os.lseek(handle, 0, os.SEEK_SET)
+    os.write(handle, f"process {os.getpid()} on {socket.gethostname()} since {since} UTC".encode())
+
+
+def _signature(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace") or "another process"
+    except OSError:
+        return "another process"
+
+
+def _holders(folder: Path) -> list[str]:
+    """Who holds the table: its shards where any is at work, else the writer of everything."""
+    busy = []
+    for path in sorted(folder.glob("shard-*.lock")):
+        with _opened(path) as handle:
+            if not _lock(handle, shared=True, wait=False):
+                busy.append(_signature(path))
+    return busy or [_signature(folder / _WRITER)]

@@ -1,0 +1,291 @@
+"""Photographs into a feature store: streamed, resumable, nothing computed twice.
+
+This is the whole of one worker. Several of them, each with its own ``shard``, fill one table together
+without talking to each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from dinoscope.backbones.base import Backbone
+from dinoscope.data.features import PatchFeatures
+from dinoscope.data.photograph import Photograph
+from dinoscope.data.results import Failure
+from dinoscope.data.spec import check_layers
+from dinoscope.errors import DinoscopeError, InputError
+from dinoscope.io.collections import CollectionItem, each_item, file_stamp
+from dinoscope.io.resize import filter_name
+from dinoscope.io.store import FeatureStore
+from dinoscope.io.store_dense import DenseCoding
+from dinoscope.io.store_moments import smaller_sample
+from dinoscope.io.store_schema import FLOAT16_MAX, NewRow, TableSettings
+from dinoscope.io.store_writer import TableWriter, open_writer
+from dinoscope.maths.pca import patch_moments
+from dinoscope.maths.pooling import gem_pool, mean_pool, own_foreground, weighted_pool
+from dinoscope.pipeline.extract import ImageLike, OnFailure, extract, failure_of, load_photograph
+
+Source = str | Path | Iterable[ImageLike]
+"""A collection by name (see `each_item`), or any number of photographs."""
+
+
+def embed(
+    source: Source,
+    backbone: Backbone,
+    store_path: str | Path,
+    *,
+    grid: int | tuple[int, int] = 32,
+    layer: int | None = None,
+    final_norm: bool = True,
+    resize: str = "bilinear",
+    dense: str | None = None,
+    batch_size: int | None = None,
+    commit_rows: int = 32,
+    shard: tuple[int, int] | None = None,
+    on_progress: Callable[[int], None] = lambda _: None,
+    on_failure: OnFailure = lambda _: None,
+) -> FeatureStore:
+    """Pooled vectors of every photograph of a collection, in the table of this backbone and settings.
+
+    Photographs that are in that table already, by content, are not computed again, and one that is there
+    several times is one row. Stopped at any moment, the same call goes on where the last commit was. What
+    cannot be used is noted in the table's errors with its reason, and tried again by the next call. A URL
+    that is in the table is not fetched again.
+
+    Args:
+        source: a folder tree, pattern, CSV or Parquet file of paths or URLs, tar, Hugging Face data set
+            folder, or photographs.
+        backbone: as `load_backbone` returns it.
+        store_path: a folder, made where missing.
+        grid: patches on the short side, or the exact ``(h, w)``.
+        layer: absolute 0-based block number; None for the last.
+        final_norm: apply the backbone's final normalisation.
+        resize: as for `extract`.
+        dense: keep whole maps too: ``float16``, or ``rank:D`` for D components of 8 bits, whose error
+            stands in each row. The components are those of the first batch
+            committed. See `dense_bytes` for the size.
+        batch_size: photographs in one forward pass; None chooses 1 on a CPU and 16 elsewhere.
+        commit_rows: photographs in one commit, at most; what is lost when the process is killed.
+        shard: ``(i, n)``: only the i-th of n parts of the collection, i from 0.
+        on_progress: called with how many photographs of the source (of the shard) are done with: computed,
+            known or failed.
+        on_failure: called with each photograph that cannot be used.
+
+    Returns:
+        The store, with this table chosen.
+
+    Raises:
+        InputError: no photographs, or an impossible argument.
+        StoreInUseError: another process writes this table (or this shard of it).
+        SchemaVersionError, CorruptStoreError: the store cannot be used.
+        MissingExtraError: the extra [store] is not installed.
+        OSError: a commit failed, as on a full disk; everything committed before is intact.
+    """
+    settings = table_settings(
+        backbone, grid=grid, layer=layer, final_norm=final_norm, resize=resize, dense=dense
+    )
+    with open_writer(store_path, settings, shard=shard, commit_rows=commit_rows) as writer:
+        run = _Run(writer, on_progress, on_failure)
+        items = (item for item in source_items(source) if in_shard(item.key, shard))
+        workers = 0 if backbone.device.type == "cpu" else min(8, os.cpu_count() or 1)
+        for f in extract(
+            run.new_photographs(items, workers),
+            backbone,
+            grid=grid,
+            layer=settings.layer,
+            final_norm=final_norm,
+            resize=resize,
+            batch_size=batch_size,
+            on_failure=run.fail,
+        ):
+            run.add(f)
+    return FeatureStore(Path(store_path), settings.table_name)
+
+
+def table_settings(
+    backbone: Backbone,
+    *,
+    grid: int | tuple[int, int] = 32,
+    layer: int | None = None,
+    final_norm: bool = True,
+    resize: str = "bilinear",
+    dense: str | None = None,
+) -> TableSettings:
+    """What `embed` with these arguments calls its table's vectors.
+
+    Raises:
+        InputError: an impossible grid, resize or dense coding.
+        LayerError: no such layer.
+    """
+    sides = grid if isinstance(grid, tuple) else (grid, grid)
+    if min(sides) < 1:
+        raise InputError(f"a grid needs at least 1 patch on each side, got {sides[0]}x{sides[1]}")
+    spec = backbone.spec
+    rank = None if dense is None else DenseCoding.from_words(dense).rank
+    if rank is not None and rank > spec.dim:
+        raise InputError(f"cannot keep {rank} components of {spec.dim} channels")
+    (absolute,) = check_layers(None if layer is None else (layer,), spec.depth)
+    return TableSettings(
+        backbone=spec.name,
+        weights_digest=backbone.origin.digest,
+        layer=absolute,
+        final_norm=final_norm,
+        dtype=str(backbone.dtype).removeprefix("torch."),
+        resize=filter_name(resize, spec.family),
+        mean=spec.mean,
+        std=spec.std,
+        dim=spec.dim,
+        grid=grid,
+        dense=dense,
+        weights_source="" if backbone.origin.digest else backbone.origin.source,
+    )
+
+
+def source_items(source: Source) -> Iterator[CollectionItem]:
+    """The photographs of a source, not read yet."""
+    if isinstance(source, str | Path):
+        return each_item(source)
+    return (_given_item(image, i) for i, image in enumerate(source))
+
+
+def in_shard(key: str, shard: tuple[int, int] | None) -> bool:
+    """Whether a photograph belongs to the i-th of n parts: by a hash of its place in the collection."""
+    if shard is None:
+        return True
+    number = int.from_bytes(hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=8).digest())
+    return number % shard[1] == shard[0]
+
+
+def new_row(
+    features: PatchFeatures, *, source: str = "", stamp: str = "", keep_values: bool = False
+) -> NewRow:
+    """One photograph's row: every pooled vector, and the moments of its patches.
+
+    Raises:
+        InputError: a vector that float16 cannot hold.
+    """
+    values = features.values.reshape(-1, features.dim)
+    moments = patch_moments(values)
+    mask = own_foreground(features, moments)
+    vectors: dict[str, np.ndarray] = {
+        "mean": mean_pool(values),
+        "gem": gem_pool(values),
+        "foreground": weighted_pool(values, mask.ravel().astype(np.float64)),
+    }
+    if features.cls is not None:
+        vectors["cls"] = features.cls.astype(np.float64)
+    for name, vector in vectors.items():
+        if not np.isfinite(vector).all() or np.abs(vector).max() > FLOAT16_MAX:
+            raise InputError(f"its {name} vector is NaN or larger than float16 can hold")
+    if keep_values and np.abs(values).max() > FLOAT16_MAX:
+        raise InputError("its feature map is larger than float16 can hold")
+    return NewRow(
+        digest=features.provenance.image_digest,
+        source=source,
+        stamp=stamp,
+        grid=features.grid,
+        vectors=vectors,
+        foreground_share=float(mask.mean()),
+        moments=smaller_sample(moments),
+        values=values if keep_values else None,
+    )
+
+
+class _Run:
+    """One call of `embed`: which photograph came from where, and how many are done with."""
+
+    def __init__(
+        self, writer: TableWriter, on_progress: Callable[[int], None], on_failure: OnFailure
+    ) -> None:
+        self._writer = writer
+        self._on_progress = on_progress
+        self._on_failure = on_failure
+        self._waiting: dict[str, CollectionItem] = {}
+        self._done = 0
+
+    def new_photographs(self, items: Iterator[CollectionItem], workers: int) -> Iterator[Photograph]:
+        """Photographs that the table does not have, in order; loaded ahead by ``workers`` threads."""
+        for item, load in _ahead(self._unknown(items), workers):
+            try:
+                photograph = load()
+            except DinoscopeError as error:
+                self._note(failure_of(item.source, error))
+                continue
+            if not self._writer.claim(photograph.digest):
+                self._writer.known_twin(item.source)
+                self._advance()
+                continue
+            self._waiting[photograph.digest] = item
+            yield replace(photograph, source=item.source)
+
+    def add(self, features: PatchFeatures) -> None:
+        """Into the table."""
+        item = self._waiting.pop(features.provenance.image_digest)
+        keep = self._writer.table.settings.dense is not None
+        try:
+            row = new_row(features, source=item.source, stamp=item.stamp, keep_values=keep)
+        except InputError as error:
+            self._note(Failure(item.source, str(error)))
+            return
+        self._writer.add(row)
+        self._advance()
+
+    def fail(self, failure: Failure) -> None:
+        """One that the model, or the grid, cannot use."""
+        self._note(failure)
+
+    def _unknown(self, items: Iterator[CollectionItem]) -> Iterator[CollectionItem]:
+        for item in items:
+            if self._writer.knows(item.source, item.stamp):
+                self._advance()
+            else:
+                yield item
+
+    def _note(self, failure: Failure) -> None:
+        self._writer.fail(failure)
+        self._on_failure(failure)
+        self._advance()
+
+    def _advance(self) -> None:
+        self._done += 1
+        self._on_progress(self._done)
+
+
+def _ahead(
+    items: Iterator[CollectionItem], workers: int
+) -> Iterator[tuple[CollectionItem, Callable[[], Photograph]]]:
+    """Each item with what gives its photograph: loaded on the spot, or by threads beforehand."""
+    if workers == 0:
+        for item in items:
+            yield item, item.load
+        return
+    coming: deque[tuple[CollectionItem, Future[Photograph]]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="dinoscope-read") as pool:
+        try:
+            while True:
+                for item in islice(items, 2 * workers - len(coming)):
+                    coming.append((item, pool.submit(item.load)))
+                if not coming:
+                    return
+                item, future = coming.popleft()
+                yield item, future.result
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _given_item(image: ImageLike, place: int) -> CollectionItem:
+    if isinstance(image, str | Path):
+        path = Path(image).absolute()
+        return CollectionItem(str(path), str(image), file_stamp(path), partial(load_photograph, path))
+    name = (image.source or image.name) if isinstance(image, Photograph) else f"image {place}"
+    return CollectionItem(name, f"{place}", "", partial(load_photograph, image))
