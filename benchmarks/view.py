@@ -26,6 +26,7 @@ from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 
 from dinoscope.present.embed import payload_fragment  # noqa: E402
 from dinoscope.present.payload import comparison_payload  # noqa: E402
+from dinoscope.present.report import write_report  # noqa: E402
 from tests.view.chromium import FLAGS, NOT_FOUND, browser_path  # noqa: E402
 from tests.view.view_samples import comparison, noise_features, photographs  # noqa: E402
 
@@ -109,6 +110,9 @@ def measured(browser: Browser, name: str, renderer: str | None) -> dict[str, obj
         fragment = fragment.replace("<dinoscope-view>", f'<dinoscope-view renderer="{renderer}">', 1)
     tokens = [model["tokens"] for model in json.loads(payload.header)["models"]]
     with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.html"
+        write_report(shown, report)
+        report_bytes = report.stat().st_size
         file = Path(folder) / "view.html"
         file.write_text(f"<!doctype html><meta charset=utf-8><body>{fragment}", encoding="utf-8")
         page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -133,6 +137,7 @@ def measured(browser: Browser, name: str, renderer: str | None) -> dict[str, obj
         "all_pairs": [coded["all_pairs"] for coded in tokens],
         "coding_s": round(coded_s, 1),
         "file_bytes": len(fragment.encode()),
+        "report_bytes": report_bytes,
         "open_ms": [round(ms) for ms in opened],
         "hover_median_ms": round(hover["median"], 1),
         "hover_p90_ms": round(hover["p90"], 1),

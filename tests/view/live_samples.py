@@ -40,6 +40,7 @@ class CountingExtractor:
         self.hold.set()
         self.begun = threading.Event()
         self.stopped = threading.Event()
+        self.waited = 0
 
     def check(self, grid: int) -> None:
         if grid > LARGEST_GRID:
@@ -63,6 +64,7 @@ class CountingExtractor:
             if cancelled():
                 self.stopped.set()
                 return False
+            self.waited += 1
             time.sleep(0.005)
         on_progress(2, 2)
         self.rows[photograph.digest, grid] = photograph
@@ -88,6 +90,7 @@ def gate(
     export: Callable[[Comparison], Path] | None = None,
     closing: threading.Event | None = None,
     total_bytes: int = 1 << 24,
+    on_report: Callable[[str], None] = lambda said: None,
 ) -> Gate:
     """The whole server but its socket."""
     desk = Desk(extractor, named, read=read_photograph, decode=named_decode, total_bytes=total_bytes)
@@ -98,6 +101,7 @@ def gate(
         export=export,
         upload_bytes=LIMIT,
         closing=closing or threading.Event(),
+        on_report=on_report,
     )
     return Gate(app, token=TOKEN, host="127.0.0.1", port=8000)
 

@@ -7,21 +7,30 @@ from pathlib import Path
 
 from dinoscope.analyses.session import Session
 from dinoscope.backbones.load import load_backbone
+from dinoscope.data.results import Comparison
 from dinoscope.io.images import decode_photograph, read_photograph
-from dinoscope.present.output import write_comparison
+from dinoscope.present.report import write_report
 from dinoscope.present.viewer import serve
 
 
 def main(folder: str, *photographs: str) -> None:
+    report = Path(folder) / "report.html"
+
+    def write(comparison: Comparison) -> Path:
+        report.parent.mkdir(exist_ok=True)
+        write_report(comparison, report)
+        return report
+
     serve(
         [Path(photograph) for photograph in photographs],
         Session([load_backbone("pixels"), load_backbone("pixels")]),
         read=read_photograph,
         decode=lambda data, name: decode_photograph(data, name=name),
         labels=("pixels", "pixels (2)"),
-        export=lambda comparison: write_comparison(comparison, folder),
+        export=write,
         grid=8,
         on_ready=lambda address: print(address, flush=True),
+        on_report=lambda said: print(said, flush=True),
     )
 
 

@@ -123,6 +123,40 @@ def test_engines_agree_at_every_patch(
             assert np.abs(np.array(ours) - np.array(theirs)).max() < 2e-5
 
 
+@pytest.mark.parametrize(
+    ("driver", "engine"),
+    [("SwiftShader", "simd"), ("a graphics card", "webgl2"), ("", "simd"), ("no floats", "simd")],
+)
+def test_a_graphics_card_computes_large_maps_where_there_is_one(
+    open_page: Callable[..., Any], noise_fragment: str, driver: str, engine: str
+) -> None:
+    """As a reader gets it: no attribute, only large tokens and what the browser says of its card."""
+    large = noise_fragment.replace("const LARGE = 8_000_000;", "const LARGE = 0;")
+    assert large != noise_fragment
+    stand_in = f"<script>const driver = {json.dumps(driver)};{CARD}</script>"
+    opened = open_page(stand_in + large)
+    assert opened.ask("view.engine") == engine
+    assert opened.ask("view.driver") == (driver if engine == "webgl2" else "")
+    opened.hover(1, 0.3, 0.7)
+    assert len(opened.ask(PIXELS)) == 6
+    assert opened.complaints == []
+    assert open_page(stand_in + noise_fragment).ask("view.engine") == "simd"
+
+
+CARD = """
+const { getContext } = HTMLCanvasElement.prototype;
+HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+  return kind === "webgl2" && driver === "" ? null : getContext.call(this, kind, ...rest);
+};
+const { getParameter, getExtension } = WebGL2RenderingContext.prototype;
+WebGL2RenderingContext.prototype.getParameter = function (name) {
+  return name === 0x9246 ? driver : getParameter.call(this, name); // UNMASKED_RENDERER_WEBGL
+};
+WebGL2RenderingContext.prototype.getExtension = function (name) {
+  return driver === "no floats" && name === "EXT_color_buffer_float" ? null : getExtension.call(this, name);
+};"""
+
+
 def test_best_matches_leave_out_the_neighbourhood(
     open_page: Callable[..., Any], pictures: Comparison, pictures_fragment: str
 ) -> None:

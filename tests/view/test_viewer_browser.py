@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class Served:
-    process: subprocess.Popen[str]
+    process: Any
     address: str
     folder: Path
 
@@ -44,11 +45,14 @@ def served(tmp_path: Path) -> Iterator[Served]:
         text=True,
     )
     assert process.stdout is not None and process.stderr is not None
+    too_long = threading.Timer(90, process.kill)  # a line that never comes must not be waited for
+    too_long.start()
     try:
         address = process.stdout.readline().strip()
         assert address.startswith("http://127.0.0.1:"), process.stderr.read()
         yield Served(process, address, tmp_path / "out")
     finally:
+        too_long.cancel()
         if process.poll() is None:
             process.kill()
         process.communicate(timeout=30)
@@ -94,10 +98,21 @@ def file(name: str, data: bytes) -> dict[str, Any]:
     return {"name": name, "mimeType": "image/png", "buffer": data}
 
 
+def drop(page: Any, *paths: Path) -> None:
+    """Drops files and folders as the desktop would."""
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+
+
 def test_the_live_page(browser: Any, served: Served) -> None:
     live = visit(browser, served.address)
     page = live.page
     live.wait_rows(1)
+    assert page.locator("#status").inner_text() == ""
+    assert served.process.stdout.readline() == f"report: {served.folder / 'report.html'}\n"
+    assert "named.png" in (served.folder / "report.html").read_text(encoding="utf-8")
 
     page.set_input_files("#files", [file("picked.png", png(1, (80, 60)))])
     live.wait_rows(2)
@@ -144,6 +159,18 @@ def test_the_live_page(browser: Any, served: Served) -> None:
     )
     live.wait_rows(4)
 
+    folder = served.folder.parent / "holiday"
+    (folder / "deeper").mkdir(parents=True)
+    (folder / "b.png").write_bytes(png(90, (60, 40)))  # on the page already
+    (folder / "notes.txt").write_text("no photograph")
+    (folder / "deeper" / "c.png").write_bytes(png(5))  # folders inside are left alone
+    (served.folder.parent / "nothing here").mkdir()
+    drop(page, folder, folder / "notes.txt", served.folder.parent / "nothing here")
+    page.wait_for_function("() => document.querySelectorAll('#failures li').length === 4")
+    told = page.locator("#failures").inner_text()
+    assert "nothing here: a folder without photographs" in told and "notes.txt: not an image" in told
+    live.wait_rows(4)
+
     page.fill("#grid", "5")
     page.click("text=Apply")
     page.wait_for_function("() => document.querySelector('dinoscope-view').session.view.grids[0][0].h === 5")
@@ -187,6 +214,7 @@ def test_interrupting_ends_cleanly(served: Served) -> None:
         urllib.request.urlopen(served.origin + "/")
     assert refused.value.code == 403
     refused.value.close()
+    served.process.stdout.readline()  # the first report is written
     served.process.send_signal(signal.SIGINT)
     out, err = served.process.communicate(timeout=30)
     assert (served.process.returncode, out, err) == (0, "", "")

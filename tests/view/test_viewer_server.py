@@ -2,16 +2,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from dinoscope.analyses.session import Session
+from dinoscope.backbones.load import load_backbone
 from dinoscope.data.results import Comparison
 from dinoscope.errors import InputError
+from dinoscope.io.images import SUFFIXES
 from dinoscope.present.gate import host_fits
 from dinoscope.present.routes import display_name
 from dinoscope.present.viewer import address, listen, serve
@@ -145,6 +153,12 @@ def test_every_answer_carries_the_policy(client: TestClient, path: str) -> None:
     assert headers["referrer-policy"] == "no-referrer"
 
 
+def run_alone(job: Coroutine[Any, Any, None]) -> None:
+    """In a thread of its own: the browser tests leave a loop running in this one."""
+    with ThreadPoolExecutor(1) as alone:
+        alone.submit(asyncio.run, job).result()
+
+
 def raw_upload(
     app: Any, headers: list[tuple[bytes, bytes]], piece: bytes, n: int
 ) -> tuple[int, int, dict[bytes, bytes]]:
@@ -175,7 +189,7 @@ def raw_upload(
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 8000),
     }
-    asyncio.run(app(scope, receive, send))
+    run_alone(app(scope, receive, send))
     return sent[0]["status"], asked, dict(sent[0]["headers"])
 
 
@@ -366,6 +380,72 @@ def test_export_writes_what_is_shown(extractor: CountingExtractor, tmp_path: Pat
     assert [f.source for f in written[0].failures] == ["bad.png"]
 
 
+def test_photographs_named_at_the_start_are_reported_without_a_click(
+    extractor: CountingExtractor, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(png(1))
+    (tmp_path / "bad.png").write_bytes(b"text")
+    written: list[Comparison] = []
+    told: Queue[str] = Queue()
+
+    def export(comparison: Comparison) -> Path:
+        written.append(comparison)
+        return tmp_path / "report.html"
+
+    named = [tmp_path / "a.png", tmp_path / "bad.png"]
+    with TestClient(gate(extractor, named, export=export, on_report=told.put), base_url=ORIGIN) as client:
+        assert told.get(timeout=20) == f"report: {tmp_path / 'report.html'}"
+        assert [photo["name"] for photo in state(client)["photographs"]] == ["a.png"]
+    assert [p.name for p in written[0].photographs] == ["a.png"]
+    assert [f.source for f in written[0].failures] == ["bad.png"]
+    with TestClient(gate(extractor, named[1:], export=export, on_report=told.put), base_url=ORIGIN):
+        assert told.get(timeout=20).startswith("no report: ")
+
+    def full(comparison: Comparison) -> Path:
+        raise InputError("the disk is full")
+
+    with TestClient(gate(extractor, named, export=full, on_report=told.put), base_url=ORIGIN):
+        assert told.get(timeout=20) == "no report: the disk is full"
+    assert len(written) == 1
+
+
+def test_a_page_that_waits_is_told_what_runs(extractor: CountingExtractor, tmp_path: Path) -> None:
+    extractor.hold.clear()
+    (tmp_path / "a.png").write_bytes(png(1))
+    lines: list[dict[str, Any]] = []
+    app = gate(extractor, [tmp_path / "a.png"], export=lambda comparison: tmp_path)
+    with TestClient(app, base_url=ORIGIN) as client:
+        assert extractor.begun.wait(10)
+        waiting = threading.Thread(target=lambda: lines.extend(post(client, "prepare?grid=9")))
+        waiting.start()
+        while extractor.waited < 40:  # the request has had time to queue behind what runs
+            time.sleep(0.01)
+        extractor.hold.set()
+        waiting.join(20)
+    kinds = [(line["kind"], line.get("done")) for line in lines]
+    assert kinds[0] == ("model", 2)  # of the first report's job; that one's end is not this one's
+    assert [kind for kind, _ in kinds].count("ready") == 1 and kinds[-1][0] == "ready"
+
+
+def test_previews_are_held_up_to_a_limit() -> None:
+    session = Session(load_backbone("pixels"), preview_bytes=2 * 40 * 30 * 3)
+    photographs = [named_decode(png(i), f"{i}.png") for i in range(3)]
+    assert session.add(photographs[0], 4) and session.add(photographs[1], 4)
+    assert session.add(photographs[0], 5)  # a second grid needs no second preview
+    with pytest.raises(InputError, match="2 photographs are held already"):
+        session.add(photographs[2], 4)
+    assert not session.has(photographs[2].digest, 4)
+    session.forget(photographs[0].digest)
+    assert session.add(photographs[2], 4)
+
+
+def test_dropped_folders_hold_the_photographs_that_python_knows() -> None:
+    text = files("dinoscope.present").joinpath("static", "folders.mjs").read_text(encoding="utf-8")
+    listed = re.search(r"^const SUFFIXES = (\[.*?\]);", text, re.MULTILINE | re.DOTALL)
+    assert listed is not None
+    assert set(json.loads(listed[1])) == SUFFIXES
+
+
 def test_without_a_folder_there_is_no_export(client: TestClient) -> None:
     assert client.post(f"/{TOKEN}/export?grid=6", headers=POST).status_code == 404
     assert 'id="export"' not in client.get(f"/{TOKEN}/").text
@@ -403,7 +483,7 @@ def leave_in_the_middle(extractor: CountingExtractor) -> None:
         }
         await gate(extractor)(scope, receive, send)
 
-    asyncio.run(visit())
+    run_alone(visit())
 
 
 def test_leaving_the_page_cancels(extractor: CountingExtractor) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from dinoscope.analyses.compare import POINTS, PREVIEW_PX, assemble, check_request
-from dinoscope.analyses.measure import Tally, as_backbones, check_equal_grids, unique_labels
+from dinoscope.analyses.compare import POINTS, assemble, check_request
+from dinoscope.analyses.measure import as_backbones, check_equal_grids, unique_labels
+from dinoscope.analyses.numbers import PREVIEW_PX
+from dinoscope.analyses.tally import Tally, row_of
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
@@ -21,6 +23,9 @@ from dinoscope.pipeline.memory import check_grid, check_memory
 KEPT_BYTES = 2 * 2**30
 """Features kept before those of other grids are let go, least recently used first."""
 
+PREVIEW_BYTES = 2**30
+"""Previews kept, about 340 of the largest; a photograph beyond that is refused."""
+
 Row = tuple[PatchFeatures, ...]
 
 
@@ -33,6 +38,7 @@ class Session:
         backbones: one or more; the first is the reference of differences and colours.
         at, components, layers, resize, seed: as for `compare`.
         kept_bytes: of features; those of the grid being extracted are never let go.
+        preview_bytes: of previews; these are let go by `forget` alone.
     """
 
     def __init__(
@@ -45,6 +51,7 @@ class Session:
         resize: str = "bilinear",
         seed: int = 0,
         kept_bytes: int = KEPT_BYTES,
+        preview_bytes: int = PREVIEW_BYTES,
     ) -> None:
         self._backbones = as_backbones(backbones)
         check_request(self._backbones, 1, at, components)
@@ -58,6 +65,7 @@ class Session:
         self._resize = resize
         self._seed = seed
         self._kept_bytes = kept_bytes
+        self._preview_bytes = preview_bytes
         self._rows: OrderedDict[tuple[str, int], Row] = OrderedDict()
         self._previews: dict[str, Photograph] = {}
 
@@ -93,7 +101,7 @@ class Session:
             is kept.
 
         Raises:
-            InputError: an impossible grid, or a photograph that a model cannot use.
+            InputError: an impossible grid, a photograph that a model cannot use, or no room for one more.
         """
         key = (photograph.digest, grid)
         if key in self._rows:
@@ -101,6 +109,7 @@ class Session:
             return True
         self.check(grid)
         self._check_room(photograph, grid)
+        seen = self._previews.get(photograph.digest) or self._fitting_preview(photograph)
         features: list[PatchFeatures] = []
         for backbone, layer in zip(self._backbones, self._layers, strict=True):
             if cancelled():
@@ -109,13 +118,14 @@ class Session:
             features += extract([photograph], backbone, grid=grid, layer=layer, resize=self._resize)
         check_equal_grids(features)
         self._rows[key] = tuple(features)
-        self._previews.setdefault(photograph.digest, preview(photograph, longest_px=PREVIEW_PX))
+        self._previews[photograph.digest] = seen
         self._let_go(grid)
         on_progress(len(features), len(self._backbones))
         return True
 
     def comparison(self, digests: Sequence[str], grid: int) -> Comparison:
-        """Compare photographs added before, in this order; equal to `compare` of the same.
+        """Compare photographs added before, in this order; equal to `compare` of the same
+        without controls.
 
         Raises:
             InputError: none is named, or one was not added at this grid.
@@ -130,7 +140,9 @@ class Session:
         tally = Tally(self._labels)
         for digest in digests:
             self._rows.move_to_end((digest, grid))
-            tally.add(self._previews[digest], self._rows[digest, grid])
+            features = self._rows[digest, grid]
+            tally.sample.add(digest, features, None)
+            tally.add(row_of(self._previews[digest], features, None))
         return assemble(
             [self._previews[digest] for digest in digests],
             [self._rows[digest, grid] for digest in digests],
@@ -157,6 +169,16 @@ class Session:
             for backbone in self._backbones
         )
         check_memory(needed, f"keeping the features of {photograph.name!r}", "Ask for a smaller grid.")
+
+    def _fitting_preview(self, photograph: Photograph) -> Photograph:
+        seen = preview(photograph, longest_px=PREVIEW_PX)
+        held = sum(kept.pixels.nbytes for kept in self._previews.values())
+        if held + seen.pixels.nbytes > self._preview_bytes:
+            raise InputError(
+                f"{len(self._previews)} photographs are held already, and there is no room for one more; "
+                "take some away first"
+            )
+        return seen
 
     def _let_go(self, grid: int) -> None:
         held = sum(_bytes(row) for row in self._rows.values())

@@ -102,6 +102,11 @@ class Desk:
                 "failures": [{"name": f.source, "reason": f.reason} for f in self._failures],
             }
 
+    @property
+    def has_named(self) -> bool:
+        """Whether files named at the start are still to be read."""
+        return bool(self._named)
+
     def has(self, digest: str) -> bool:
         """Whether a photograph of this content lies on the desk. From any thread."""
         with self._lock:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-
 from dinoscope.data.results import Comparison
 from dinoscope.present.bundle import view_module
 from dinoscope.present.payload import Payload, comparison_payload
+from dinoscope.present.text91 import text_of
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
@@ -28,12 +27,12 @@ def view_fragment(comparison: Comparison) -> str:
 
 def payload_fragment(payload: Payload) -> str:
     """HTML of a payload, see `view_fragment`."""
-    data = base64.b64encode(payload.data).decode("ascii")
     return (
         "<dinoscope-view>\n"
         "<noscript>This view needs JavaScript; the figures and tables on this page do not.</noscript>\n"
         f'<script type="application/json">{payload.header}</script>\n'
-        f'<script type="application/octet-stream;base64">{data}</script>\n'
+        f'<script type="application/octet-stream" data-bytes="{len(payload.data)}">'
+        f"{text_of(payload.data)}</script>\n"
         "</dinoscope-view>\n"
         f'<script type="module">\n{view_module()}\n</script>\n'
     )

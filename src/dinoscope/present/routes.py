@@ -7,7 +7,7 @@ import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -31,6 +31,9 @@ WAKE_S = 0.25
 """How often a waiting request looks whether the server is closing."""
 
 _TYPES = {".mjs": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+_STEPS = ("reading", "photograph", "model")
+"""Lines that tell how far a job is, as against how it ended."""
+
 _log = logging.getLogger("dinoscope.view")
 
 Job = Callable[[Say, Callable[[], bool]], None]
@@ -54,8 +57,13 @@ def live_app(
     export: Callable[[Comparison], Path] | None,
     upload_bytes: int,
     closing: threading.Event,
+    on_report: Callable[[str], None],
 ) -> Starlette:
-    """The app behind the gate; once ``closing`` is set its jobs stop."""
+    """The app behind the gate; once ``closing`` is set its jobs stop.
+
+    Where the desk begins with named photographs and there is an ``export``, a first report is written as
+    soon as they are extracted at ``grid``; ``on_report`` is told the outcome in words.
+    """
     room = _Room(desk, export, upload_bytes, closing)
     shown = page_html(labels, grid=grid, upload_bytes=upload_bytes, can_export=export is not None)
     statics = static_files()
@@ -71,9 +79,12 @@ def live_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        if export is not None and desk.has_named:
+            room.first_report(export, grid, on_report)
         yield
         closing.set()
-        room.worker.shutdown(wait=True, cancel_futures=True)
+        for thread in (room.worker, room.writer):
+            thread.shutdown(wait=True, cancel_futures=True)
 
     return Starlette(
         routes=[
@@ -94,7 +105,7 @@ def live_app(
 
 @dataclass
 class _Room:
-    """One worker thread, and the requests that give it work."""
+    """One worker thread, one thread that writes reports, and the requests that give them work."""
 
     desk: Desk
     exporter: Callable[[Comparison], Path] | None
@@ -103,6 +114,8 @@ class _Room:
 
     def __post_init__(self) -> None:
         self.worker = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-view")
+        self.writer = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-report")
+        self.waiting: set[Say] = set()
 
     async def state(self, request: Request) -> Response:
         return _json(self.desk.snapshot())
@@ -144,16 +157,46 @@ class _Room:
         if exporter is None:
             raise HTTPException(404, "no folder to export to was named")
         grid = check_grid_words(request.query_params.get("grid", ""))
-        written = await self.run(lambda: exporter(self.desk.comparison(grid)))
+        shown = await self.run(lambda: self.desk.comparison(grid))
+        written = await self.run(lambda: exporter(shown), self.writer)
         return _json({"path": str(written)})
 
-    async def run(self, work: Callable[[], Any]) -> Any:
-        """The answer of the worker thread.
+    def first_report(
+        self, exporter: Callable[[Comparison], Path], grid: int, on_report: Callable[[str], None]
+    ) -> None:
+        """Have what was named at the start extracted, and a report of it written."""
+
+        def prepare() -> None:
+            self.desk.prepare(grid, self.tell_waiting, self.closing.is_set)
+            if not self.closing.is_set():
+                shown = self.desk.comparison(grid)
+                follow(self.writer.submit(lambda: on_report(f"report: {exporter(shown)}")))
+
+        def follow(job: Future[None]) -> None:
+            job.add_done_callback(lost)
+
+        def lost(job: Future[None]) -> None:
+            error = None if job.cancelled() else job.exception()
+            if error is not None and not isinstance(error, DinoscopeError):
+                _log.error("the first report failed", exc_info=error)
+            if error is not None:
+                on_report(f"no report: {error}")
+
+        follow(self.worker.submit(prepare))
+
+    def tell_waiting(self, line: Mapping[str, object]) -> None:
+        """Tell a step to every page whose own job has not begun."""
+        if line["kind"] in _STEPS:
+            for say in tuple(self.waiting):
+                say(line)
+
+    async def run(self, work: Callable[[], Any], thread: ThreadPoolExecutor | None = None) -> Any:
+        """The answer of a thread, the worker unless another is named.
 
         Raises:
             HTTPException: 503, the server is closing.
         """
-        future = asyncio.get_running_loop().run_in_executor(self.worker, work)
+        future = asyncio.get_running_loop().run_in_executor(thread or self.worker, work)
         while not self.closing.is_set():
             done, _ = await asyncio.wait([future], timeout=WAKE_S)
             if done:
@@ -182,9 +225,14 @@ class _Progress(Response):
         def cancelled() -> bool:
             return gone.is_set() or self._room.closing.is_set()
 
+        def say_all(line: Mapping[str, object]) -> None:
+            say(line)
+            self._room.tell_waiting(line)
+
         def work() -> None:
+            self._room.waiting.discard(say)
             if not cancelled():
-                self._job(say, cancelled)
+                self._job(say_all, cancelled)
 
         async def watch() -> None:
             while (await receive())["type"] != "http.disconnect":
@@ -192,6 +240,7 @@ class _Progress(Response):
             gone.set()
             lines.put_nowait(None)
 
+        self._room.waiting.add(say)
         watcher = asyncio.create_task(watch())
         future = loop.run_in_executor(self._room.worker, work)
         future.add_done_callback(lambda _: lines.put_nowait(None))
@@ -213,6 +262,7 @@ class _Progress(Response):
             await send({"type": "http.response.body", "body": b""})
         finally:
             gone.set()
+            self._room.waiting.discard(say)
             watcher.cancel()
 
 

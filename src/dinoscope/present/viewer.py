@@ -32,12 +32,14 @@ def serve(
     port: int = 0,
     upload_bytes: int = UPLOAD_BYTES,
     on_ready: Callable[[str], None] = print,
+    on_report: Callable[[str], None] = print,
 ) -> None:
     """Serve the live page until interrupted (Ctrl-C), then return.
 
     Work is done by one thread, one photograph at a time; everything that looks at the page sees the same
     photographs, each at the grid of its own choice. Nothing of the disk is served but ``photographs``, and
-    nothing is written but by ``export``.
+    nothing is written but by ``export``: once as soon as ``photographs`` are extracted, where there are
+    any, and then whenever the page's button asks for it.
 
     Args:
         photographs: files to begin with; read by ``read``.
@@ -51,6 +53,7 @@ def serve(
         port: 0 chooses a free one.
         upload_bytes: of one uploaded file, at most.
         on_ready: called with the address to open once the server listens.
+        on_report: called from another thread with what became of the first report, in words.
 
     Raises:
         InputError: the address cannot be listened on, or the grid is impossible.
@@ -69,7 +72,15 @@ def serve(
     token = secrets.token_urlsafe()
     port = int(listener.getsockname()[1])
     desk = Desk(extractor, photographs, read=read, decode=decode, total_bytes=TOTAL_BYTES)
-    app = live_app(desk, labels=labels, grid=grid, export=export, upload_bytes=upload_bytes, closing=closing)
+    app = live_app(
+        desk,
+        labels=labels,
+        grid=grid,
+        export=export,
+        upload_bytes=upload_bytes,
+        closing=closing,
+        on_report=on_report,
+    )
     gate = Gate(app, token=token, host=host, port=port)
 
     class Server(uvicorn.Server):

@@ -32,8 +32,8 @@ accept="image/*,.heic,.heif,.avif"></label>
 patches on the short side</label>
 <button type="submit">Apply</button>
 {export}
+<span id="status" role="status" aria-live="polite"></span>
 </form>
-<p id="status" role="status" aria-live="polite"></p>
 <progress id="progress" hidden aria-label="Extraction"></progress>
 <p id="error" role="alert" hidden></p>
 </header>
@@ -44,8 +44,8 @@ patches on the short side</label>
 <button type="button" id="clear">Clear this list</button>
 </section>
 <main>
-<p id="empty">Drop photographs anywhere on this page, paste them, or pick them above. They stay on this \
-machine.</p>
+<p id="empty">Drop photographs or folders of them anywhere on this page, paste them, or pick them above. \
+They stay on this machine.</p>
 <noscript>This page needs JavaScript.</noscript>
 </main>
 </body>

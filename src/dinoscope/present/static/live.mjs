@@ -4,6 +4,7 @@
  */
 
 import { h, say } from "./dom.mjs";
+import { dropped } from "./folders.mjs";
 import { DinoscopeView } from "./view.mjs";
 
 /** How often the page asks whether another page changed something. */
@@ -177,7 +178,7 @@ async function send(file) {
   try {
     data = await file.arrayBuffer();
   } catch {
-    own.push({ name: file.name, reason: "cannot be read: a folder, or a file that has gone" });
+    own.push({ name: file.name, reason: "cannot be read: it has gone, or is a folder" });
     return;
   }
   try {
@@ -239,7 +240,7 @@ async function work() {
         await send(file);
       } else await renew();
     }
-    say(status, state.photographs.length ? `${state.photographs.length} on the page` : "");
+    say(status, "");
   } catch (error) {
     shown = "";
     say(status, "");
@@ -303,7 +304,11 @@ addEventListener("dragleave", (event) => {
 addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dropping");
-  add([...(event.dataTransfer?.files ?? [])]);
+  if (!event.dataTransfer) return;
+  dropped(event.dataTransfer).then(({ files, failures }) => {
+    own.push(...failures);
+    add(files);
+  });
 });
 addEventListener("paste", (event) => {
   const files = [...(event.clipboardData?.files ?? [])];

@@ -1,6 +1,6 @@
 /** The payload: the same table as in Python's `present/payload.py`, and its decoding. */
 
-import { packTokens } from "./cosine.mjs";
+import { packTokens } from "./tokens.mjs";
 
 export const PAYLOAD_VERSION = 1;
 
@@ -50,7 +50,7 @@ export const FIELDS = {
  * @property {number} nScores
  * @property {Uint8Array} scores component-major
  * @property {Uint8Array} colours three for each patch
- * @property {import("./cosine.mjs").Tokens} tokens
+ * @property {import("./tokens.mjs").Tokens} tokens
  * @property {number} largestError
  * @property {number} pairs
  * @property {boolean} allPairs
@@ -167,15 +167,29 @@ export async function decodePayload(headerText, data) {
 }
 
 /**
+ * Bytes from text: 13 bits in two of the 91 printable ASCII characters other than <, > and &; the inverse
+ * of Python's dinoscope.present.text91.
  * @param {string} text
+ * @param {number} length in bytes
  * @returns {Uint8Array<ArrayBuffer>}
  */
-export function fromBase64(text) {
-  const fast = /** @type {any} */ (Uint8Array).fromBase64;
-  if (fast) return fast.call(Uint8Array, text);
-  const raw = atob(text.trim());
-  const bytes = new Uint8Array(raw.length);
-  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+export function bytesOf(text, length) {
+  const digit = new Uint8Array(128);
+  let n = 0;
+  for (let code = 33; code < 127; code++) if (code !== 38 && code !== 60 && code !== 62) digit[code] = n++;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  let bits = 0;
+  let held = 0;
+  for (let i = 0; i + 1 < text.length; i += 2) {
+    held = (held << 13) | (digit[text.charCodeAt(i)] * 91 + digit[text.charCodeAt(i + 1)]);
+    bits += 13;
+    while (bits >= 8 && at < length) {
+      bits -= 8;
+      bytes[at++] = held >>> bits;
+    }
+    held &= (1 << bits) - 1;
+  }
   return bytes;
 }
 

@@ -2,6 +2,7 @@
 
 import { ownRange, paintComponents, paintCosines, paintRanks, paintThreshold } from "./colour.mjs";
 import { h, say } from "./dom.mjs";
+import { bestMatch, place } from "./marks.mjs";
 import { patchAt } from "./payload.mjs";
 import { mapOpacity } from "./state.mjs";
 
@@ -23,48 +24,16 @@ import { mapOpacity } from "./state.mjs";
  * @property {HTMLElement} best
  * @property {HTMLElement} label of the best match
  * @property {HTMLElement[]} references
- * @property {Match | null} match the best match shown
+ * @property {import("./marks.mjs").Match | null} match the best match shown
  * @property {HTMLCanvasElement | null} canvas
  * @property {ImageData | null} pixels
  * @property {Int32Array | null} words the same memory as `pixels`
  */
 
-/**
- * @typedef {object} Match
- * @property {number} row
- * @property {number} col
- * @property {number} cosine
- */
-
 const MIN_CELL = 112;
 const BLOCK_CELL = 400;
 const BLOCK_GAP = 32;
-const TINY_PX = 4.5;
-
-/** @param {number} value */
-export const signed = (value) => (value < 0 ? "\u2212" : "") + Math.abs(value).toFixed(3);
-
-/**
- * The most similar patch of a photograph, outside a neighbourhood where that is the reference's own.
- * @param {Float32Array} cosines of that photograph
- * @param {import("./payload.mjs").Grid} grid
- * @param {{row: number, col: number} | null} around
- * @param {number} radius in patches, on both axes
- * @returns {Match | null}
- */
-export function bestMatch(cosines, grid, around, radius) {
-  let best = -1, cosine = -2;
-  for (let row = 0, i = 0; row < grid.h; row++) {
-    const near = around !== null && Math.abs(row - around.row) <= radius;
-    for (let col = 0; col < grid.w; col++, i++) {
-      if (cosines[i] > cosine && !(near && around && Math.abs(col - around.col) <= radius)) {
-        best = i;
-        cosine = cosines[i];
-      }
-    }
-  }
-  return best < 0 ? null : { row: Math.floor(best / grid.w), col: best % grid.w, cosine };
-}
+const LABEL_PX = 44;
 
 export class Sheet {
   /**
@@ -296,7 +265,7 @@ export class Sheet {
         if (match) {
           place(cell.best, grid, match);
           say(cell.label, match.cosine.toFixed(2));
-          cell.best.classList.toggle("left", match.col > grid.w * 0.8);
+          cell.best.classList.toggle("left", (grid.w - match.col - 1) * this.cellWidth < LABEL_PX * grid.w);
           cell.best.classList.toggle("high", match.row < grid.h * 0.08);
           cell.best.classList.toggle("low", match.row >= grid.h * 0.92 - 1);
         }
@@ -304,76 +273,6 @@ export class Sheet {
       /** @type {CanvasRenderingContext2D} */ (cell.canvas.getContext("2d")).putImageData(cell.pixels, 0, 0);
     }
     return { ranges, shares };
-  }
-
-  /**
-   * Frames of the references and of the patch under the pointer, numbers in the heads.
-   * @param {import("./state.mjs").State} state
-   * @param {import("./state.mjs").Place} cursor
-   */
-  mark(state, cursor) {
-    const front = state.order.find((m) => !state.hidden.includes(m)) ?? 0;
-    const cells = [...this.photos, ...this.maps.flat()];
-    for (const cell of cells) {
-      const model = cell.model < 0 ? front : cell.model;
-      const grid = this.view.grids[cell.image][model];
-      const here = cell.image === cursor.image;
-      cell.cursor.hidden = !here;
-      if (here) {
-        place(cell.cursor, grid, patchAt(grid, cursor.x, cursor.y));
-        cell.cursor.classList.toggle("tiny", this.cellWidth * state.zoom.z < TINY_PX * grid.w);
-      }
-    }
-    const show = (/** @type {Cell} */ cell, /** @type {Group[]} */ groups) => {
-      const grid = this.view.grids[cell.image][cell.model < 0 ? front : cell.model];
-      const pins = groups.filter((group) => group.pin > 0 && group.at.image === cell.image);
-      while (cell.references.length > pins.length) cell.references.pop()?.remove();
-      pins.forEach((group, i) => {
-        cell.references[i] ??= cell.plane.appendChild(h("div", { className: "mark reference" }, h("span", {})));
-        const mark = cell.references[i];
-        place(mark, grid, patchAt(grid, group.at.x, group.at.y));
-        mark.classList.toggle("tiny", this.cellWidth * state.zoom.z < TINY_PX * grid.w);
-        say(/** @type {Element} */ (mark.firstElementChild), String(group.pin));
-      });
-    };
-    for (const cell of this.photos) show(cell, this.groups);
-    this.maps.forEach((row, g) => row.forEach((cell) => show(cell, [this.groups[g]])));
-  }
-
-  /**
-   * @param {import("./state.mjs").State} state
-   * @param {import("./state.mjs").Place} cursor
-   * @param {{ranges: Map<number, [number, number]>, shares: Map<number, number[]>}[]} painted
-   */
-  number(state, cursor, painted) {
-    const front = state.order.find((m) => !state.hidden.includes(m)) ?? 0;
-    const grid = this.view.grids[cursor.image][front];
-    const { row, col } = patchAt(grid, cursor.x, cursor.y);
-    const [W, H] = this.view.photographs[cursor.image].size;
-    const edges = [(col * W) / grid.w, ((col + 1) * W) / grid.w, (row * H) / grid.h, ((row + 1) * H) / grid.h];
-    const [left, right, top, bottom] = edges.map((edge) => Math.round(edge));
-    const where = `row ${row} col ${col}, x ${cursor.x.toFixed(3)} y ${cursor.y.toFixed(3)}`;
-    for (const position of this.positions) {
-      say(position, where);
-      position.title = `of ${grid.h} by ${grid.w} patches; pixels ${left} to ${right} across, ${top} to ${bottom} down`;
-    }
-    for (const column of this.columns) {
-      const model = this.view.models[column.model];
-      const own = this.view.grids[cursor.image][column.model];
-      const patch = patchAt(own, cursor.x, cursor.y);
-      const at = own.offset + patch.row * own.w + patch.col;
-      const norm = `norm ${Number(model.tokens.norms[at].toPrecision(4))}`;
-      const cosines = this.groups[column.group].cosines[column.model];
-      const parts = [];
-      if (state.mode === "pca") parts.push(colourNote(model, state.components));
-      else if (cosines) parts.push(`cos ${signed(cosines[at])}`);
-      parts.push(norm);
-      const range = painted[column.group]?.ranges.get(column.model);
-      if (state.scale === "own" && range) parts.push(`own scale ${range[0].toFixed(2)} to ${range[1].toFixed(2)}`);
-      const shares = painted[column.group]?.shares.get(column.model);
-      if (shares) parts.push(`${((100 * shares.reduce((a, b) => a + b)) / shares.length).toFixed(0)}% above`);
-      say(column.readout, parts.join(", "));
-    }
   }
 
   /** @param {import("./state.mjs").State} state */
@@ -391,34 +290,4 @@ export class Sheet {
       cell.lattice.style.backgroundSize = `${100 / grid.w}% ${100 / grid.h}%`;
     }
   }
-}
-
-/**
- * @param {import("./payload.mjs").Model} model
- * @param {number[] | null} components
- */
-export function colourNote(model, components) {
-  if (components) {
-    const shares = components.map((k) => {
-      const ratio = model.ratios[k];
-      return ratio === null || ratio === undefined ? String(k + 1) : `${k + 1} (${(100 * ratio).toFixed(1)}%)`;
-    });
-    return `components ${shares.join(" ")}`;
-  }
-  if (model.alignedTo === null) return "reference colours";
-  const left = model.residual === null ? "" : `, residual ${model.residual.toFixed(2)}`;
-  return `aligned${left}`;
-}
-
-/**
- * @param {HTMLElement} mark
- * @param {import("./payload.mjs").Grid} grid
- * @param {{row: number, col: number}} patch
- */
-function place(mark, grid, patch) {
-  const style = mark.style;
-  style.left = `${(100 * patch.col) / grid.w}%`;
-  style.top = `${(100 * patch.row) / grid.h}%`;
-  style.width = `${100 / grid.w}%`;
-  style.height = `${100 / grid.h}%`;
 }
