@@ -50,6 +50,10 @@ def test_compare_writes_a_report_and_its_numbers(
         "metrics.csv",
         "metrics.json",
         "manifest.json",
+        "table.md",
+        "table.tex",
+        "plane.svg",
+        "plane.png",
     }
     assert len(list((out / "figures").glob("*.png"))) == 4
     shown = capsys.readouterr().out
@@ -207,7 +211,15 @@ def test_measure_prints_one_json_object_and_nothing_else(
     assert len(result["failures"]) == 1
     assert "bad.jpg" in printed.err
     assert run("measure", photos, "--models", "pixels", "--grid", 6, "--out", tmp_path / "m") == 1
-    assert {p.name for p in (tmp_path / "m").iterdir()} == {"metrics.csv", "metrics.json"}
+    assert {p.name for p in (tmp_path / "m").iterdir()} == {
+        "metrics.csv",
+        "metrics.json",
+        "plane.png",
+        "plane.svg",
+        "rows.jsonl",
+        "table.md",
+        "table.tex",
+    }
 
 
 @pytest.mark.parametrize("format_", ["safetensors", "npz"])

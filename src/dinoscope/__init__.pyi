@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from dinoscope.analyses.compare import compare as compare
+from dinoscope.analyses.content_free import position_basis as position_basis
+from dinoscope.analyses.content_free import without_position as without_position
 from dinoscope.analyses.measure import measure as measure
 from dinoscope.backbones.load import load_backbone as load_backbone
 from dinoscope.data.features import PatchFeatures as PatchFeatures
@@ -17,18 +19,32 @@ from dinoscope.data.spec import BackboneSpec as BackboneSpec
 from dinoscope.data.spec import evenly as evenly
 from dinoscope.data.spec import last as last
 from dinoscope.errors import BackboneError as BackboneError
+from dinoscope.errors import CorruptStoreError as CorruptStoreError
 from dinoscope.errors import DinoscopeError as DinoscopeError
+from dinoscope.errors import EmptyIndexError as EmptyIndexError
 from dinoscope.errors import GridMismatchError as GridMismatchError
 from dinoscope.errors import ImageError as ImageError
 from dinoscope.errors import InputError as InputError
 from dinoscope.errors import LayerError as LayerError
 from dinoscope.errors import MissingExtraError as MissingExtraError
+from dinoscope.errors import MissingFeaturesError as MissingFeaturesError
 from dinoscope.errors import NoUsablePhotographError as NoUsablePhotographError
+from dinoscope.errors import ProvenanceMismatchError as ProvenanceMismatchError
+from dinoscope.errors import SchemaVersionError as SchemaVersionError
+from dinoscope.errors import SearchError as SearchError
 from dinoscope.errors import ShapeError as ShapeError
+from dinoscope.errors import StoreError as StoreError
+from dinoscope.errors import StoreInUseError as StoreInUseError
 from dinoscope.errors import UnknownBackboneError as UnknownBackboneError
 from dinoscope.errors import WeightsError as WeightsError
 from dinoscope.io.features import read_features as read_features
 from dinoscope.io.images import read_photograph as read_photograph
+from dinoscope.io.store import FeatureStore as FeatureStore
+from dinoscope.io.store import open_store as open_store
+from dinoscope.io.store import pooled_vectors as pooled_vectors
+from dinoscope.io.store_export import write_npz as write_npz
+from dinoscope.io.store_export import write_parquet as write_parquet
+from dinoscope.io.store_export import write_safetensors as write_safetensors
 from dinoscope.maths.align import align_colours as align_colours
 from dinoscope.maths.foreground import fit_foreground as fit_foreground
 from dinoscope.maths.foreground import foreground_by_pc1 as foreground_by_pc1
@@ -41,17 +57,24 @@ from dinoscope.maths.pca import pca_of_moments as pca_of_moments
 from dinoscope.maths.pca import to_rgb as to_rgb
 from dinoscope.maths.similarity import similarity_map as similarity_map
 from dinoscope.maths.smoothness import smoothness as smoothness
+from dinoscope.pipeline.embed import embed as embed
 from dinoscope.pipeline.extract import extract as extract
 from dinoscope.pipeline.extract import extract_layers as extract_layers
+from dinoscope.present.curves_figure import plot_distance as plot_distance
 from dinoscope.present.embed import view_fragment as view_fragment
 from dinoscope.present.figures import plot_components as plot_components
 from dinoscope.present.figures import plot_overview as plot_overview
 from dinoscope.present.figures import plot_pca as plot_pca
 from dinoscope.present.figures import plot_photograph as plot_photograph
 from dinoscope.present.figures import plot_similarity as plot_similarity
+from dinoscope.present.gram_figure import plot_gram as plot_gram
 from dinoscope.present.output import write_comparison as write_comparison
+from dinoscope.present.plane import plot_plane as plot_plane
 from dinoscope.present.report import write_report as write_report
 from dinoscope.present.widget import widget as widget
+from dinoscope.scenes.scene import Scene as Scene
+from dinoscope.scenes.scene import SceneSettings as SceneSettings
+from dinoscope.scenes.write import write_scenes as write_scenes
 
 __version__: str
 __all__: list[str]

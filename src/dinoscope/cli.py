@@ -14,7 +14,28 @@ from typing import Annotated
 import typer
 
 from dinoscope import __version__
-from dinoscope.errors import DinoscopeError, InputError, NoUsablePhotographError, StoreError, WeightsError
+from dinoscope.errors import (
+    DinoscopeError,
+    InputError,
+    NoUsablePhotographError,
+    StoreError,
+    StoreInUseError,
+    WeightsError,
+)
+from dinoscope.options import (
+    At,
+    Controls,
+    Device,
+    Dtype,
+    Grid,
+    Layer,
+    Masks,
+    Models,
+    Photos,
+    RemovePosition,
+    ResizeFilter,
+    Seed,
+)
 
 SOME_FAILED, USAGE, NO_WEIGHTS, STORE_DAMAGED, INTERRUPTED = 1, 2, 3, 4, 130
 
@@ -25,27 +46,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Photos = Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)]
-Models = Annotated[
-    str,
-    typer.Option(
-        help="Models, separated by commas: NAME, PATH or NAME=PATH each; see `dinoscope models`.",
-        show_default=False,
-    ),
-]
-Grid = Annotated[int, typer.Option(help="Patches on the short side, the same for every model.")]
-At = Annotated[
-    list[str] | None,
-    typer.Option(help="Reference place X,Y in [0, 1] (repeatable).", metavar="X,Y", show_default=False),
-]
-Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")]
-Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or float16.")]
-Layer = Annotated[
-    int | None, typer.Option(help="0-based layer of every model; the last by default.", show_default=False)
-]
-ResizeFilter = Annotated[str, typer.Option(help="bilinear, bicubic, or official (each family's own).")]
-Seed = Annotated[int, typer.Option(help="Of random weights and of the bootstrap.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -72,6 +72,9 @@ def compare_command(
         str, typer.Option(help="Components shown as red, green, blue (0-based).")
     ] = "0,1,2",
     foreground: Annotated[str, typer.Option(help="none, or pc1: colour only the foreground.")] = "none",
+    masks: Masks = None,
+    controls: Controls = True,
+    remove_position: RemovePosition = 0,
     layer: Layer = None,
     resize: ResizeFilter = "bilinear",
     device: Device = "auto",
@@ -80,6 +83,7 @@ def compare_command(
 ) -> None:
     """Compare models on photographs: report.html, figures, metrics and a manifest."""
     from dinoscope.analyses.compare import POINTS, compare
+    from dinoscope.analyses.content_free import without_position
     from dinoscope.present.output import write_comparison
     from dinoscope.present.tables import summary_text
     from dinoscope.terminal import (
@@ -95,6 +99,8 @@ def compare_command(
     places = read_places(at or []) or POINTS
     paths, failures = read_photographs(photos)
     backbones = load_models(models, grid=grid, device=device, dtype=dtype, seed=seed)
+    if remove_position:
+        backbones = [without_position(b, remove_position, grid, layer=layer) for b in backbones]
     with progress("photographs", len(paths)) as advance:
         comparison = compare(
             paths,
@@ -103,6 +109,8 @@ def compare_command(
             at=places,
             components=read_triple(components, "--components"),
             foreground=foreground,
+            masks=masks,
+            controls=controls,
             layers=[layer] * len(backbones),
             resize=resize,
             seed=seed,
@@ -122,7 +130,20 @@ def measure_command(
     *,
     models: Models,
     grid: Grid = 32,
-    out: Annotated[Path | None, typer.Option(help="Folder for metrics.csv and metrics.json.")] = None,
+    masks: Masks = None,
+    controls: Controls = True,
+    remove_position: RemovePosition = 0,
+    passes: Annotated[
+        bool,
+        typer.Option(
+            "--passes",
+            help="Also what needs 6 further forward passes: resolution, equivariance, correspondence.",
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for tables and the plane; the same command goes on where it was stopped."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     layer: Layer = None,
     resize: ResizeFilter = "bilinear",
@@ -131,18 +152,24 @@ def measure_command(
     seed: Seed = 0,
 ) -> None:
     """Measure models on photographs; no pictures, memory does not grow with their number."""
+    from dinoscope.analyses.content_free import without_position
     from dinoscope.analyses.measure import measure
     from dinoscope.present.tables import measurements_json, measurements_text, write_measurements
     from dinoscope.terminal import end, load_models, note, progress, read_photographs
 
     paths, failures = read_photographs(photos)
     backbones = load_models(models, grid=grid, device=device, dtype=dtype, seed=seed)
-
+    if remove_position:
+        backbones = [without_position(b, remove_position, grid, layer=layer) for b in backbones]
     with progress("photographs", len(paths)) as advance:
         result = measure(
             paths,
             backbones,
             grid=grid,
+            masks=masks,
+            controls=controls,
+            passes=passes,
+            journal=None if out is None else out / "rows.jsonl",
             layers=[layer] * len(backbones),
             resize=resize,
             seed=seed,
@@ -153,6 +180,112 @@ def measure_command(
         write_measurements(result, failures, out)
     print(measurements_json(result, failures) if as_json else measurements_text(result))
     end(failures)
+
+
+@app.command("embed")
+def embed_command(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Folder tree, pattern, CSV or Parquet of paths or URLs, tar, Hugging Face data set.",
+            show_default=False,
+        ),
+    ],
+    store: Annotated[
+        Path, typer.Argument(help="Folder of the store; made where missing.", show_default=False)
+    ],
+    *,
+    model: Annotated[str, typer.Option(help="NAME, PATH or NAME=PATH.", show_default=False)],
+    grid: Grid = 32,
+    dense: Annotated[
+        str | None,
+        typer.Option(
+            help="Keep whole maps too: float16, or rank:D (D components of 8 bits).", show_default=False
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="Only part I of N, counted from 0.", metavar="I/N", show_default=False),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Photographs in one forward pass.", show_default=False)
+    ] = None,
+    layer: Layer = None,
+    resize: ResizeFilter = "bilinear",
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    seed: Seed = 0,
+) -> None:
+    """Fill a store with the vectors of a collection; the same command again goes on where it stopped."""
+    from dinoscope.data.results import Failure
+    from dinoscope.io.collections import each_item
+    from dinoscope.io.store_dense import dense_bytes
+    from dinoscope.pipeline.embed import embed, in_shard
+    from dinoscope.terminal import end, load_models, note, progress, read_shard
+
+    part = read_shard(shard)
+    total = sum(in_shard(item.key, part) for item in each_item(source))
+    backbone, *others = load_models(model, grid=grid, device=device, dtype=dtype, seed=seed)
+    if others:
+        raise InputError("embed takes one model at a time")
+    if dense is not None:
+        size = dense_bytes(total, backbone.spec.dim, dense=dense, grid=grid)
+        print(f"whole maps of {total} photographs: about {size / 1e9:,.2f} GB", file=sys.stderr)
+    failures: list[Failure] = []
+    with progress("photographs", total) as advance:
+        result = embed(
+            source,
+            backbone,
+            store,
+            grid=grid,
+            layer=layer,
+            resize=resize,
+            dense=dense,
+            batch_size=batch_size,
+            shard=part,
+            on_progress=advance,
+            on_failure=note(failures),
+        )
+    print(f"{len(result.table())} photographs in the table {result.chosen}: {store}")
+    end(failures)
+
+
+@app.command("scenes")
+def scenes_command(
+    folder: Annotated[Path, typer.Argument(help="Folder to write to, or to go on with.", show_default=False)],
+    *,
+    n: Annotated[int, typer.Option("--n", help="How many scenes the folder is to hold.")] = 200,
+    seed: Annotated[int, typer.Option(help="Scene i of a seed is the same whatever --n is.")] = 0,
+    size: Annotated[str, typer.Option(help="Pixels: W,H, or one number for a square.")] = "256",
+    background_correlation: Annotated[
+        float, typer.Option(help="0: backgrounds are independent of the class; 1: the class decides.")
+    ] = 0.0,
+    lighting: Annotated[float, typer.Option(help="0: even, 1: sun and shadows.")] = 0.7,
+    blur: Annotated[float, typer.Option(help="Depth of field, 0 to 1.")] = 0.3,
+    noise: Annotated[float, typer.Option(help="Of the sensor, 0 to 1.")] = 0.15,
+    classes: Annotated[int, typer.Option(help="Classes of subjects, 1 to 48.")] = 16,
+) -> None:
+    """Write procedural photographs with exact masks, depth, flow and labels."""
+    from dinoscope.scenes.write import write_scenes
+    from dinoscope.terminal import progress, read_ints
+
+    sides = read_ints(size, "--size")
+    if len(sides) not in (1, 2):
+        raise InputError(f"--size takes W,H or one number, got {size!r}")
+    with progress("scenes", n) as advance:
+        drawn = write_scenes(
+            folder,
+            n,
+            seed,
+            size=(sides[0], sides[-1]),
+            background_correlation=background_correlation,
+            lighting=lighting,
+            blur=blur,
+            noise=noise,
+            n_classes=classes,
+            on_progress=advance,
+        )
+    print(f"{drawn} scenes drawn, {n - drawn} were there: {folder}")
 
 
 @app.command("extract")
@@ -208,7 +341,12 @@ def view_command(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 chooses a free one.")] = 0,
     export: Annotated[
-        Path | None, typer.Option(help="Folder the page may write its report to.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Folder for a report, written once the photographs named here are ready, and again by "
+            "the page's button.",
+            show_default=False,
+        ),
     ] = None,
     layer: Layer = None,
     resize: ResizeFilter = "bilinear",
@@ -276,4 +414,5 @@ def _exit_code(error: DinoscopeError) -> int:
         return SOME_FAILED
     if isinstance(error, WeightsError):
         return NO_WEIGHTS
-    return STORE_DAMAGED if isinstance(error, StoreError) else USAGE
+    damaged = isinstance(error, StoreError) and not isinstance(error, StoreInUseError)
+    return STORE_DAMAGED if damaged else USAGE

@@ -58,6 +58,21 @@ def read_places(words: Iterable[str]) -> list[tuple[float, float]]:
     return places
 
 
+def read_shard(words: str | None) -> tuple[int, int] | None:
+    """Part I of N, as I/N.
+
+    >>> read_shard("0/8")
+    (0, 8)
+    """
+    if words is None:
+        return None
+    first, _, second = words.partition("/")
+    try:
+        return int(first), int(second)
+    except ValueError:
+        raise InputError(f"--shard takes I/N, counted from 0, such as 0/8; got {words!r}") from None
+
+
 def read_photographs(sources: Iterable[Path]) -> tuple[list[Path], list[Failure]]:
     """The photographs meant, and the folders that hold none.
 

@@ -5,12 +5,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
+from dinoscope.analyses.controls import plan_controls, with_controls
 from dinoscope.analyses.fairness import fairness_ledger
-from dinoscope.analyses.measure import Tally, as_backbones, raise_failure, unique_labels
+from dinoscope.analyses.measure import (
+    Masks,
+    as_backbones,
+    check_equal_grids,
+    masks_named,
+    open_masks,
+    raise_failure,
+    read_masks,
+    unique_labels,
+)
+from dinoscope.analyses.numbers import PREVIEW_PX
+from dinoscope.analyses.tally import Tally, row_of
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
@@ -26,7 +39,6 @@ from dinoscope.pipeline.extract import ImageLike, each_image
 from dinoscope.pipeline.memory import check_grid, check_memory
 from dinoscope.pipeline.together import extract_together
 
-PREVIEW_PX = 1024
 COMPONENTS = 6
 POINTS = ((0.5, 0.5), (0.12, 0.12), (0.7, 0.75))
 """Reference places unless others are named: fixed, so that nobody picks the pretty ones."""
@@ -43,6 +55,8 @@ def compare(
     at: Sequence[tuple[float, float]] = POINTS,
     components: tuple[int, int, int] = (0, 1, 2),
     foreground: str = "none",
+    masks: Masks | None = None,
+    controls: bool = True,
     layers: Sequence[int | None] | None = None,
     resize: str = "bilinear",
     seed: int = 0,
@@ -63,6 +77,7 @@ def compare(
         components: the three 0-based components shown as red, green and blue.
         foreground: ``none``; or ``pc1``: mask by the rule `PC1_RULE` of each model, refit the basis on
             its foreground, black elsewhere.
+        masks, controls: as for `measure`; controls are measured, not shown.
         layers: one for each backbone; None for the last.
         resize: as for `extract`.
         seed: of the bootstrap.
@@ -87,7 +102,9 @@ def compare(
         check_layers(None if layer is None else (layer,), backbone.spec.depth)[0]
         for layer, backbone in zip(layers or [None] * len(models), models, strict=True)
     ]
-    tally = Tally(labels)
+    beside = plan_controls(models, seed=seed) if controls else None
+    known = open_masks(masks)
+    tally = Tally(labels, beside.labels if beside else (), masked=known is not None, masks=masks_named(masks))
     photographs: list[Photograph] = []
     rows: list[tuple[PatchFeatures, ...]] = []
     failures: list[Failure] = []
@@ -96,19 +113,25 @@ def compare(
         failures.append(failure)
         (on_failure or raise_failure)(failure)
 
+    sources = [*models, *(beside.backbones if beside else ())]
     for photograph, features in extract_together(
         each_image(images),
-        models,
+        sources,
         grid=grid,
-        layers=chosen_layers,
+        layers=[*chosen_layers, *([None] * (len(sources) - len(models)))],
         resize=resize,
         batch_size=batch_size,
         on_failure=failed,
         on_progress=on_progress,
     ):
-        tally.add(photograph, features)
+        check_equal_grids(features)
+        annotation = read_masks(known, photograph, failed=failed)
+        mine = features[: len(models)]
+        columns = with_controls(beside, features) if beside else mine
+        tally.sample.add(photograph.digest, features, annotation)
+        tally.add(row_of(photograph, columns, annotation, masked=tally.masked, n_models=len(models)))
         photographs.append(preview(photograph, longest_px=PREVIEW_PX))
-        rows.append(features)
+        rows.append(mine)
     if not rows:
         raise NoUsablePhotographError("none of the photographs could be used")
 
@@ -118,7 +141,7 @@ def compare(
         models,
         labels,
         chosen_layers,
-        measurements=tally.measurements(seed=seed),
+        measurements=tally.measurements(seed=seed, derive=partial(with_controls, beside) if beside else None),
         grid=grid,
         at=at,
         components=components,

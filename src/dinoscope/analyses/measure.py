@@ -2,50 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
+from jaxtyping import Integer
 
+from dinoscope.analyses.content_free import position_basis
+from dinoscope.analyses.controls import plan_controls, with_controls
+from dinoscope.analyses.passes import numbers_of_passes
+from dinoscope.analyses.sample import Sample
+from dinoscope.analyses.tally import NUMBERS_VERSION, Row, Tally, row_of
 from dinoscope.backbones.base import Backbone
+from dinoscope.data.annotation import Annotation
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
-from dinoscope.data.results import Failure, Measurements
-from dinoscope.errors import GridMismatchError, InputError, NoUsablePhotographError
-from dinoscope.maths.bootstrap import FEW_IMAGES, mean_interval, paired_difference
-from dinoscope.maths.smoothness import smoothness
-from dinoscope.pipeline.extract import ImageLike, each_image
+from dinoscope.data.results import Curve, Failure, Measurements
+from dinoscope.errors import (
+    DinoscopeError,
+    GridMismatchError,
+    ImageError,
+    InputError,
+    NoUsablePhotographError,
+)
+from dinoscope.io.journal import Journal
+from dinoscope.io.masks import MaskFolder, check_labels, find_masks, read_annotation
+from dinoscope.maths.position import energy_curve
+from dinoscope.pipeline.extract import ImageLike, each_image, failure_of, load_photograph
 from dinoscope.pipeline.memory import check_grid
 from dinoscope.pipeline.together import extract_together
 
-METRICS = ("neighbour", "random_pair", "locality")
+Masks = str | Path | Mapping[str, Integer[np.ndarray, "H W"]]
+"""A folder of label images, or label images by the photograph's name."""
 
-
-@dataclass
-class Tally:
-    """Rows of numbers, one a photograph, on their way to `Measurements`."""
-
-    models: tuple[str, ...]
-    images: list[str] = field(default_factory=list)
-    digests: list[str] = field(default_factory=list)
-    rows: list[Mapping[str, tuple[float, ...]]] = field(default_factory=list)
-
-    def add(self, photograph: Photograph, features: Sequence[PatchFeatures]) -> None:
-        """Measure one photograph by every model.
-
-        Raises:
-            GridMismatchError: the models' grids differ.
-        """
-        check_equal_grids(features)
-        triples = [smoothness(f) for f in features]
-        self.images.append(photograph.name)
-        self.digests.append(photograph.digest)
-        self.rows.append({name: tuple(getattr(t, name) for t in triples) for name in METRICS})
-
-    def measurements(self, *, seed: int) -> Measurements:
-        """Per image values, means with intervals, and paired differences to the first model."""
-        values = {name: np.array([row[name] for row in self.rows], dtype=np.float64) for name in METRICS}
-        return summarise(self.images, self.digests, self.models, values, seed=seed)
+MAX_RANK = 64
+"""Directions that the sweep of positional energy goes to."""
 
 
 def measure(
@@ -53,6 +46,10 @@ def measure(
     backbones: Backbone | Sequence[Backbone],
     grid: int | tuple[int, int] = 32,
     *,
+    masks: Masks | None = None,
+    controls: bool = True,
+    passes: bool = False,
+    journal: str | Path | None = None,
     layers: Sequence[int | None] | None = None,
     resize: str = "bilinear",
     seed: int = 0,
@@ -60,80 +57,230 @@ def measure(
     on_failure: Callable[[Failure], None] | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Measurements:
-    """The smoothness triple of every photograph by every model.
+    """Every metric of every photograph by every model; `dinoscope.data.metrics` says what they are.
 
-    Memory does not grow with the number of photographs.
+    Features are let go as soon as they are measured, but for those of `analyses.sample.KEPT` photographs.
 
     Args:
         images: as for `extract`.
         backbones: one or more; the first is the reference of differences.
         grid: patches on the short side, or exact ``(h, w)``; the same for all models.
+        masks: a folder of label images (see `dinoscope.io.masks.find_masks`), or label images by the
+            photograph's name; 0 is the background, -1 unknown. A photograph without one is measured
+            without it, and is a failure.
+        controls: run `pixels`, the first model's architecture with random weights, and its features
+            blurred and shuffled, beside the models.
+        passes: also what needs further forward passes, `analyses.passes.N_PASSES` of them for each
+            photograph and model: consistency across resolutions, equivariance, and correspondence
+            where the masks know a second view. Not for controls.
+        journal: a file to write every finished photograph's row to, and to go on from where it is there.
         layers: one for each backbone; None for the last.
         resize: as for `extract`.
-        seed: of the bootstrap.
+        seed: of the bootstrap, the controls, and of whatever is drawn.
         batch_size: as for `extract`.
-        on_failure: called with each photograph left out; None raises at the first.
+        on_failure: called with each photograph left out, and with each mask; None raises at the first.
         on_progress: called with how many photographs are done with.
 
     Raises:
         NoUsablePhotographError: none could be used.
-        InputError: no backbone, or an impossible grid.
+        InputError: no backbone, an impossible grid, no masks there, or a journal of other settings.
     """
     models = as_backbones(backbones)
     for backbone in models:
         check_grid(backbone.spec, grid)
-    tally = Tally(unique_labels(models))
+    failed = on_failure or raise_failure
+    labels = unique_labels(models)
+    chosen = list(layers or [None] * len(models))
+    beside = plan_controls(models, seed=seed) if controls else None
+    sources = [*models, *(beside.backbones if beside else ())]
+    source_layers = [*chosen, *([None] * (len(sources) - len(models)))]
+    known = open_masks(masks)
+    tally = Tally(labels, beside.labels if beside else (), masked=known is not None, masks=masks_named(masks))
+    finished = None
+    if journal is not None:
+        finished = Journal(
+            journal,
+            _settings(models, labels, tally.controls, chosen, grid, resize, masks_named(masks), passes, seed),
+        )
+    queue = _Queue(images, finished, failed)
+
     for photograph, features in extract_together(
-        each_image(images),
-        models,
+        queue.wanted(),
+        sources,
         grid=grid,
-        layers=layers or [None] * len(models),
+        layers=source_layers,
         resize=resize,
         batch_size=batch_size,
-        on_failure=on_failure or raise_failure,
-        on_progress=on_progress,
+        on_failure=failed,
+        on_progress=lambda n: on_progress(n + queue.skipped),
     ):
-        tally.add(photograph, features)
-    if not tally.rows:
-        raise NoUsablePhotographError("none of the photographs could be used")
-    return tally.measurements(seed=seed)
-
-
-def summarise(
-    images: Sequence[str],
-    digests: Sequence[str],
-    models: tuple[str, ...],
-    values: Mapping[str, np.ndarray],
-    *,
-    seed: int,
-) -> Measurements:
-    """Measurements from a table ``images models`` for each metric."""
-    warnings = []
-    if len(images) == 1:
-        warnings.append("one photograph: no interval can be given")
-    elif len(images) < FEW_IMAGES:
-        warnings.append(
-            f"{len(images)} photographs: with fewer than {FEW_IMAGES}, bootstrap intervals are too narrow"
+        check_equal_grids(features)
+        annotation = read_masks(known, photograph, second_view=passes, failed=failed)
+        mine = features[: len(models)]
+        tally.sample.add(photograph.digest, features, annotation)
+        if finished is not None and photograph.digest in finished:
+            continue
+        extra = (
+            [
+                numbers_of_passes(f, photograph, b, layer=layer, resize=resize, annotation=annotation)
+                for f, b, layer in zip(mine, models, chosen, strict=True)
+            ]
+            if passes
+            else []
         )
-    warnings.append(
-        "neighbour cosine alone rewards blurred and collapsed maps and grows with a finer grid: read it "
-        "with random-pair cosine and locality"
+        columns = with_controls(beside, features) if beside else mine
+        row = row_of(photograph, columns, annotation, masked=tally.masked, n_models=len(models), extra=extra)
+        if finished is not None:
+            finished.add(row.digest, row.as_json())
+        else:
+            queue.rows[row.digest] = row
+    on_progress(queue.done)
+    for digest in queue.order:
+        if finished is not None and digest in finished:
+            tally.add(Row.from_json(finished.read(digest)))
+        elif digest in queue.rows:
+            tally.add(queue.rows.pop(digest))
+    if not tally.images:
+        raise NoUsablePhotographError("none of the photographs could be used")
+    result = tally.measurements(seed=seed, derive=partial(with_controls, beside) if beside else None)
+    if not passes:
+        return result
+    curve = _position_curve(tally.sample, models, grid, chosen)
+    return replace(result, curves={**result.curves, "position": curve})
+
+
+def _position_curve(
+    sample: Sample,
+    models: Sequence[Backbone],
+    grid: int | tuple[int, int],
+    layers: Sequence[int | None],
+) -> Curve:
+    """Variance of patches inside the directions that place alone moves them in, swept over their number."""
+    ranks = np.arange(1, MAX_RANK + 1)
+    lines = []
+    for j, (backbone, layer) in enumerate(zip(models, layers, strict=True)):
+        basis = position_basis(backbone, grid, layer=layer)[:MAX_RANK]
+        shares = [energy_curve(features[j], basis) for features, _ in sample.rows.values()]
+        line = np.full(MAX_RANK, np.nan)
+        line[: len(basis)] = np.nanmean(shares, axis=0) if len(basis) else []
+        lines.append(line)
+    return Curve(
+        "directions that place alone moves patches in",
+        "share of the variance inside them",
+        ranks.astype(np.float64),
+        np.array(lines),
     )
-    return Measurements(
-        images=tuple(images),
-        digests=tuple(digests),
-        models=models,
-        values=values,
-        summaries={
-            name: tuple(mean_interval(table[:, j], seed=seed) for j in range(len(models)))
-            for name, table in values.items()
-        },
-        differences={
-            name: tuple(paired_difference(table[:, j], table[:, 0], seed=seed) for j in range(1, len(models)))
-            for name, table in values.items()
-        },
-        warnings=tuple(warnings),
-    )
+
+
+class _Queue:
+    """Photographs in the order given: those still to be measured, and the order of all."""
+
+    def __init__(
+        self,
+        images: ImageLike | Iterable[ImageLike],
+        finished: Journal | None,
+        failed: Callable[[Failure], None],
+    ) -> None:
+        self._images = images
+        self._finished = finished
+        self._failed = failed
+        self.order: list[str] = []
+        self.rows: dict[str, Row] = {}
+        self.skipped = 0
+        self.done = 0
+
+    def wanted(self) -> Iterator[Photograph]:
+        """Photographs whose features are needed: those without a row, and those of the sample."""
+        needed = set(sorted(self._finished)[: Sample().kept]) if self._finished is not None else set()
+        passed: set[str] = set()
+        for image in each_image(self._images):
+            self.done += 1
+            try:
+                photograph = load_photograph(image)
+            except DinoscopeError as error:
+                self._failed(failure_of(image, error))
+                self.skipped += 1
+                continue
+            digest = photograph.digest
+            if digest not in passed:
+                self.order.append(digest)
+                passed.add(digest)
+                if self._finished is not None and digest in self._finished and digest not in needed:
+                    self.skipped += 1
+                    continue
+            elif self._finished is not None and digest in self._finished and digest not in needed:
+                self._failed(Failure(photograph.source, "the same photograph as one before; used once"))
+                self.skipped += 1
+                continue
+            yield photograph
+
+
+OpenMasks = MaskFolder | Mapping[str, Integer[np.ndarray, "H W"]]
+
+
+def open_masks(masks: Masks | None) -> OpenMasks | None:
+    """Masks ready to be read; None where none were asked for.
+
+    Raises:
+        InputError: a folder without label images.
+    """
+    return find_masks(masks) if isinstance(masks, str | Path) else masks
+
+
+def read_masks(
+    masks: OpenMasks | None,
+    photograph: Photograph,
+    *,
+    second_view: bool = False,
+    failed: Callable[[Failure], None],
+) -> Annotation | None:
+    """The masks of a photograph; None, and a failure told, where it has none that fit."""
+    try:
+        if masks is None:
+            return None
+        if isinstance(masks, MaskFolder):
+            return read_annotation(masks, photograph, second_view=second_view)
+        found = masks.get(photograph.name)
+        if found is None:
+            raise ImageError(photograph.name, "no mask of that name")
+        labels = check_labels(np.asarray(found), photograph.size, photograph.name)
+        return Annotation(labels, labels)
+    except ImageError as error:
+        failed(Failure(photograph.source or photograph.name, f"measured without its mask: {error}"))
+        return None
+
+
+def masks_named(masks: Masks | None) -> str:
+    """Where masks come from, in words; empty without."""
+    if masks is None:
+        return ""
+    return str(masks) if isinstance(masks, str | Path) else f"{len(masks)} label images"
+
+
+def _settings(
+    models: Sequence[Backbone],
+    labels: Sequence[str],
+    controls: Sequence[str],
+    layers: Sequence[int | None],
+    grid: int | tuple[int, int],
+    resize: str,
+    masks: str,
+    passes: object,
+    seed: int,
+) -> dict[str, object]:
+    return {
+        "numbers": NUMBERS_VERSION,
+        "models": [
+            [label, model.origin.digest, layer, str(model.dtype)]
+            for label, model, layer in zip(labels, models, layers, strict=True)
+        ],
+        "controls": list(controls),
+        "grid": grid,
+        "resize": resize,
+        "masks": masks,
+        "passes": bool(passes),
+        "seed": seed,
+    }
 
 
 def check_equal_grids(features: Sequence[PatchFeatures]) -> None:

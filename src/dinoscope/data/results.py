@@ -199,6 +199,22 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """A function of one variable, one line for each model.
+
+    Attributes:
+        x_title, y_title: what the axes show, with units.
+        x: where it was measured, ascending.
+        y: means over the photographs; NaN where undefined.
+    """
+
+    x_title: str
+    y_title: str
+    x: Float[np.ndarray, " points"]
+    y: Float[np.ndarray, "models points"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Measurements:
     """Numbers of several models on the same photographs.
 
@@ -210,6 +226,12 @@ class Measurements:
         summaries: per metric, one interval for each model.
         differences: per metric, each model minus the first; the first's own is left out.
         warnings: what must be read beside these numbers.
+        collection: per metric that only a collection has (`dinoscope.data.metrics`), one value for each
+            model, without an interval; NaN where undefined.
+        curves: per kind, what the metrics' single numbers leave out, as means over the photographs.
+        controls: the same numbers of the controls that ran beside; None where none did. Their
+            differences are to the first control and say nothing.
+        masks: where the masks came from; empty without masks.
     """
 
     images: tuple[str, ...]
@@ -219,6 +241,10 @@ class Measurements:
     summaries: Mapping[str, tuple[Interval, ...]]
     differences: Mapping[str, tuple[PairedDifference, ...]]
     warnings: tuple[str, ...] = ()
+    collection: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+    controls: Measurements | None = None
+    masks: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

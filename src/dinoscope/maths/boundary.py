@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Float64
 from scipy.stats import rankdata
 
 from dinoscope.errors import GridMismatchError, InputError, ShapeError
+from dinoscope.maths.eigen import eigenvectors
 from dinoscope.maths.masks import PatchLabels, check_same_grid
 from dinoscope.maths.patches import PatchMap, as_map, centred, unit
 
@@ -163,8 +164,7 @@ def foreground_auc(
     p, n = int(inside.sum()), int((~inside).sum())
     if p == 0 or n == 0 or not flat.any():
         return ForegroundAuc(float("nan"), float("nan"), float("nan"))
-    left, sigma, _ = np.linalg.svd(flat / np.abs(flat).max(), full_matrices=False)
-    ranks = rankdata(np.round(left[:, 0] * sigma[0], DIGITS))
+    ranks = rankdata(np.round(_leading_scores(flat / np.abs(flat).max()), DIGITS))
 
     def area(chosen: Bool[np.ndarray, " n"]) -> float:
         one = (ranks[chosen].sum() - p * (p + 1) / 2) / (p * n)
@@ -173,6 +173,16 @@ def foreground_auc(
     rng = np.random.default_rng(seed)
     null = np.array([area(rng.permutation(inside)) for _ in range(shuffles)])
     return ForegroundAuc(area(inside), float(null.mean()), float(np.quantile(null, 0.95)))
+
+
+def _leading_scores(rows: Float64[np.ndarray, "n dim"]) -> Float64[np.ndarray, " n"]:
+    """Projections of centred rows on their first principal direction, in either sign."""
+    product = rows.T @ rows if len(rows) >= rows.shape[1] else rows @ rows.T
+    last = len(product) - 1
+    values, vectors = eigenvectors(product, last, last)
+    if len(rows) >= rows.shape[1]:
+        return np.asarray(rows @ vectors[:, 0])
+    return np.asarray(vectors[:, 0] * np.sqrt(max(values[0], 0.0)))
 
 
 def _pair_cosines(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool
-from scipy.linalg import eigh
 from scipy.ndimage import label
 
 from dinoscope.errors import InputError
+from dinoscope.maths.eigen import eigenvectors
 from dinoscope.maths.patches import PatchMap, as_map, unit
 
 Box = tuple[float, float, float, float]
@@ -62,7 +62,7 @@ def tokencut(features: PatchMap, *, tau: float = TAU) -> Discovery:
     root = 1.0 / np.sqrt(degree)
     # Symmetric form: y = D^(-1/2) v with v the second largest eigenvector of D^(-1/2) A D^(-1/2).
     n = h * w
-    _, vectors = eigh(weights * root[:, None] * root[None, :], subset_by_index=[n - 2, n - 2])
+    _, vectors = eigenvectors(weights * root[:, None] * root[None, :], n - 2, n - 2)
     y = vectors[:, 0] * root
     # Magnitudes that differ by rounding only are equal: the first patch of them is the seed.
     seed = int(np.flatnonzero(np.abs(y) >= np.abs(y).max() * (1 - SAME))[0])

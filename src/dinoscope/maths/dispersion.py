@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths.patches import PatchMap, as_map, centred, unit
-from dinoscope.maths.spectrum import effective_rank
+from dinoscope.maths.spectrum import effective_rank, singular_values
 
 LOCAL_CLUSTERS = 3
 GROUP_CLUSTERS = 24
@@ -129,7 +129,7 @@ def _radii(rows: Float64[np.ndarray, "n dim"], labels: np.ndarray) -> list[float
     for k in np.unique(labels):
         cluster = centred(rows[labels == k])
         if len(cluster) > 1:
-            nuclear = np.linalg.svd(cluster, compute_uv=False).sum()
+            nuclear = singular_values(cluster).sum()
             found.append(float(nuclear / np.sqrt(max(len(cluster) - 1, cluster.shape[1]))))
     return found
 

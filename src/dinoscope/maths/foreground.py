@@ -19,7 +19,7 @@ PC1_RULE = (
 )
 
 
-def foreground_by_pc1(features: Sequence[PatchFeatures], pca: PatchPCA) -> list[Bool[np.ndarray, "h w"]]:
+def foreground_by_pc1(features: Sequence[PatchFeatures], pca: PatchPCA) -> list[Bool[np.ndarray, "_ _"]]:
     """Foreground by the first principal component, without any label: the rule `PC1_RULE`.
 
     The sign of a principal component is a convention; here the border votes for it.
@@ -79,7 +79,7 @@ class ForegroundClassifier:
 
 
 def fit_foreground(
-    features: Sequence[PatchFeatures], masks: Sequence[Float[np.ndarray, "h w"]], *, c: float = 0.1
+    features: Sequence[PatchFeatures], masks: Sequence[Float[np.ndarray, "_ _"]], *, c: float = 0.1
 ) -> ForegroundClassifier:
     """A logistic regression from patch to foreground; it belongs to one backbone.
 

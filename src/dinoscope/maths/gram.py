@@ -71,16 +71,25 @@ def gram_loss(
         InputError: NaN or infinite values.
     """
     for name, value in (("student", student), ("teacher", teacher)):
-        if value.ndim != 3 or 0 in value.shape:
+        if value.ndim != 3:
             raise ShapeError(name, expected="b n dim", actual=value.shape)
-        if not bool(torch.isfinite(value).all()):
-            raise InputError(f"{name} holds NaN or infinite values")
+        _check_filled(name, value, "b n dim")
     if student.shape[:2] != teacher.shape[:2]:
         raise ShapeError(
             "teacher", expected=f"b={student.shape[0]} n={student.shape[1]} dim", actual=teacher.shape
         )
     double = torch.float64 in (student.dtype, teacher.dtype)
-    dtype = torch.float64 if double else torch.float32
+    return _loss(student, teacher, torch.float64 if double else torch.float32, clip_negatives=clip_negatives)
+
+
+def _loss(
+    student: Float[Tensor, "b n dim"],
+    teacher: Float[Tensor, "b n dim_teacher"],
+    dtype: torch.dtype,
+    *,
+    clip_negatives: bool = False,
+) -> Float[Tensor, ""]:
+    """`gram_loss` of checked inputs, with products in ``dtype``."""
     n, dim = student.shape[1], max(student.shape[2], teacher.shape[2])
     with torch.autocast(student.device.type, enabled=False):
         one_image: type[torch.autograd.Function]
@@ -126,15 +135,26 @@ def gram_distance(f: Patches, g: Patches) -> float:
     left, right = left.flatten(0, -2)[None], right.flatten(0, -2)[None]
     if left.shape[1] != right.shape[1]:
         raise ShapeError("g", expected=f"n={left.shape[1]} dim", actual=right.shape[1:])
+    for name, value in (("f", left), ("g", right)):
+        _check_filled(name, value, "n dim or h w dim")
     with torch.no_grad():
-        return float(gram_loss(left, right))
+        return float(_loss(left, right, torch.float64))
+
+
+def _check_filled(name: str, value: Tensor, expected: str) -> None:
+    if 0 in value.shape:
+        raise ShapeError(name, expected=expected, actual=value.shape)
+    if not all(bool(torch.isfinite(block).all()) for block in value.flatten(0, -2).split(ROWS)):
+        raise InputError(f"{name} holds NaN or infinite values")
 
 
 def _tensor(patches: Patches) -> Float[Tensor, "... dim"]:
+    """The patches as they are where that needs no copy, else in float64; they are only read."""
     if isinstance(patches, Tensor):
-        return patches.detach().cpu().double()
-    values = patches.values if isinstance(patches, PatchFeatures) else patches
-    return torch.from_numpy(np.array(values, dtype=np.float64))
+        return patches.detach().cpu()
+    values = np.ascontiguousarray(patches.values if isinstance(patches, PatchFeatures) else patches)
+    kept = values.dtype in (np.float32, np.float64)
+    return torch.from_dlpack(values if kept else values.astype(np.float64))
 
 
 def _wide(value: Tensor) -> torch.dtype:

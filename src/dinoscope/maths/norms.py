@@ -29,7 +29,7 @@ class NormOutliers:
         ratio: mean norm of the outliers over the median norm; NaN without outliers.
     """
 
-    masks: tuple[Bool[np.ndarray, "h w"], ...]
+    masks: tuple[Bool[np.ndarray, "_ _"], ...]
     threshold: float
     share: float
     ratio: float

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Float32, Float64, UInt64
 
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.results import PatchPCA
 from dinoscope.errors import InputError, ShapeError
+from dinoscope.maths.eigen import eigenvectors
 
 SAMPLE = 8192
 """Patches kept to fit the colour limits; with fewer in all, the limits are exact."""
@@ -64,15 +64,15 @@ def patch_moments(values: Float[np.ndarray, "n dim"], *, normalise: bool = False
     moments: PatchMoments | None = None
     for start in range(0, len(values), BLOCK):
         block = values[start : start + BLOCK]
-        wide = torch.from_dlpack(block).double()
-        mean = wide.mean(dim=0)
+        wide = block.astype(np.float64)
+        mean = wide.mean(axis=0)
         wide -= mean
         keys = _keys(block)
         keep = _smallest(keys)
         part = PatchMoments(
             n=len(block),
-            mean=mean.numpy(),
-            scatter=(wide.T @ wide).numpy(),
+            mean=mean,
+            scatter=wide.T @ wide,
             sample=block[keep],
             keys=keys[keep],
             normalised=normalise,
@@ -104,8 +104,8 @@ def merge_moments(first: PatchMoments, second: PatchMoments) -> PatchMoments:
     return PatchMoments(
         n=n,
         mean=first.mean + shift * (second.n / n),
-        scatter=first.scatter + second.scatter + np.outer(shift, shift) * (first.n * second.n / n),
-        sample=np.concatenate([first.sample, second.sample])[keep],
+        scatter=first.scatter + second.scatter + np.outer(shift * (first.n * second.n / n), shift),
+        sample=_taken(first.sample, second.sample, keep),
         keys=keys[keep],
         normalised=first.normalised,
     )
@@ -125,18 +125,18 @@ def pca_of_moments(moments: PatchMoments, n: int = 3) -> PatchPCA:
         raise InputError(f"a basis needs at least two patches, got {moments.n}")
     if not 1 <= n <= dim:
         raise InputError(f"cannot take {n} components of {dim} channels")
-    values, vectors = torch.linalg.eigh(torch.from_numpy(moments.scatter / (moments.n - 1)))
-    variances = values.flip(0).clamp_(min=0.0).numpy()
-    components = np.ascontiguousarray(vectors.flip(1).T[:n].numpy())
+    values, vectors = eigenvectors(moments.scatter / (moments.n - 1), dim - n, dim - 1)
+    variances = np.maximum(values[::-1], 0.0)
+    components = np.ascontiguousarray(vectors[:, ::-1].T)
     largest = np.abs(components).argmax(axis=1)
     components *= np.where(components[np.arange(n), largest] < 0, -1.0, 1.0)[:, None]
     total = float(np.trace(moments.scatter)) / (moments.n - 1)
-    ratio = variances[:n] / total if total > 0 else np.full(n, np.nan)
+    ratio = variances / total if total > 0 else np.full(n, np.nan)
     scores = (moments.sample.astype(np.float64) - moments.mean) @ components.T
     return PatchPCA(
         mean=moments.mean,
         components=components,
-        explained_variance=variances[:n].copy(),
+        explained_variance=variances,
         explained_variance_ratio=ratio,
         limits=np.quantile(scores, QUANTILES, axis=0).T.copy(),
         n_patches=moments.n,
@@ -218,13 +218,24 @@ def to_rgb(
 
 def _keys(block: Float32[np.ndarray, "n dim"]) -> UInt64[np.ndarray, " n"]:
     """A well-mixed 64-bit hash of each patch's bits (multiply-add, then the finaliser of splitmix64)."""
-    words = block.view(np.uint32).astype(np.uint64)
+    words = block.view(np.uint32)
     odd = np.random.default_rng(0x5EED).integers(0, 2**63, words.shape[1], dtype=np.uint64) * 2 + 1
     with np.errstate(over="ignore"):
-        key = (words * odd).sum(axis=1, dtype=np.uint64)
+        key = words.astype(np.uint64) @ odd
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
             key = (key ^ (key >> np.uint64(shift))) * np.uint64(factor)
         return key ^ (key >> np.uint64(31))
+
+
+def _taken(
+    first: Float32[np.ndarray, "n dim"], second: Float32[np.ndarray, "m dim"], chosen: np.ndarray
+) -> Float32[np.ndarray, "k dim"]:
+    """Chosen rows of one array followed by another, without putting them behind each other first."""
+    out = np.empty((len(chosen), first.shape[1]), first.dtype)
+    mine = chosen < len(first)
+    out[mine] = first[chosen[mine]]
+    out[~mine] = second[chosen[~mine] - len(first)]
+    return out
 
 
 def _smallest(keys: UInt64[np.ndarray, " n"]) -> np.ndarray:

@@ -14,6 +14,9 @@ from dinoscope.maths.patches import Patches, PatchMap, as_map, as_rows, centred
 RIDGE = 1e-2
 """Ridge penalty as a share of the mean channel variance times the number of training patches."""
 
+ROUNDING = 1e-6
+"""Singular values below this share of the features' length are rounding noise."""
+
 
 @dataclass(frozen=True, slots=True)
 class PositionFit:
@@ -77,21 +80,23 @@ def position_fit(features: Sequence[PatchMap], *, folds: int = 5, ridge: float =
 def content_free_basis(features: Sequence[PatchMap], n: int | None = None) -> Float64[np.ndarray, "n dim"]:
     """Orthonormal directions in which patches vary although the photograph shows nothing.
 
-    Source: INSID3 (arXiv 2603.28480): the centred singular value decomposition of the features of
-    constant images.
+    Source: INSID3 (arXiv 2603.28480): the centred singular value decomposition of the features of a
+    constant image. Here of several, each centred by itself, so that their colours are no direction.
 
     Args:
-        features: maps of content-free images (constant colours), all patches pooled.
-        n: directions, strongest first; None for every one with a singular value above rounding noise.
+        features: maps of content-free images (constant colours).
+        n: directions, strongest first; None for every one with a singular value above rounding noise
+            (of float32 features: 1e-6 of their length).
 
     Raises:
         InputError: no maps, more directions asked for than vary, or NaN or infinite values.
     """
     if not features:
         raise InputError("a content-free basis needs the features of at least one content-free image")
-    rows = centred(np.concatenate([as_rows(f) for f in features]))
-    _, sigma, directions = np.linalg.svd(rows, full_matrices=False)
-    rank = int((sigma > sigma[0] * max(rows.shape) * np.finfo(np.float64).eps).sum()) if sigma[0] > 0 else 0
+    maps = [as_rows(f) for f in features]
+    _, sigma, directions = np.linalg.svd(np.concatenate([centred(m) for m in maps]), full_matrices=False)
+    length = float(np.sqrt(sum((m**2).sum() for m in maps)))
+    rank = int((sigma > ROUNDING * length).sum())
     keep = rank if n is None else n
     if not 0 <= keep <= rank:
         raise InputError(f"cannot take {n} directions: the content-free features vary in {rank}")

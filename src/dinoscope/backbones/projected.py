@@ -1,0 +1,69 @@
+"""A backbone without the part of its patch features that lies in a given subspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from dinoscope.backbones.base import Backbone
+from dinoscope.data.layers import LayerOutputs
+from dinoscope.data.spec import BackboneSpec, WeightsOrigin
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Projected:
+    """``x (I - BᵀB)`` of every patch; class and register tokens stay as they are. Nothing is renormalised.
+
+    Attributes:
+        inner: the backbone.
+        basis: orthonormal rows, of the features as they are compared (after the final norm).
+        what: what the subspace holds, for the label: ``NAME minus WHAT``.
+    """
+
+    inner: Backbone
+    basis: Float64[np.ndarray, "n dim"]
+    what: str
+
+    @property
+    def spec(self) -> BackboneSpec:
+        """The inner backbone's facts under a label that says what was taken away."""
+        return replace(self.inner.spec, name=f"{self.inner.spec.name} minus {self.what}")
+
+    @property
+    def origin(self) -> WeightsOrigin:
+        """The inner backbone's weights, with a note about the projection."""
+        inner = self.inner.origin
+        return replace(inner, notes=(*inner.notes, f"patches projected off {self.what}"))
+
+    @property
+    def device(self) -> torch.device:
+        """Of the inner backbone."""
+        return self.inner.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the inner backbone."""
+        return self.inner.dtype
+
+    def forward(
+        self,
+        pixels: Float[Tensor, "b 3 H W"],
+        layers: tuple[int, ...] | None = None,
+        *,
+        final_norm: bool = True,
+    ) -> LayerOutputs:
+        """See `Backbone.forward`."""
+        outputs = self.inner.forward(pixels, layers, final_norm=final_norm)
+        patches = {}
+        for layer, values in outputs.patches.items():
+            basis = torch.from_numpy(np.array(self.basis)).to(values)
+            patches[layer] = values - (values @ basis.T) @ basis
+        return replace(outputs, patches=patches)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Projected:
+        """This backbone on another device or in another dtype."""
+        return replace(self, inner=self.inner.to(device, dtype))

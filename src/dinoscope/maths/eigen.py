@@ -1,0 +1,40 @@
+"""What are the eigenvectors of a symmetric matrix of a thousand rows, soon and on a busy machine too?"""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float64
+from scipy.linalg import eigh
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def eigenvalues(matrix: Float64[np.ndarray, "n n"]) -> Float64[np.ndarray, " n"]:
+    """All eigenvalues of a symmetric matrix, smallest first. Runs on one thread, as `eigenvectors`."""
+    with _ONE_AT_A_TIME, _libraries().limit(limits=1, user_api="blas"):
+        return np.asarray(eigh(matrix, eigvals_only=True, check_finite=False))
+
+
+def eigenvectors(
+    matrix: Float64[np.ndarray, "n n"], first: int, last: int
+) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, "n k"]]:
+    """Eigenvalues ``first`` to ``last`` (0-based, both included), smallest first, and their vectors.
+
+    Runs on one thread of the linear algebra library: the reduction to tridiagonal form is a thousand short
+    matrix-vector products, and threads that wait for each other after every one of them can take longer than
+    one alone, by far where another process has a core.
+    The limit holds for the process, so decompositions take turns.
+    """
+    with _ONE_AT_A_TIME, _libraries().limit(limits=1, user_api="blas"):
+        values, vectors = eigh(matrix, subset_by_index=[first, last], check_finite=False)
+    return np.asarray(values), np.asarray(vectors)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Those loaded when this is first called; finding them takes milliseconds."""
+    return ThreadpoolController()

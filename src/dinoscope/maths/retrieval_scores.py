@@ -1,0 +1,268 @@
+"""How good is a ranking? Scores of one query, from the ranks of what it should have found.
+
+Everything follows from the 1-based ranks of a query's relevant images in its whole ranking, so a ranking is
+never stored. A query without relevant images has no score: NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int, Int64
+
+from dinoscope.data.results import Interval
+from dinoscope.data.retrieval import RevisitedDifficulty, RevisitedScores
+from dinoscope.errors import InputError, ShapeError
+from dinoscope.maths.bootstrap import RESAMPLES
+
+Ranks = Int64[np.ndarray, " _"]
+"""1-based, ascending."""
+
+Score = Callable[[Ranks], float]
+"""Of one query, in [0, 1]."""
+
+DECIMALS = 12
+"""Scores are compared to so many: equal vectors tie, in whatever order their products were summed."""
+
+CUTOFFS = (1, 5, 10)
+
+
+def relevant_ranks(
+    scores: Float[np.ndarray, "q n"],
+    relevant: Bool[np.ndarray, "q n"],
+    *,
+    ignored: Bool[np.ndarray, "q n"] | None = None,
+) -> list[Ranks]:
+    """Where each query's relevant images stand in its ranking by descending score.
+
+    Of equal scores (to `DECIMALS`) the lower place comes first. Ignored images (the query itself, junk)
+    are taken out of the ranking before ranks are counted, and are not relevant.
+
+    Raises:
+        InputError: NaN scores.
+        ShapeError: the shapes differ.
+    """
+    if relevant.shape != scores.shape or (ignored is not None and ignored.shape != scores.shape):
+        raise ShapeError("relevant and ignored", expected=f"q n = {scores.shape}", actual=relevant.shape)
+    if np.isnan(scores).any():
+        raise InputError("the scores hold NaN")
+    rounded = np.round(scores.astype(np.float64), DECIMALS)
+    if ignored is not None:
+        rounded = np.where(ignored, -np.inf, rounded)
+        relevant = relevant & ~ignored
+    ordered = np.sort(-rounded, axis=1)
+    found = []
+    for values, wanted, line in zip(rounded, relevant, ordered, strict=True):
+        places = np.flatnonzero(wanted)
+        mine = -values[places]
+        above = np.searchsorted(line, mine, side="left")
+        ties = np.searchsorted(line, mine, side="right") - above
+        before = np.zeros(len(places), np.int64)
+        for i in np.flatnonzero(ties > 1):
+            before[i] = np.count_nonzero(values[: places[i]] == values[places[i]])
+        found.append(np.sort(above + before + 1).astype(np.int64))
+    return found
+
+
+def average_precision(ranks: Ranks) -> float:
+    """Mean over the relevant images of the precision at their ranks, in [0, 1]; NaN without any.
+
+    Source: Buckley & Voorhees, Evaluating evaluation measure stability (2000); ``AP`` of trec_eval.
+    """
+    if not len(ranks):
+        return float("nan")
+    return float((np.arange(1, len(ranks) + 1) / ranks).mean())
+
+
+def trapezoid_average_precision(ranks: Ranks) -> float:
+    """Area under the precision-recall curve by trapezoids, in [0, 1]; NaN without relevant images.
+
+    The j-th relevant image at rank r adds the mean of the precisions just before it, (j - 1)/(r - 1) (1
+    where r is 1), and at it, j/r. Never above `average_precision`.
+    Source: Philbin et al., Object retrieval with large vocabularies and fast spatial matching (2007); the
+    Oxford buildings evaluation; ``filipradenovic/revisitop python/evaluate.py@3bb68d3``.
+    """
+    if not len(ranks):
+        return float("nan")
+    j = np.arange(1, len(ranks) + 1)
+    before = np.where(ranks > 1, (j - 1) / np.maximum(ranks - 1, 1), 1.0)
+    return float(((before + j / ranks) / 2).mean())
+
+
+def r_precision(ranks: Ranks) -> float:
+    """Share of relevant images among the first R, R being how many there are; NaN without any."""
+    return float((ranks <= len(ranks)).mean()) if len(ranks) else float("nan")
+
+
+def recall_at(ranks: Ranks, k: int) -> float:
+    """Share of the relevant images among the first ``k``, in [0, 1]; NaN without any.
+
+    At most ``k / R``. Metric learning calls `success_at` "Recall@k".
+    """
+    return float((ranks <= k).mean()) if len(ranks) else float("nan")
+
+
+def success_at(ranks: Ranks, k: int) -> float:
+    """1 where any of the first ``k`` is relevant, otherwise 0; NaN without relevant images."""
+    return float((ranks <= k).any()) if len(ranks) else float("nan")
+
+
+def ndcg(ranks: Ranks, k: int | None = None) -> float:
+    """Normalised discounted cumulative gain of equal gains, over the first ``k`` or all; NaN without any.
+
+    Gain 1 / log2(rank + 1), divided by that of a perfect ranking of as many places.
+    Source: Järvelin & Kekäläinen, Cumulated gain-based evaluation of IR techniques (2002), with the
+    discount of Burges et al. (2005), as trec_eval has it.
+    """
+    if not len(ranks):
+        return float("nan")
+    seen = ranks if k is None else ranks[ranks <= k]
+    best = len(ranks) if k is None else min(k, len(ranks))
+    ideal = (1.0 / np.log2(np.arange(2, best + 2))).sum()
+    return float((1.0 / np.log2(seen + 1)).sum() / ideal)
+
+
+def score_functions(ks: Sequence[int] = CUTOFFS) -> dict[str, Score]:
+    """Every score by its key: ``ap``, ``r_precision``, ``recall@k``, ``success@k``, ``ndcg``.
+
+    Raises:
+        InputError: a cut-off below 1.
+    """
+    if any(k < 1 for k in ks):
+        raise InputError(f"cut-offs start at 1, got {tuple(ks)}")
+    return {
+        "ap": average_precision,
+        "r_precision": r_precision,
+        **{f"recall@{k}": partial(recall_at, k=k) for k in ks},
+        **{f"success@{k}": partial(success_at, k=k) for k in ks},
+        "ndcg": ndcg,
+    }
+
+
+def chance_average_precision(n_relevant: int, n: int) -> float:
+    """Expected `average_precision` of a random ranking of ``n`` images, of which some are relevant.
+
+    ``H/n + (R - 1)(n - H) / (n (n - 1))`` with ``H`` the n-th harmonic number. NaN where none is relevant.
+
+    Raises:
+        InputError: more relevant images than images.
+    """
+    if not 0 <= n_relevant <= n:
+        raise InputError(f"{n_relevant} of {n} images cannot be relevant")
+    if n_relevant == 0:
+        return float("nan")
+    harmonic = float((1.0 / np.arange(1, n + 1)).sum())
+    return harmonic / n + (n_relevant - 1) * (n - harmonic) / (n * max(n - 1, 1))
+
+
+def revisited_scores(
+    ranking: Int[np.ndarray, "q n"],
+    *,
+    easy: Sequence[Int[np.ndarray, " _"]],
+    hard: Sequence[Int[np.ndarray, " _"]],
+    junk: Sequence[Int[np.ndarray, " _"]],
+    ks: Sequence[int] = CUTOFFS,
+) -> RevisitedScores:
+    """The revisited Oxford and Paris protocol: easy, medium and hard.
+
+    ==========  ============  ===========================
+    difficulty  positives     taken out of the ranking
+    ==========  ============  ===========================
+    easy        easy          hard and junk
+    medium      easy, hard    junk
+    hard        hard          easy and junk
+    ==========  ============  ===========================
+
+    Trapezoid average precision, and precision at k, where k is lowered to the rank of the query's last
+    positive where that is smaller. Queries without positives are undefined, and counted.
+    Source: Radenović et al., Revisiting Oxford and Paris (arXiv 1803.11285, section 3.3);
+    ``filipradenovic/revisitop python/evaluate.py@3bb68d3``.
+
+    Args:
+        ranking: each query's whole ranking as places in the collection, best first.
+        easy, hard, junk: of each query, places in the collection.
+        ks: of the precision at k.
+
+    Raises:
+        InputError: a ranking that does not name every place once, a place in two lists, or k below 1.
+        ShapeError: lists for another number of queries.
+    """
+    q, n = ranking.shape
+    for name, lists in (("easy", easy), ("hard", hard), ("junk", junk)):
+        if len(lists) != q:
+            raise ShapeError(name, expected=f"q={q} lists", actual=(len(lists),))
+    if any(k < 1 for k in ks):
+        raise InputError(f"cut-offs start at 1, got {tuple(ks)}")
+    if not (np.sort(ranking, axis=1) == np.arange(n)).all():
+        raise InputError("each query's ranking must name every place of the collection once")
+    rank_of = np.empty((q, n), np.int64)
+    np.put_along_axis(rank_of, ranking.astype(np.int64), np.arange(1, n + 1)[None, :], axis=1)
+    sets = [[_places(lists[i], n, i) for lists in (easy, hard, junk)] for i in range(q)]
+    for i, (one, two, three) in enumerate(sets):
+        if len(np.unique(np.concatenate([one, two, three]))) < len(one) + len(two) + len(three):
+            raise InputError(f"query {i}: a place is listed twice among easy, hard and junk")
+    found: dict[str, RevisitedDifficulty] = {}
+    for name, positive, out in (("easy", (0,), (1, 2)), ("medium", (0, 1), (2,)), ("hard", (1,), (0, 2))):
+        ap = np.full(q, np.nan)
+        precision = {k: np.full(q, np.nan) for k in ks}
+        for i in range(q):
+            wanted = np.sort(rank_of[i, np.concatenate([sets[i][j] for j in positive])])
+            dropped = np.sort(rank_of[i, np.concatenate([sets[i][j] for j in out])])
+            ranks = wanted - np.searchsorted(dropped, wanted)
+            if not len(ranks):
+                continue
+            ap[i] = trapezoid_average_precision(ranks)
+            for k in ks:
+                depth = min(int(ranks[-1]), k)
+                precision[k][i] = np.count_nonzero(ranks <= depth) / depth
+        found[name] = RevisitedDifficulty(
+            average_precision=ap, precision_at=precision, n_undefined=int(np.isnan(ap).sum())
+        )
+    return RevisitedScores(found["easy"], found["medium"], found["hard"])
+
+
+def mean_intervals(
+    values: Mapping[str, Float64[np.ndarray, " queries"]], *, seed: int = 0
+) -> dict[str, Interval]:
+    """`mean_interval` of many scores of the same queries, resampled together: the same numbers, at once.
+
+    Raises:
+        InputError: scores that are undefined for different queries.
+        ShapeError: scores of different queries.
+    """
+    if not values:
+        return {}
+    columns = list(values.values())
+    for column in columns:
+        if column.shape != columns[0].shape:
+            raise ShapeError("scores", expected=f"queries={len(columns[0])}", actual=column.shape)
+        if (np.isnan(column) != np.isnan(columns[0])).any():
+            raise InputError("the scores are undefined for different queries")
+    table = np.stack(columns, axis=1)[~np.isnan(columns[0])]
+    n = len(table)
+    if n < 2:
+        middle = table[0] if n else np.full(len(columns), np.nan)
+        return {
+            key: Interval(float(m), float("nan"), float("nan"), n)
+            for key, m in zip(values, middle, strict=True)
+        }
+    rng = np.random.default_rng(seed)
+    means = np.empty((RESAMPLES, len(columns)))
+    block = max(1, 2_000_000 // n)
+    for start in range(0, RESAMPLES, block):
+        stop = min(start + block, RESAMPLES)
+        drawn = rng.integers(0, n, (stop - start, n)) + n * np.arange(stop - start)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=n * (stop - start)).reshape(stop - start, n)
+        means[start:stop] = counts.astype(np.float64) @ table / n
+    low, high = np.quantile(means, (0.025, 0.975), axis=0)
+    middle = table.mean(axis=0)
+    return {key: Interval(float(middle[i]), float(low[i]), float(high[i]), n) for i, key in enumerate(values)}
+
+
+def _places(listed: Int[np.ndarray, " _"], n: int, query: int) -> Int64[np.ndarray, " listed"]:
+    places = np.asarray(listed, dtype=np.int64).ravel()
+    if len(places) and (places.min() < 0 or places.max() >= n):
+        raise InputError(f"query {query}: a listed place is not in the collection of {n}")
+    return places

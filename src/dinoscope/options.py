@@ -1,0 +1,43 @@
+"""The options that several commands share, each said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Photos = Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)]
+Models = Annotated[
+    str,
+    typer.Option(
+        help="Models, separated by commas: NAME, PATH or NAME=PATH each; see `dinoscope models`.",
+        show_default=False,
+    ),
+]
+Grid = Annotated[int, typer.Option(help="Patches on the short side, the same for every model.")]
+At = Annotated[
+    list[str] | None,
+    typer.Option(help="Reference place X,Y in [0, 1] (repeatable).", metavar="X,Y", show_default=False),
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")]
+Dtype = Annotated[str, typer.Option(help="float32, bfloat16 or float16.")]
+Layer = Annotated[
+    int | None, typer.Option(help="0-based layer of every model; the last by default.", show_default=False)
+]
+ResizeFilter = Annotated[str, typer.Option(help="bilinear, bicubic, or official (each family's own).")]
+Seed = Annotated[int, typer.Option(help="Of random weights and of the bootstrap.")]
+Masks = Annotated[
+    Path | None,
+    typer.Option(help="Folder of label images named like the photographs, or of scenes.", show_default=False),
+]
+Controls = Annotated[
+    bool,
+    typer.Option("--controls/--no-controls", help="Measure features that know nothing of objects beside."),
+]
+RemovePosition = Annotated[
+    int,
+    typer.Option(
+        help="Take this many directions that place alone moves patches in out of every model.", min=0
+    ),
+]
