@@ -68,6 +68,8 @@ from dinoscope.present.figures import plot_pca as plot_pca
 from dinoscope.present.figures import plot_photograph as plot_photograph
 from dinoscope.present.figures import plot_similarity as plot_similarity
 from dinoscope.present.gram_figure import plot_gram as plot_gram
+from dinoscope.present.metric_tables import metrics_latex as metrics_latex
+from dinoscope.present.metric_tables import metrics_markdown as metrics_markdown
 from dinoscope.present.output import write_comparison as write_comparison
 from dinoscope.present.plane import plot_plane as plot_plane
 from dinoscope.present.report import write_report as write_report

@@ -142,7 +142,9 @@ def measure_command(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for tables and the plane; the same command goes on where it was stopped."),
+        typer.Option(
+            help="Folder for metrics.csv, .json, table.md, .tex and plane.svg, .png; resumes there."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     layer: Layer = None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -13,6 +14,7 @@ from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import (
     ColourAlignment,
     Comparison,
+    Curve,
     Failure,
     Interval,
     LedgerEntry,
@@ -185,24 +187,158 @@ def measurements(
     if undefined:
         triples[:, 0, 2] = np.nan
     values = {name: triples[:, :, k].T.copy() for k, name in enumerate(METRICS)}
+    return summarised(
+        tuple(p.name for p in photographs),
+        tuple(p.digest for p in photographs),
+        tuple(labels),
+        values,
+        warnings=(f"{len(photographs)} photographs: with fewer than 20, bootstrap intervals are too narrow",),
+    )
+
+
+def with_planted(made: Comparison, **chosen: object) -> Comparison:
+    """The same comparison with measurements as `planted` makes them, of its photographs and models."""
+    order = [m.label for m in made.models]
+    places = dict(zip(order, (PLANTED["first-model"], *[PLANTED["second-model"]] * len(order)), strict=False))
+    for label, at in PLANTED.items():
+        if label == "pixels" or ":" in label:
+            places.setdefault(label.replace("first-model", order[0]), at)
+    measured = planted(places, **{"n": len(made.photographs), "n_models": len(order), **chosen})  # type: ignore[arg-type]
+    images = tuple(p.name for p in made.photographs)
+    digests = tuple(p.digest for p in made.photographs)
+    controls = measured.controls and replace(measured.controls, images=images, digests=digests)
+    return replace(made, measurements=replace(measured, images=images, digests=digests, controls=controls))
+
+
+PLANTED: Mapping[str, tuple[float, float]] = {
+    "first-model": (0.72, 0.66),
+    "second-model": (0.69, 0.78),
+    "pixels": (0.66, 0.57),
+    "random:first-model": (0.61, 0.55),
+    "blur:first-model": (0.62, 0.68),
+    "shuffled:first-model": (0.5, 0.5),
+}
+"""(sharpness, coherence) of two models and their controls."""
+
+
+def planted(
+    places: Mapping[str, tuple[float, float]] = PLANTED,
+    *,
+    n: int = 40,
+    masks: str = "200 label images",
+    proxies: bool = True,
+    controls: bool = True,
+    collection: bool = True,
+    curves: bool = True,
+    extra: Mapping[str, float] | None = None,
+    n_models: int | None = None,
+    noise: float = 0.04,
+    seed: int = 0,
+) -> Measurements:
+    """Measurements whose means lie at ``places``, noise apart.
+
+    Without ``masks`` there are only proxies. ``extra`` are further metrics of
+    photographs, by their mean; models come first in ``places``.
+    """
+    labels = list(places)
+    guessed = sum(":" not in label and label != "pixels" for label in labels)
+    models = labels[: guessed if n_models is None else n_models]
+    beside = labels[len(models) :] if controls else []
+    metrics = {"neighbour": 0.7, "random_pair": 0.4, "locality": 0.5, **(extra or {})}
+    whole = measured_at(
+        places, [*models, *beside], metrics, n, masks=masks, proxies=proxies, noise=noise, seed=seed
+    )
+    if collection:
+        whole = replace(
+            whole,
+            collection={
+                key: tuple(0.3 + 0.1 * j for j in range(len(whole.models)))
+                for key in (("knn_miou",) if masks else ()) + ("dse", "position_r2")
+            },
+        )
+    if curves:
+        x = np.linspace(0.02, 0.9, 12)
+        y = np.array([0.1 * j + 0.6 * np.exp(-x / (0.1 + 0.05 * j)) for j in range(len(whole.models))])
+        whole = replace(
+            whole,
+            curves={"distance": Curve("distance, in longer sides of the photograph", "mean cosine", x, y)},
+        )
+    return parted(whole, len(models))
+
+
+def measured_at(
+    places: Mapping[str, tuple[float, float]],
+    labels: Sequence[str],
+    metrics: Mapping[str, float],
+    n: int,
+    *,
+    masks: str,
+    proxies: bool,
+    noise: float,
+    seed: int,
+) -> Measurements:
+    rng = np.random.default_rng(seed)
+    values = {key: mean + noise * rng.standard_normal((n, len(labels))) for key, mean in metrics.items()}
+    keys = [("boundary_auc", "coherence_auc")] if masks else []
+    keys += [("proxy_sharpness", "proxy_coherence")] if proxies else []
+    shared = noise * rng.standard_normal((n, 1, 2))
+    for k, pair in enumerate(keys):
+        own = noise / 2 * rng.standard_normal((n, len(labels), 2))
+        own -= own.mean(axis=0)
+        at = np.array([places[label] for label in labels]).reshape(-1, 2)
+        spread = at + shared - shared.mean(axis=0) + own
+        for axis, key in enumerate(pair):
+            values[key] = spread[:, :, axis] - (0.4 if key == "proxy_sharpness" else 0.0) - 0.02 * k
+    digests = tuple(f"{i:064x}" for i in range(n))
+    return summarised(tuple(f"photo-{i}.jpg" for i in range(n)), digests, tuple(labels), values, masks=masks)
+
+
+def parted(whole: Measurements, n: int) -> Measurements:
+    """The first ``n`` columns as models, the rest as their controls."""
+    if n == len(whole.models):
+        return whole
+    parts = []
+    for part in (slice(0, n), slice(n, None)):
+        values = {key: table[:, part] for key, table in whole.values.items()}
+        parts.append(
+            replace(
+                summarised(whole.images, whole.digests, whole.models[part], values, masks=whole.masks),
+                collection={key: row[part] for key, row in whole.collection.items()},
+                curves={key: replace(curve, y=curve.y[part]) for key, curve in whole.curves.items()},
+            )
+        )
+    return replace(parts[0], controls=parts[1])
+
+
+def summarised(
+    images: tuple[str, ...],
+    digests: tuple[str, ...],
+    models: tuple[str, ...],
+    values: Mapping[str, np.ndarray],
+    *,
+    masks: str = "",
+    warnings: tuple[str, ...] = (),
+) -> Measurements:
+    """Means, intervals and differences of a table of values."""
     return Measurements(
-        images=tuple(p.name for p in photographs),
-        digests=tuple(p.digest for p in photographs),
-        models=tuple(labels),
-        values=values,
+        images=images,
+        digests=digests,
+        models=models,
+        values=dict(values),
         summaries={
-            name: tuple(interval(table[:, m]) for m in range(len(labels))) for name, table in values.items()
+            key: tuple(interval(table[:, m]) for m in range(len(models))) for key, table in values.items()
         },
         differences={
-            name: tuple(
+            key: tuple(
                 PairedDifference(
                     interval(table[:, m] - table[:, 0]), float((table[:, m] > table[:, 0]).mean())
                 )
-                for m in range(1, len(labels))
+                for m in range(1, len(models))
             )
-            for name, table in values.items()
+            for key, table in values.items()
         },
-        warnings=(f"{len(photographs)} photographs: with fewer than 20, bootstrap intervals are too narrow",),
+        warnings=warnings,
+        masks=masks,
     )
 
 

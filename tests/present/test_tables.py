@@ -145,11 +145,20 @@ def test_measurements_alone_are_json_too(sample: Comparison, tmp_path: Path) -> 
         "images",
         "summary",
         "differences",
+        "collection",
+        "curves",
+        "controls",
+        "masks",
         "warnings",
         "failures",
     }
     write_measurements(sample.measurements, sample.failures, tmp_path / "new")
-    assert {p.name for p in (tmp_path / "new").iterdir()} == {"metrics.csv", "metrics.json"}
+    assert {p.name for p in (tmp_path / "new").iterdir()} == {
+        "metrics.csv",
+        "metrics.json",
+        "table.md",
+        "table.tex",
+    }
 
 
 def test_one_photograph_has_no_interval_and_says_so_everywhere() -> None:

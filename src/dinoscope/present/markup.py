@@ -81,6 +81,11 @@ def cosines_uri(cosines: Float[np.ndarray, "h w"]) -> str:
     return _uri(Image.fromarray(np.ascontiguousarray(rgba[..., :3])), "png", optimize=True)
 
 
+def file_uri(data: bytes, kind: str) -> str:
+    """A figure as it was written, of the type ``image/kind``."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
 def picture(uri: str, size: tuple[int, int], alternative: str, *, pixelated: bool) -> str:
     """An image element of ``(width, height)`` pixels; the alternative text is ready markup."""
     css = ' class="pixels"' if pixelated else ""
@@ -142,4 +147,4 @@ def axis_limits(values: Float[np.ndarray, "..."], *, zero: bool = False) -> tupl
 def _uri(image: Image.Image, kind: str, **options: object) -> str:
     out = io.BytesIO()
     image.save(out, kind, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(out.getvalue()).decode('ascii')}"
+    return file_uri(out.getvalue(), kind)

@@ -8,11 +8,26 @@ from pathlib import Path
 
 from dinoscope.data.results import Comparison
 from dinoscope.errors import InputError
+from dinoscope.present.figure_files import PLANE_FILES, write_plane
 from dinoscope.present.figures import write_figures
 from dinoscope.present.report import write_report
-from dinoscope.present.tables import write_manifest, write_metrics_csv, write_metrics_json
+from dinoscope.present.tables import (
+    write_manifest,
+    write_metrics_csv,
+    write_metrics_json,
+    write_paper_tables,
+)
 
-FILES = ("report.html", "metrics.csv", "metrics.json", "manifest.json", "figures")
+FILES = (
+    "report.html",
+    "metrics.csv",
+    "metrics.json",
+    "manifest.json",
+    "table.md",
+    "table.tex",
+    "figures",
+)
+"""And `PLANE_FILES` where sharpness and coherence were measured."""
 
 
 def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
@@ -30,11 +45,14 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".dinoscope-", dir=folder) as work:
             _write_all(comparison, Path(work))
-            for name in FILES:
+            for name in (*FILES, *PLANE_FILES):
                 target = folder / name
                 if target.is_dir():
                     shutil.rmtree(target)
-                (Path(work) / name).replace(target)
+                if (Path(work) / name).exists():
+                    (Path(work) / name).replace(target)
+                else:
+                    target.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"cannot write to the folder {str(folder)!r}: {error.strerror}") from error
     return folder / "report.html"
@@ -45,4 +63,6 @@ def _write_all(comparison: Comparison, folder: Path) -> None:
     write_metrics_csv(comparison, folder / "metrics.csv")
     write_metrics_json(comparison, folder / "metrics.json")
     write_manifest(comparison, folder / "manifest.json")
+    write_paper_tables(comparison.measurements, folder)
+    write_plane(comparison, folder)
     write_figures(comparison, folder / "figures")

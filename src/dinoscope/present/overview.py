@@ -117,16 +117,17 @@ def _draw_numbers(sheet: Sheet, comparison: Comparison, top: float) -> None:
     """For each metric a strip: every photograph a tick, the mean a dot, its interval a line."""
     measured = comparison.measurements
     left = _MARGIN + _LABELS
-    column = (sheet.width - left - _MARGIN) / max(len(measured.values), 1)
+    metrics = words.smoothness(measured)
+    column = (sheet.width - left - _MARGIN) / max(len(metrics), 1)
     height = 0.26 * len(comparison.models)
     for j, model in enumerate(comparison.models):
         y = top + 0.2 + 0.26 * j
         sheet.words(_MARGIN, y + 0.15, model.label, size=7, weight="bold", longest=_LABELS - 0.1)
-    for k, (name, values) in enumerate(measured.values.items()):
+    for k, name in enumerate(metrics):
         x = left + k * column
         sheet.words(x, top + 0.1, words.title(name), size=7)
         axes = sheet.axes(x, top + 0.2, column - 1.35, height)
-        _strip(axes, comparison, name, values)
+        _strip(axes, comparison, name, measured.values[name])
         for j in range(len(comparison.models)):
             text = words.interval(measured.summaries[name][j])
             sheet.words(x + column - 1.3, top + 0.2 + 0.26 * j + 0.16, text, size=6)

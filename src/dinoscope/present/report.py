@@ -16,6 +16,12 @@ from dinoscope.data.results import Comparison
 from dinoscope.present import words
 from dinoscope.present.embed import CONTENT_SECURITY_POLICY, view_fragment
 from dinoscope.present.markup import name, text
+from dinoscope.present.measured_sections import (
+    distance_section,
+    gram_section,
+    measured_links,
+    plane_section,
+)
 from dinoscope.present.plates import legend, plate
 from dinoscope.present.sections import (
     failures_section,
@@ -78,17 +84,21 @@ def report_html(comparison: Comparison, *, view: str = "") -> str:
 <header>
 <h1>Patch features: {models}</h1>
 <p>{text(words.paragraph(comparison))}</p>
-<nav aria-label="Contents"><a href="#numbers">Numbers</a> <a href="#photographs">Photographs</a> \
+<nav aria-label="Contents"><a href="#numbers">Numbers</a> {measured_links(comparison)} \
+<a href="#photographs">Photographs</a> \
 <a href="#fairness">Fairness</a> <a href="#limits">What is not shown</a> <a href="#models">Models</a> \
 <a href="#settings">Settings</a> {failed}</nav>
 </header>
 <main>
 {view}
 {numbers_section(comparison)}
+{plane_section(comparison)}
 <section id="photographs" aria-labelledby="photographs-title">
 <h2 id="photographs-title">Photographs</h2>
 {legend(comparison)}
 {plates}</section>
+{distance_section(comparison)}
+{gram_section(comparison)}
 {fairness_section(comparison)}
 {variance_section(comparison)}
 {limits_section(comparison)}

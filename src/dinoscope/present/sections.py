@@ -19,7 +19,7 @@ DINOV3_REMARK = (
 def numbers_section(comparison: Comparison) -> str:
     """Every model's means with intervals, and the paired differences to the first."""
     measured = comparison.measurements
-    metrics = list(measured.values)
+    metrics = words.smoothness(measured)
     limits = {metric: axis_limits(measured.values[metric]) for metric in metrics}
     rows = []
     for j, model in enumerate(comparison.models):

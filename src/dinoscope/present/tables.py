@@ -1,4 +1,4 @@
-"""The numbers as files and as text: CSV for spreadsheets, JSON for programs, a table for the terminal."""
+"""The numbers as files: CSV for spreadsheets, JSON for programs, tables for papers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from typing import BinaryIO
 import numpy as np
 
 from dinoscope.atomic import write_whole
-from dinoscope.data.results import Comparison, Failure, Interval, Measurements, ModelResult, PairedDifference
-from dinoscope.present import words
+from dinoscope.data.results import Comparison, Failure, Measurements, ModelResult, PairedDifference
+from dinoscope.present.columns import is_control
+from dinoscope.present.figure_files import write_plane
+from dinoscope.present.metric_tables import metrics_latex, metrics_markdown
+from dinoscope.present.terminal_tables import measurements_text as measurements_text
+from dinoscope.present.terminal_tables import summary_text as summary_text
 
 SCHEMA_VERSION = 1
-COLUMNS = ("image", "digest", "model", "metric", "value")
+COLUMNS = ("image", "digest", "model", "metric", "value", "control")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -39,13 +43,23 @@ def write_manifest(comparison: Comparison, path: str | Path) -> None:
 
 
 def write_measurements(measurements: Measurements, failures: Sequence[Failure], folder: Path) -> None:
-    """``metrics.csv`` and ``metrics.json`` of measurements without pictures."""
+    """``metrics.csv``, ``metrics.json``, ``table.md`` and ``table.tex``; ``plane.svg`` and ``plane.png`` too
+    where sharpness and coherence were measured. Each file is whole or not at all.
+    """
     _write(folder / "metrics.csv", metrics_csv(measurements))
     _write(folder / "metrics.json", measurements_json(measurements, failures))
+    write_paper_tables(measurements, folder)
+    write_plane(measurements, folder)
+
+
+def write_paper_tables(measurements: Measurements, folder: Path) -> None:
+    """``table.md`` and ``table.tex``."""
+    _write(folder / "table.md", metrics_markdown(measurements))
+    _write(folder / "table.tex", metrics_latex(measurements))
 
 
 def metrics_csv(measurements: Measurements) -> str:
-    """One row for each photograph, model and metric; an undefined value is empty.
+    """One row for each photograph, model and metric, controls last; an undefined value is empty.
 
     Values have all their digits. A name that a spreadsheet would take for a formula gets an apostrophe in
     front; the digest says which photograph is meant, and the JSON has every name as it is.
@@ -53,12 +67,14 @@ def metrics_csv(measurements: Measurements) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
-    for i, (image, digest) in enumerate(zip(measurements.images, measurements.digests, strict=True)):
-        for j, model in enumerate(measurements.models):
-            for name, values in measurements.values.items():
-                value = float(values[i, j])
-                shown = repr(value) if math.isfinite(value) else ""
-                table.writerow([_inert(image), digest, _inert(model), name, shown])
+    for part in (measurements, *([measurements.controls] if measurements.controls else [])):
+        for i, (image, digest) in enumerate(zip(part.images, part.digests, strict=True)):
+            for j, model in enumerate(part.models):
+                control = int(part is not measurements or is_control(model))
+                for name, values in part.values.items():
+                    value = float(values[i, j])
+                    shown = repr(value) if math.isfinite(value) else ""
+                    table.writerow([_inert(image), digest, _inert(model), name, shown, control])
     return text.getvalue()
 
 
@@ -117,40 +133,29 @@ def manifest_json(comparison: Comparison) -> str:
     )
 
 
-def measurements_text(measurements: Measurements) -> str:
-    """The main figures as an aligned table for the terminal: one line a model, then the paired differences.
-
-    ASCII, apart from names; what cannot be printed in them is escaped.
-    """
-    metrics = measurements.values
-    rows = [["model", "photographs", *(words.title(name) for name in metrics)]]
-    for j, model in enumerate(measurements.models):
-        intervals = [summaries[j] for summaries in measurements.summaries.values()]
-        rows.append([_printable(model), _counts(intervals), *(_ascii(words.interval(i)) for i in intervals)])
-    for j, model in enumerate(measurements.models[1:]):
-        differences = [d[j] for d in measurements.differences.values()]
-        name = f"{_printable(model)} minus {_printable(measurements.models[0])}"
-        intervals = [d.interval for d in differences]
-        rows.append([name, _counts(intervals), *(_ascii(words.interval(i, sign="+")) for i in intervals)])
-        rows.append(["  above 0 in", "", *(_share(d) for d in differences)])
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
-    notes = ["mean [95% bootstrap interval over photographs]", *measurements.warnings]
-    return "\n".join([*lines, "", *(f"note: {note}" for note in notes)])
-
-
-def summary_text(comparison: Comparison) -> str:
-    """The main figures of a comparison for the terminal."""
-    text = measurements_text(comparison.measurements)
-    controls = [_printable(model.label) for model in comparison.models if model.spec.control]
-    return f"{text}\nnote: controls, not trained models: {', '.join(controls)}" if controls else text
-
-
 def _measurements(measurements: Measurements) -> dict[str, object]:
     return {
         "schema_version": SCHEMA_VERSION,
+        **_numbers(measurements),
+        "differences": [
+            {
+                "model": model,
+                "minus": measurements.models[0],
+                "metrics": {
+                    metric: _difference(differences[j])
+                    for metric, differences in measurements.differences.items()
+                },
+            }
+            for j, model in enumerate(measurements.models[1:])
+        ],
+        "controls": None if measurements.controls is None else _numbers(measurements.controls),
+        "masks": measurements.masks,
+        "warnings": measurements.warnings,
+    }
+
+
+def _numbers(measurements: Measurements) -> dict[str, object]:
+    return {
         "models": measurements.models,
         "images": [
             {
@@ -167,18 +172,19 @@ def _measurements(measurements: Measurements) -> dict[str, object]:
             model: {metric: asdict(summaries[j]) for metric, summaries in measurements.summaries.items()}
             for j, model in enumerate(measurements.models)
         },
-        "differences": [
-            {
-                "model": model,
-                "minus": measurements.models[0],
-                "metrics": {
-                    metric: _difference(differences[j])
-                    for metric, differences in measurements.differences.items()
-                },
+        "collection": {
+            model: {metric: values[j] for metric, values in measurements.collection.items()}
+            for j, model in enumerate(measurements.models)
+        },
+        "curves": {
+            name: {
+                "x_title": curve.x_title,
+                "y_title": curve.y_title,
+                "x": curve.x,
+                "y": dict(zip(measurements.models, curve.y, strict=True)),
             }
-            for j, model in enumerate(measurements.models[1:])
-        ],
-        "warnings": measurements.warnings,
+            for name, curve in measurements.curves.items()
+        },
     }
 
 
@@ -230,24 +236,6 @@ def _as_text(text: str) -> str:
 
 def _inert(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-def _ascii(text: str) -> str:
-    return text.replace("−", "-").replace("–", "-")
-
-
-def _counts(intervals: Sequence[Interval]) -> str:
-    """How many photographs each mean is over; one number where they agree."""
-    counts = [str(i.n) for i in intervals]
-    return counts[0] if len(set(counts)) == 1 else ", ".join(counts)
-
-
-def _share(difference: PairedDifference) -> str:
-    return "-" if math.isnan(difference.share) else f"{difference.share:.0%} of photographs"
 
 
 def _write(path: Path, text: str) -> None:

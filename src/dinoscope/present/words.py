@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from dinoscope.data.results import Comparison, Interval, ModelResult
+from dinoscope.data.metrics import METRICS
+from dinoscope.data.results import Comparison, Interval, Measurements, ModelResult
 
 TITLES: Mapping[str, str] = {
     "neighbour": "neighbour cosine",
@@ -20,6 +21,9 @@ MEANINGS: Mapping[str, str] = {
     "locality": "1 − (1 − neighbour) / (1 − random pair): 0 when neighbours are no more alike than any two "
     "patches, 1 when they are identical; undefined when all patches are the same.",
 }
+TRIPLE = tuple(TITLES)
+"""The smoothness metrics, which are shown together wherever there is room for three numbers."""
+
 FEW = 20
 """With fewer photographs, percentile bootstrap intervals cover less than they say."""
 
@@ -28,7 +32,9 @@ CONTROL = "control, not a trained model"
 
 def title(metric: str) -> str:
     """A metric's name for people."""
-    return TITLES.get(metric, metric.replace("_", " "))
+    if metric in TITLES:
+        return TITLES[metric]
+    return METRICS[metric].title if metric in METRICS else metric.replace("_", " ")
 
 
 def number(value: float, *, sign: str = "", digits: int = 3) -> str:
@@ -58,6 +64,11 @@ def percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"
 
 
+def share(of_photographs: float) -> str:
+    """In how many photographs something holds, as a whole percentage; a dash where it is undefined."""
+    return f"{of_photographs:.0%}" if math.isfinite(of_photographs) else "–"
+
+
 def component_list(comparison: Comparison) -> str:
     """``1, 2, 3``: the components that the colours show, counted from 1."""
     return ", ".join(str(c + 1) for c in comparison.components)
@@ -82,11 +93,16 @@ def input_facts(comparison: Comparison, photograph: int, model: int) -> str:
 
 
 def triple(comparison: Comparison, photograph: int, model: int) -> list[tuple[str, str]]:
-    """Each metric's name and its value for one photograph in one model."""
+    """The name of each smoothness metric and its value for one photograph in one model."""
     return [
-        (title(name), number(float(values[photograph, model])))
-        for name, values in comparison.measurements.values.items()
+        (title(name), number(float(comparison.measurements.values[name][photograph, model])))
+        for name in smoothness(comparison.measurements)
     ]
+
+
+def smoothness(measured: Measurements) -> list[str]:
+    """Those of `TRIPLE` that were measured."""
+    return [name for name in TRIPLE if name in measured.values]
 
 
 def colours_note(comparison: Comparison) -> str:

@@ -1,0 +1,119 @@
+"""Cosine against distance: how alike two patches are, by how far apart they lie."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.ticker import MaxNLocator
+
+from dinoscope.data.results import Comparison, Measurements
+from dinoscope.errors import InputError
+from dinoscope.present import words
+from dinoscope.present.columns import Column, columns_of
+from dinoscope.present.placement import spread
+from dinoscope.present.sheet import FACE, Sheet, drawable, lines, quiet_ticks
+from dinoscope.present.style import CONTROL_COLOUR, LINE, QUIET, plain
+
+CURVE = "distance"
+_LEFT, _TOP, _WIDTH, _HEIGHT = 0.6, 0.5, 4.0, 2.7
+_LABELS = 1.5
+_DASHES = ("-", (0, (5, 2)), (0, (1.2, 1.6)), (0, (5, 2, 1, 2)))
+
+
+def plot_distance(measurements: Measurements | Comparison) -> Figure:
+    """One line a model, labelled at its end; controls are grey. A line breaks where it is undefined.
+
+    Raises:
+        InputError: the curve was not measured.
+    """
+    measured = measurements.measurements if isinstance(measurements, Comparison) else measurements
+    if CURVE not in measured.curves:
+        raise InputError("the cosine against distance was not measured")
+    curve = measured.curves[CURVE]
+    columns = [c for c in columns_of(measurements) if CURVE in c.measured.curves]
+    known = [c for c in columns if np.isfinite(_line(c)).any()]
+    missing = [c for c in columns if c not in known]
+    note = (
+        f"Means over {words.count(len(measured.images), 'photograph')}. Distances are shares of the "
+        "photograph's longer side, so that grids of different pitch can be compared. Where a line is flat, "
+        "near patches are no more alike than far ones."
+    )
+    if missing:
+        note += f" Undefined, not drawn: {', '.join(plain(c.label, 60) for c in missing)}."
+    whole = _LEFT + _WIDTH + _LABELS + 0.25
+    foot = _TOP + _HEIGHT + 0.45
+    sheet = Sheet(whole, foot + len(lines(note, whole - 0.2, 6.5)) * 6.5 * 1.4 / 72 + 0.1)
+    sheet.words(0.1, 0.24, "Cosine against distance", size=9.5, weight="bold")
+    sheet.words(_LEFT, _TOP - 0.08, curve.y_title, size=7, colour=QUIET)
+    axes = sheet.axes(_LEFT, _TOP, _WIDTH, _HEIGHT)
+    ends: list[tuple[float, float]] = []
+    for column in known:
+        own, y = column.measured.curves[CURVE], _line(column)
+        style = _DASHES[column.index % len(_DASHES)] if column.control else "-"
+        axes.plot(
+            own.x,
+            y,
+            linestyle=style,
+            color=column.colour,
+            linewidth=0.9 if column.control else 1.8,
+            zorder=2 if column.control else 3,
+            marker="o" if np.isfinite(y).sum() == 1 else None,
+            markersize=3,
+        )
+        last = np.flatnonzero(np.isfinite(y))[-1]
+        ends.append((float(own.x[last]), float(y[last])))
+    shown = np.concatenate([_line(c)[np.isfinite(_line(c))] for c in known]) if known else np.zeros(1)
+    low, high = min(float(shown.min()), 0.0), max(float(shown.max()), 0.1)
+    pad = (high - low) * 0.04
+    axes.set_ylim(low - pad, high + pad)
+    axes.set_xlim(0, float(curve.x[-1]) * 1.01 if len(curve.x) else 1.0)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_formatter(lambda value, _: words.number(value, digits=1 if high - low > 0.5 else 2))
+    quiet_ticks(axes)
+    axes.tick_params(axis="y", length=0, pad=2, labelcolor=QUIET)
+    for label in axes.get_yticklabels():
+        label.set_fontproperties(FontProperties(family=FACE, size=6))
+    axes.grid(axis="y", color=LINE, linewidth=0.4)
+    axes.set_axisbelow(True)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(LINE)
+    sheet.words(_LEFT + _WIDTH / 2, _TOP + _HEIGHT + 0.3, curve.x_title, size=7, align="center")
+    _label(sheet, axes.get_ylim(), known, ends)
+    if not known:
+        sheet.words(
+            _LEFT + _WIDTH / 2, _TOP + _HEIGHT / 2, "undefined for every model", colour=QUIET, align="center"
+        )
+    sheet.paragraph(0.1, foot, note, width=whole - 0.2, size=6.5)
+    return sheet.figure
+
+
+def _label(
+    sheet: Sheet, limits: tuple[float, float], columns: list[Column], ends: list[tuple[float, float]]
+) -> None:
+    """Names beside the ends of their lines, moved apart where they would touch."""
+    wanted = [_TOP + (limits[1] - y) / (limits[1] - limits[0]) * _HEIGHT for _, y in ends]
+    placed = spread(wanted, 0.135, _TOP, _TOP + _HEIGHT)
+    x = _LEFT + _WIDTH + 0.06
+    for column, from_y, y in zip(columns, wanted, placed, strict=True):
+        line = sheet.axes(x, _TOP, 0.16, _HEIGHT)
+        line.set_axis_off()
+        line.set_xlim(0, 1)
+        line.set_ylim(_HEIGHT, 0)
+        colour = CONTROL_COLOUR if column.control else column.colour
+        line.plot([0, 1], [from_y - _TOP, y - _TOP], color=colour, linewidth=0.5, clip_on=False)
+        sheet.words(
+            x + 0.2,
+            y + 0.033,
+            drawable(column.label),
+            size=6.5 if column.control else 7.5,
+            weight="normal" if column.control else "bold",
+            colour=QUIET if column.control else column.colour,
+            longest=_LABELS - 0.1,
+        )
+
+
+def _line(column: Column) -> np.ndarray:
+    return np.asarray(column.measured.curves[CURVE].y[column.index], dtype=np.float64)
