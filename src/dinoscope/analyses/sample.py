@@ -22,7 +22,7 @@ KEPT = 48
 """Photographs held for these numbers: those whose digests are smallest, which is a random choice that does
 not depend on the order of the photographs."""
 
-MAX_TRAIN = 4_000
+MAX_TRAIN = 2_000
 """Patches that a linear readout is fitted on."""
 
 FOLDS = 5

@@ -6,8 +6,7 @@ never stored. A query without relevant images has no score: NaN.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Int64
@@ -19,9 +18,6 @@ from dinoscope.maths.bootstrap import RESAMPLES
 
 Ranks = Int64[np.ndarray, " _"]
 """1-based, ascending."""
-
-Score = Callable[[Ranks], float]
-"""Of one query, in [0, 1]."""
 
 DECIMALS = 12
 """Scores are compared to so many: equal vectors tie, in whatever order their products were summed."""
@@ -53,16 +49,20 @@ def relevant_ranks(
         rounded = np.where(ignored, -np.inf, rounded)
         relevant = relevant & ~ignored
     ordered = np.sort(-rounded, axis=1)
+    tied = ((ordered[:, 1:] == ordered[:, :-1]) & np.isfinite(ordered[:, 1:])).any(axis=1)
+    row, place = np.nonzero(relevant)
+    mine = -rounded[row, place]
     found = []
-    for values, wanted, line in zip(rounded, relevant, ordered, strict=True):
-        places = np.flatnonzero(wanted)
-        mine = -values[places]
-        above = np.searchsorted(line, mine, side="left")
-        ties = np.searchsorted(line, mine, side="right") - above
-        before = np.zeros(len(places), np.int64)
-        for i in np.flatnonzero(ties > 1):
-            before[i] = np.count_nonzero(values[: places[i]] == values[places[i]])
-        found.append(np.sort(above + before + 1).astype(np.int64))
+    for i, stop in enumerate(np.cumsum(np.bincount(row, minlength=len(ordered)))):
+        start = stop - np.count_nonzero(relevant[i])
+        line, wanted = ordered[i], mine[start:stop]
+        ranks = line.searchsorted(wanted) + 1
+        if tied[i]:
+            for j in np.flatnonzero(line.searchsorted(wanted, side="right") > ranks):
+                where = place[start + j]
+                ranks[j] += np.count_nonzero(rounded[i, :where] == rounded[i, where])
+        ranks.sort()
+        found.append(ranks)
     return found
 
 
@@ -124,20 +124,37 @@ def ndcg(ranks: Ranks, k: int | None = None) -> float:
     return float((1.0 / np.log2(seen + 1)).sum() / ideal)
 
 
-def score_functions(ks: Sequence[int] = CUTOFFS) -> dict[str, Score]:
-    """Every score by its key: ``ap``, ``r_precision``, ``recall@k``, ``success@k``, ``ndcg``.
+def score_columns(
+    ranks: Sequence[Ranks], ks: Sequence[int] = CUTOFFS
+) -> dict[str, Float64[np.ndarray, " queries"]]:
+    """The scores above for many queries at once.
+
+    Keys: ``ap``, ``r_precision``, ``recall@k``, ``success@k``, ``ndcg``. All NaN for a query without
+    relevant images.
 
     Raises:
         InputError: a cut-off below 1.
     """
     if any(k < 1 for k in ks):
         raise InputError(f"cut-offs start at 1, got {tuple(ks)}")
+    q = len(ranks)
+    counts = np.array([len(r) for r in ranks], np.int64)
+    every = np.concatenate([*ranks, np.zeros(0, np.int64)])
+    owner = np.repeat(np.arange(q), counts)
+    nth = np.arange(1, len(every) + 1) - np.repeat(np.cumsum(counts) - counts, counts)
+    ideal = np.cumsum(1.0 / np.log2(np.arange(2, counts.max(initial=1) + 2)))
+
+    def share(weights: np.ndarray, of: np.ndarray = counts) -> Float64[np.ndarray, " queries"]:
+        summed = np.bincount(owner, weights.astype(np.float64), minlength=q)
+        return np.divide(summed, of, out=np.full(q, np.nan), where=counts > 0)
+
+    recalls = {k: share(every <= k) for k in ks}
     return {
-        "ap": average_precision,
-        "r_precision": r_precision,
-        **{f"recall@{k}": partial(recall_at, k=k) for k in ks},
-        **{f"success@{k}": partial(success_at, k=k) for k in ks},
-        "ndcg": ndcg,
+        "ap": share(nth / every),
+        "r_precision": share(every <= counts[owner]),
+        **{f"recall@{k}": recalls[k] for k in ks},
+        **{f"success@{k}": np.where(counts > 0, np.ceil(recalls[k]), np.nan) for k in ks},
+        "ndcg": share(1.0 / np.log2(every + 1), ideal[np.maximum(counts, 1) - 1]),
     }
 
 

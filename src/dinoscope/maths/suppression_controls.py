@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float64
+from scipy.linalg import solve_triangular
 
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths.pca import PatchMoments
@@ -19,7 +20,11 @@ MATCHED = 1e-3
 """Relative difference of variance at which the search for matched directions ends."""
 
 FLOOR = 1e-9
+"""Smaller variances, relative to the largest, are tilted as if they were this."""
+
 STEP = 12.0
+"""Largest logarithm of the ratio by which one step scales rows: keeps the condition below 2e5."""
+
 STEPS = 60
 
 
@@ -144,7 +149,10 @@ def _tilted(
 ) -> Float64[np.ndarray, "dim k"]:
     exponents = power * logs
     weights = np.exp(exponents - exponents.max())
-    return np.asarray(np.linalg.qr(weights[:, None] * columns)[0])
+    found = weights[:, None] * columns
+    for _ in range(2):  # Cholesky QR, twice: as exact as Householder's up to condition 1e8, and far quicker
+        found = solve_triangular(np.linalg.cholesky(found.T @ found), found.T, lower=True).T
+    return np.asarray(found)
 
 
 def _carried(columns: Float64[np.ndarray, "dim k"], values: Float64[np.ndarray, " dim"]) -> float:
