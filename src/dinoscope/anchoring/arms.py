@@ -6,7 +6,6 @@ follow from the seed and the step alone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -164,9 +163,7 @@ def _checkpoint(trunk: RunFolder, step: int | None) -> Path:
 
 
 def _teacher_step(trunk: RunFolder, start: int, wanted: int | None) -> int:
-    folders = trunk.snapshots.iterdir() if trunk.snapshots.is_dir() else ()
-    steps = sorted(_step_of(folder) for folder in folders if re.match(r"step-\d{8}$", folder.name))
-    steps = [step for step in steps if step <= start]
+    steps = [step for step in trunk.snapshot_steps() if step <= start]
     if not steps:
         raise InputError(f"{str(trunk.path)!r} has no snapshots a frozen teacher could be taken from")
     if wanted is None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -66,6 +67,22 @@ class RunFolder:
     def snapshot(self, step: int) -> Path:
         """The exported EMA network of a step."""
         return self.snapshots / f"step-{step:08d}"
+
+    def snapshot_steps(self) -> list[int]:
+        """Steps of the exported networks, ascending; none if there are none."""
+        folders = self.snapshots.iterdir() if self.snapshots.is_dir() else ()
+        return sorted(int(f.name[5:]) for f in folders if re.fullmatch(r"step-\d{8}", f.name))
+
+    def settings(self) -> Settings:
+        """Those of the run in here.
+
+        Raises:
+            InputError: there is no run.
+        """
+        try:
+            return Settings.from_json(json.dumps(json.loads(self.about.read_text())["settings"]))
+        except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+            raise InputError(f"{str(self.about)!r} does not say which run this is: {error}") from error
 
     def latest_checkpoint(self) -> Path | None:
         """The newest one, or None."""

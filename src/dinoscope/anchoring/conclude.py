@@ -1,0 +1,207 @@
+"""From numbers to sentences, by stated rules; see `dinoscope.anchoring.gate`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from dinoscope.anchoring.gate import (
+    CONTROLS,
+    FALL,
+    GRAM_ARMS,
+    LEAST_SEEDS,
+    effects_of,
+    gates,
+    mean_gate,
+    shortfalls,
+)
+from dinoscope.data.laboratory import DENSE, METRICS, TRUNK, Conclusion, Effect, Gate, Score
+
+CAVEAT = (
+    "Nothing here explains the difference between released DINOv2 and DINOv3 models: the released DINOv3 S, "
+    "S+, B, L and H+ were distilled and never trained with a Gram anchor."
+)
+
+
+NOTABLE_FALL = 0.02
+"""Of an area under a curve, from its highest value to its last, that is mentioned beside the gate."""
+
+
+def conclude(
+    scores: Sequence[Score], *, teacher_step: int | None, planned_seeds: int | None = None
+) -> Conclusion:
+    """Apply the rules.
+
+    Args:
+        scores: of every network measured.
+        teacher_step: of the trunk's snapshot that is the frozen teacher; None without anchored arms.
+        planned_seeds: how many fork seeds were asked for; None where that is not known.
+    """
+    each, gate = gates(scores), mean_gate(scores)
+    found = effects_of(scores)
+    teachers = [s for s in scores if s.run == TRUNK and s.step == teacher_step]
+    teacher = teachers[0] if teachers else None
+    arms = [arm for arm in GRAM_ARMS if any(s.run == arm for s in scores)]
+    why = {arm: shortfalls(scores, found, arm, teacher) for arm in arms}
+    credited = tuple(arm for arm in arms if not why[arm])
+    sentences = [_gate_sentence(gate, len(each))]
+    if len(each) > 1:
+        sentences.append(_each_gate(each))
+    sentences += _outside_the_gate(scores, gate)
+    sentences += _seed_sentences(scores, planned_seeds)
+    for arm in arms:
+        sentences.append(_arm_sentence(arm, found, fired=gate is not None and gate.fires))
+        sentences += _loss_works(arm, found)
+        sentences.append(_credit_sentence(arm, why[arm], fired=gate is not None and gate.fires))
+    sentences += [_control_sentence(e) for e in found if e.metric == DENSE and e.arm in CONTROLS]
+    if not arms:
+        sentences.append("No arm with a Gram anchor was measured, so nothing is said about the anchor.")
+    sentences.append(CAVEAT)
+    return Conclusion(each, gate, found, credited, tuple(sentences))
+
+
+def _gate_sentence(gate: Gate | None, n: int) -> str:
+    if gate is None:
+        return "Fewer than two snapshots were measured: whether dense quality fell cannot be said."
+    whose = "on the mean of the trunks" if n > 1 else "on one trunk"
+    dense = (
+        f"patch kNN mIoU {_share(gate.dense_peak)} at step {gate.peak_step:,}, "
+        f"{_share(gate.dense_last)} at step {gate.last_step:,}"
+    )
+    image = f"class-token kNN {_share(gate.image_peak)}, then {_share(gate.image_last)}"
+    if gate.fires:
+        return (
+            f"Dense quality fell by {gate.fall:.1f} points after step {gate.peak_step:,} ({dense}) while "
+            f"image quality did not ({image}): the gate fired, {whose}."
+        )
+    if gate.fall >= FALL - 1e-9:
+        return (
+            f"Both dense and image quality fell ({dense}; {image}): a run that went bad, not the degradation "
+            f"in question. The gate did not fire, {whose}."
+        )
+    if gate.fall <= 0:
+        return (
+            f"No degradation was found at this scale: at the last snapshot, step {gate.last_step:,}, patch "
+            f"kNN mIoU was {_share(gate.dense_last)}, and no earlier one was higher (the highest, at step "
+            f"{gate.peak_step:,}: {_share(gate.dense_peak)}; {image}). The gate did not fire, {whose}."
+        )
+    return (
+        f"No degradation was found at this scale: {dense}, a fall of {gate.fall:.1f} points where the gate "
+        f"asks for {FALL:g} ({image}). The gate did not fire, {whose}."
+    )
+
+
+def _each_gate(each: Sequence[Gate]) -> str:
+    shown = "; ".join(
+        f"seed {g.seed}: {-g.fall:+.1f} points since step {g.peak_step:,}, "
+        f"{'fired' if g.fires else 'not fired'}"
+        for g in each
+    )
+    return f"One by one: {shown}."
+
+
+def _outside_the_gate(scores: Sequence[Score], gate: Gate | None) -> list[str]:
+    """What fell although no gate asks for it: "no degradation" must not hide it."""
+    said: list[str] = []
+    if gate is None:
+        return said
+    seeds = {s.seed for s in scores if s.run == TRUNK}
+    for metric in ("boundary_auc", "coherence_auc"):
+        for seed in sorted(seeds):
+            points = {
+                s.step: s.values[metric]
+                for s in scores
+                if (s.run, s.seed) == (TRUNK, seed) and math.isfinite(s.values.get(metric, math.nan))
+            }
+            if not points:
+                continue
+            peak, last = max(points, key=lambda step: points[step]), max(points)
+            if points[peak] - points[last] >= NOTABLE_FALL:
+                said.append(
+                    f"Outside the gate, {METRICS[metric].title} fell from {points[peak]:.3f} at step {peak:,} "
+                    f"to {points[last]:.3f} at step {last:,} (seed {seed}): the gate is about its two scores "
+                    "only."
+                )
+    return said
+
+
+def _seed_sentences(scores: Sequence[Score], planned: int | None) -> list[str]:
+    seeds = {arm: len({s.seed for s in scores if s.run == arm}) for arm in (*CONTROLS, *GRAM_ARMS)}
+    few = {arm: n for arm, n in seeds.items() if 0 < n < LEAST_SEEDS}
+    said: list[str] = []
+    if few:
+        listed = ", ".join(f"{arm} {n}" for arm, n in few.items())
+        said.append(
+            f"Fewer than {LEAST_SEEDS} fork seeds ({listed}): the spread between seeds is not known, and no "
+            "difference of these arms is called an effect."
+        )
+    unfinished = [f"{arm} {n}" for arm, n in seeds.items() if planned is not None and 0 < n < planned]
+    if unfinished and planned is not None:
+        said.append(f"Of {planned} planned fork seeds these are measured so far: {', '.join(unfinished)}.")
+    return said
+
+
+def _arm_sentence(arm: str, effects: Sequence[Effect], *, fired: bool) -> str:
+    dense = _find(effects, arm, "continue", DENSE)
+    if dense is None:
+        return f"{arm} cannot be compared: no run without the anchor shares a seed and a step with it."
+    others = [_find(effects, arm, "continue", name) for name in ("cls_knn", "boundary_auc", "effective_rank")]
+    if fired:
+        what = f"With the anchor ({arm}) patch kNN mIoU was {_difference(dense)} from continuing without it"
+    else:
+        what = (
+            f"The anchor ({arm}) changed patch kNN mIoU by {_difference(dense)} against continuing without it"
+        )
+    what = f"{what}, at step {dense.step:,}"
+    rest = ", ".join(f"{METRICS[e.metric].title} {_difference(e)}" for e in others if e is not None)
+    return f"{what}; {rest}." if rest else f"{what}."
+
+
+def _loss_works(arm: str, effects: Sequence[Effect]) -> list[str]:
+    distance = _find(effects, arm, "continue", "gram_distance")
+    if distance is None or distance.mean >= 0:
+        return []
+    return [
+        f"Its Gram distance to the teacher is {-distance.mean:.3g} smaller than without the anchor, which "
+        "only shows that the loss works and counts for nothing here."
+    ]
+
+
+def _credit_sentence(arm: str, why: Sequence[str], *, fired: bool) -> str:
+    if not why:
+        ground = (
+            "restored or kept dense quality" if fired else "raised dense quality, although none had been lost"
+        )
+        return (
+            f"By the rules the anchor of {arm} is credited: it {ground}, beyond the spread of the seeds and "
+            f"beyond {', '.join(CONTROLS[:-1])} and {CONTROLS[-1]}, and beyond its own frozen teacher."
+        )
+    return f"No gain is credited to the anchor of {arm}: {'; '.join(why)}."
+
+
+def _control_sentence(e: Effect) -> str:
+    return f"Control {e.arm}: {_difference(e)} in patch kNN mIoU against continue at step {e.step:,}."
+
+
+def _difference(e: Effect) -> str:
+    scale, unit, digits = (100.0, " points", 1) if METRICS[e.metric].unit == "%" else (1.0, "", 3)
+    if e.metric == "effective_rank":
+        digits = 1
+    mean = f"{scale * e.mean:+.{digits}f}{unit}"
+    if len(e.seeds) == 1:
+        return f"{mean} (one seed)"
+    spread = f"{scale * e.low:+.{digits}f} to {scale * e.high:+.{digits}f} over {len(e.seeds)} seeds"
+    said = {
+        "above": ", beyond their spread",
+        "below": ", beyond their spread",
+        "within": ", within their spread",
+    }
+    return f"{mean} ({spread}{said.get(e.verdict, '')})"
+
+
+def _find(effects: Sequence[Effect], arm: str, over: str, metric: str) -> Effect | None:
+    return next((e for e in effects if (e.arm, e.over, e.metric) == (arm, over, metric)), None)
+
+
+def _share(value: float) -> str:
+    return f"{100.0 * value:.1f}%"
