@@ -1,0 +1,1 @@
+"""How every metric answers to planted causes: expected against measured. `python -m validation` writes it."""
