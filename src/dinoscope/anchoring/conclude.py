@@ -118,7 +118,8 @@ def _outside_the_gate(scores: Sequence[Score], gate: Gate | None) -> list[str]:
             peak, last = max(points, key=lambda step: points[step]), max(points)
             if points[peak] - points[last] >= NOTABLE_FALL:
                 said.append(
-                    f"Outside the gate, {METRICS[metric].title} fell from {points[peak]:.3f} at step {peak:,} "
+                    f"Outside the gate, {METRICS[metric].title} fell from {points[peak]:.3f} at "
+                    f"step {peak:,} "
                     f"to {points[last]:.3f} at step {last:,} (seed {seed}): the gate is about its two scores "
                     "only."
                 )
