@@ -1,0 +1,1 @@
+"""The commands, one file each: about ten lines between the shell and the library."""

@@ -1,0 +1,87 @@
+"""`dinoscope compare`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dinoscope.options import (
+    At,
+    Controls,
+    Device,
+    Dtype,
+    Grid,
+    Layer,
+    Masks,
+    Models,
+    Photos,
+    RemovePosition,
+    ResizeFilter,
+    Seed,
+)
+
+
+def compare_command(
+    photos: Photos,
+    *,
+    models: Models,
+    grid: Grid = 32,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("dinoscope-report"),
+    at: At = None,
+    components: Annotated[
+        str, typer.Option(help="Components shown as red, green, blue (0-based).")
+    ] = "0,1,2",
+    foreground: Annotated[str, typer.Option(help="none, or pc1: colour only the foreground.")] = "none",
+    masks: Masks = None,
+    controls: Controls = True,
+    remove_position: RemovePosition = 0,
+    layer: Layer = None,
+    resize: ResizeFilter = "bilinear",
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    seed: Seed = 0,
+) -> None:
+    """Compare models on photographs: report.html, figures, metrics and a manifest."""
+    from dinoscope.analyses.compare import POINTS, compare
+    from dinoscope.analyses.content_free import without_position
+    from dinoscope.present.output import write_comparison
+    from dinoscope.present.tables import summary_text
+    from dinoscope.terminal import (
+        end,
+        load_models,
+        progress,
+        read_photographs,
+        read_places,
+        read_triple,
+        say_failure,
+    )
+
+    places = read_places(at or []) or POINTS
+    paths, failures = read_photographs(photos)
+    backbones = load_models(models, grid=grid, device=device, dtype=dtype, seed=seed)
+    if remove_position:
+        backbones = [without_position(b, remove_position, grid, layer=layer) for b in backbones]
+    with progress("photographs", len(paths)) as advance:
+        comparison = compare(
+            paths,
+            backbones,
+            grid=grid,
+            at=places,
+            components=read_triple(components, "--components"),
+            foreground=foreground,
+            masks=masks,
+            controls=controls,
+            layers=[layer] * len(backbones),
+            resize=resize,
+            seed=seed,
+            on_failure=say_failure,
+            on_progress=advance,
+        )
+    comparison = replace(comparison, failures=(*failures, *comparison.failures))
+    report = write_comparison(comparison, out)
+    print(summary_text(comparison))
+    print(f"\nreport: {report}")
+    end(comparison.failures)

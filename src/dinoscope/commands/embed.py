@@ -1,0 +1,79 @@
+"""`dinoscope embed`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dinoscope.errors import InputError
+from dinoscope.options import Device, Dtype, Grid, Layer, ResizeFilter, Seed
+
+
+def embed_command(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Folder tree, pattern, CSV or Parquet of paths or URLs, tar, Hugging Face data set.",
+            show_default=False,
+        ),
+    ],
+    store: Annotated[
+        Path, typer.Argument(help="Folder of the store; made where missing.", show_default=False)
+    ],
+    *,
+    model: Annotated[str, typer.Option(help="NAME, PATH or NAME=PATH.", show_default=False)],
+    grid: Grid = 32,
+    dense: Annotated[
+        str | None,
+        typer.Option(
+            help="Keep whole maps too: float16, or rank:D (D components of 8 bits).", show_default=False
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="Only part I of N, counted from 0.", metavar="I/N", show_default=False),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Photographs in one forward pass.", show_default=False)
+    ] = None,
+    layer: Layer = None,
+    resize: ResizeFilter = "bilinear",
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    seed: Seed = 0,
+) -> None:
+    """Fill a store with the vectors of a collection; the same command again goes on where it stopped."""
+    from dinoscope.data.results import Failure
+    from dinoscope.io.collections import each_item
+    from dinoscope.io.store_dense import dense_bytes
+    from dinoscope.pipeline.embed import embed, in_shard
+    from dinoscope.terminal import end, load_models, note, progress, read_shard
+
+    part = read_shard(shard)
+    total = sum(in_shard(item.key, part) for item in each_item(source))
+    backbone, *others = load_models(model, grid=grid, device=device, dtype=dtype, seed=seed)
+    if others:
+        raise InputError("embed takes one model at a time")
+    if dense is not None:
+        size = dense_bytes(total, backbone.spec.dim, dense=dense, grid=grid)
+        print(f"whole maps of {total} photographs: about {size / 1e9:,.2f} GB", file=sys.stderr)
+    failures: list[Failure] = []
+    with progress("photographs", total) as advance:
+        result = embed(
+            source,
+            backbone,
+            store,
+            grid=grid,
+            layer=layer,
+            resize=resize,
+            dense=dense,
+            batch_size=batch_size,
+            shard=part,
+            on_progress=advance,
+            on_failure=note(failures),
+        )
+    print(f"{len(result.table())} photographs in the table {result.chosen}: {store}")
+    end(failures)
