@@ -20,7 +20,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +31,14 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 import dinoscope as ds
 from benchmarks.machine import RESULTS, seconds, write_result
+from dinoscope.data.features import PatchFeatures
 from dinoscope.data.results import PatchPCA
 from dinoscope.maths import agreement, boundary, discovery, distance, frequency, proxies, spectrum
 from dinoscope.maths.dispersion import dispersion
 from dinoscope.maths.gram import gram_distance
 from dinoscope.maths.masks import patch_labels
 from dinoscope.maths.norms import norm_outliers
-from dinoscope.maths.pca import merge_moments, patch_moments, pca_of_moments
+from dinoscope.maths.pca import fit_pca
 from dinoscope.maths.smoothness import smoothness
 
 Job = Callable[[], object]
@@ -165,10 +166,18 @@ def patches(n: int, dim: int) -> Array:
     return x
 
 
-def streaming(x: Array) -> PatchPCA:
-    """Photograph by photograph, as `fit_pca` goes."""
-    parts = (patch_moments(x[i : i + PER_PHOTOGRAPH]) for i in range(0, len(x), PER_PHOTOGRAPH))
-    return pca_of_moments(functools.reduce(merge_moments, parts), 3)
+def photographs(x: Array) -> list[PatchFeatures]:
+    """The same patches as the features of photographs."""
+    side = int(PER_PHOTOGRAPH**0.5)
+    return [
+        PatchFeatures.from_array(x[i : i + PER_PHOTOGRAPH].reshape(side, side, -1), image_size=(SIDE, SIDE))
+        for i in range(0, len(x), PER_PHOTOGRAPH)
+    ]
+
+
+def streaming(features: Sequence[PatchFeatures]) -> PatchPCA:
+    """Photograph by photograph."""
+    return fit_pca(iter(features), 3)
 
 
 def incremental(x: Array) -> Float[np.ndarray, "3 dim"]:

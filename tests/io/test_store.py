@@ -155,9 +155,11 @@ def test_statistics_are_those_of_all_patches_whatever_the_writers(tmp_path: Path
     many = patch_statistics(open_store(tmp_path / "many").table())
     for moments in (one, many):
         assert moments.n == whole.n == 200
-        np.testing.assert_allclose(moments.mean, whole.mean, atol=1e-12)
-        np.testing.assert_allclose(moments.scatter, whole.scatter, atol=1e-9)
-        np.testing.assert_array_equal(moments.keys, whole.keys)
+        np.testing.assert_allclose(moments.mean, whole.mean, atol=1e-6)
+        np.testing.assert_allclose(moments.scatter, whole.scatter, atol=1e-6 * whole.scatter.max())
+        np.testing.assert_array_equal(
+            np.sort(np.concatenate(moments.keys)), np.sort(np.concatenate(whole.keys))
+        )
     vectors = pooled_vectors(open_store(tmp_path / "one").table(), "gem").astype(np.float64)
     pooled = vector_statistics(open_store(tmp_path / "one").table(), "gem")
     assert pooled.n == 10

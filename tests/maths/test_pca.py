@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 from dinoscope.data.features import PatchFeatures
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths import pca as pca_module
-from dinoscope.maths.pca import fit_pca, merge_moments, patch_moments, pca_of_moments, to_rgb
+from dinoscope.maths.pca import fit_pca, merge_moments, patch_moments, pca_of_moments, to_rgb, with_sample
 
 
 def photographs(count: int = 4, dim: int = 24, seed: int = 0) -> list[PatchFeatures]:
@@ -30,14 +30,14 @@ def test_agrees_with_scikit_learn() -> None:
     features = photographs()
     ours = fit_pca(features, n=5)
     theirs = PCA(5, svd_solver="full").fit(all_patches(features))
-    np.testing.assert_allclose(ours.mean, theirs.mean_, atol=1e-9)
+    np.testing.assert_allclose(ours.mean, theirs.mean_, rtol=1e-7)
     np.testing.assert_allclose(np.abs(np.sum(ours.components * theirs.components_, axis=1)), 1, atol=1e-9)
-    np.testing.assert_allclose(ours.explained_variance, theirs.explained_variance_, rtol=1e-9)
-    np.testing.assert_allclose(ours.explained_variance_ratio, theirs.explained_variance_ratio_, rtol=1e-9)
+    np.testing.assert_allclose(ours.explained_variance, theirs.explained_variance_, rtol=1e-6)
+    np.testing.assert_allclose(ours.explained_variance_ratio, theirs.explained_variance_ratio_, rtol=1e-6)
     np.testing.assert_allclose(
         np.abs(ours.project(features[1]).reshape(-1, 5)),
         np.abs(theirs.transform(all_patches(features[1:2]))),
-        atol=1e-8,
+        atol=1e-5,
     )
 
 
@@ -66,11 +66,12 @@ def test_partial_fits_merge_to_the_same_result_in_any_order(monkeypatch: pytest.
         merge_moments(third, merge_moments(second, first)),
     ):
         got = pca_of_moments(merged, 4)
-        np.testing.assert_allclose(got.components, whole.components, atol=1e-9)
-        np.testing.assert_allclose(got.explained_variance, whole.explained_variance, rtol=1e-10)
-        np.testing.assert_allclose(got.limits, whole.limits, atol=1e-9)
+        np.testing.assert_allclose(got.components, whole.components, atol=1e-6)
+        np.testing.assert_allclose(got.explained_variance, whole.explained_variance, rtol=1e-6)
+        np.testing.assert_allclose(got.limits, whole.limits, atol=1e-4)
         assert got.n_patches == whole.n_patches == len(patches)
-        assert len(merged.sample) == 100
+        assert 100 <= sum(map(len, merged.sample)) <= 200
+        assert set(np.concatenate(merged.keys)) >= set(with_sample(patch_moments(patches), 100).keys[0])
     np.testing.assert_array_equal(first.scatter, before)
 
 
@@ -80,7 +81,17 @@ def test_a_large_mean_costs_no_digits() -> None:
     shifted = patches + np.float32(1000)
     exact = np.linalg.svd(shifted.astype(np.float64) - shifted.astype(np.float64).mean(0), compute_uv=False)
     got = pca_of_moments(patch_moments(shifted), 8).explained_variance
-    np.testing.assert_allclose(got, exact**2 / 499, rtol=1e-10)
+    np.testing.assert_allclose(got, exact**2 / 499, rtol=1e-6)
+
+
+def test_blocks_lose_no_more_than_their_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = photographs(12, dim=16)
+    exact = fit_pca(features, 3)
+    monkeypatch.setattr(pca_module, "BLOCK", 100)
+    blocks = fit_pca(features, 3)
+    off = blocks.components - blocks.components @ exact.components.T @ exact.components
+    assert 0 < np.linalg.norm(off, ord=2) < 1e-6
+    assert blocks.n_patches == exact.n_patches == sum(f.grid.n for f in features)
 
 
 def test_limits_are_robust_and_exact_when_all_patches_are_sampled() -> None:
@@ -113,7 +124,7 @@ def test_masks_choose_the_patches_fitted_on() -> None:
     basis = fit_pca(features, masks=masks)
     expected = PCA(3, svd_solver="full").fit(features[1].values[2:5].reshape(-1, 24).astype(np.float64))
     assert basis.n_patches == 27
-    np.testing.assert_allclose(basis.explained_variance, expected.explained_variance_, rtol=1e-9)
+    np.testing.assert_allclose(basis.explained_variance, expected.explained_variance_, rtol=1e-6)
     with pytest.raises(ShapeError):
         fit_pca(features, masks=[np.ones((2, 2), bool)] * 2)
 

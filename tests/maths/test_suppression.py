@@ -170,9 +170,12 @@ def test_fits_do_not_depend_on_how_the_patches_were_split(cut):
     x = cloud()
     parts = merge_moments(patch_moments(x[:cut]), patch_moments(x[cut:]))
     together = patch_moments(x)
-    np.testing.assert_allclose(second_moment(parts, np.ones(DIM)), second_moment(together, np.ones(DIM)))
+    whole = second_moment(together, np.ones(DIM))
+    np.testing.assert_allclose(
+        second_moment(parts, np.ones(DIM)), whole, rtol=0, atol=1e-6 * np.abs(whole).max()
+    )
     for fit in (fit_common, fit_background):
-        np.testing.assert_allclose(fit(parts, 3).apply(x), fit(together, 3).apply(x), atol=1e-6)
+        np.testing.assert_allclose(fit(parts, 3).apply(x), fit(together, 3).apply(x), atol=1e-4)
 
 
 def test_background_moments_are_those_of_the_patches_outside_the_mask():
@@ -182,8 +185,8 @@ def test_background_moments_are_those_of_the_patches_outside_the_mask():
     assert got is not None
     expected = patch_moments(x[~mask])
     assert got.n == expected.n == np.count_nonzero(~mask)
-    np.testing.assert_allclose(got.mean, expected.mean)
-    np.testing.assert_allclose(got.scatter, expected.scatter)
+    np.testing.assert_allclose(got.mean, expected.mean, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(got.scatter, expected.scatter, rtol=0, atol=1e-6 * expected.scatter.max())
     assert background_moments(x, np.ones(len(x), bool)) is None
     assert merged([None]) is None
 

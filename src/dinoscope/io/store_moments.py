@@ -8,7 +8,6 @@ So a writer that is killed between the two leaves a file that nobody reads.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from dinoscope.atomic import write_whole
 from dinoscope.errors import CorruptStoreError
-from dinoscope.maths.pca import PatchMoments
+from dinoscope.maths.pca import PatchMoments, with_sample
 
 SAMPLE = 1024
 """Patches kept for the colour limits of a basis: those with the smallest keys, as in `PatchMoments`."""
@@ -24,12 +23,14 @@ SAMPLE = 1024
 
 def smaller_sample(moments: PatchMoments) -> PatchMoments:
     """The same moments with at most `SAMPLE` sampled patches."""
-    return replace(moments, sample=moments.sample[:SAMPLE], keys=moments.keys[:SAMPLE])
+    return with_sample(moments, SAMPLE)
 
 
 def moments_bytes(moments: PatchMoments) -> int:
     """Memory of the arrays."""
-    return moments.scatter.nbytes + moments.mean.nbytes + moments.sample.nbytes + moments.keys.nbytes
+    return sum(
+        part.nbytes for part in (moments.scatter, moments.mean, *moments.sample, *moments.keys)
+    )
 
 
 def write_moments(folder: Path, session: str, batch: int, moments: PatchMoments) -> None:
@@ -40,8 +41,8 @@ def write_moments(folder: Path, session: str, batch: int, moments: PatchMoments)
         "n": np.array([moments.n], np.int64),
         "mean": moments.mean,
         "scatter": np.ascontiguousarray(moments.scatter),
-        "sample": np.ascontiguousarray(moments.sample),
-        "keys": np.ascontiguousarray(moments.keys),
+        "sample": np.concatenate(moments.sample),
+        "keys": np.concatenate(moments.keys),
     }
 
     def write(file: BinaryIO) -> None:
@@ -66,8 +67,8 @@ def read_moments(folder: Path, session: str, batch: int) -> PatchMoments:
             n=int(arrays["n"][0]),
             mean=arrays["mean"],
             scatter=arrays["scatter"],
-            sample=arrays["sample"],
-            keys=arrays["keys"],
+            sample=(arrays["sample"],),
+            keys=(arrays["keys"],),
             normalised=False,
         )
     except (OSError, SafetensorError, KeyError) as error:
