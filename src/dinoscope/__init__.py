@@ -50,7 +50,7 @@ _HOMES = {
     "present.plane": ("plot_plane",),
     "present.gram_figure": ("plot_gram",),
     "present.metric_tables": ("metrics_latex", "metrics_markdown"),
-    "present.curves_figure": ("plot_distance",),
+    "present.curves_figure": ("plot_curve", "plot_distance"),
     "present.output": ("write_comparison",),
     "present.embed": ("view_fragment",),
     "present.widget": ("widget",),

@@ -60,6 +60,7 @@ from dinoscope.maths.smoothness import smoothness as smoothness
 from dinoscope.pipeline.embed import embed as embed
 from dinoscope.pipeline.extract import extract as extract
 from dinoscope.pipeline.extract import extract_layers as extract_layers
+from dinoscope.present.curves_figure import plot_curve as plot_curve
 from dinoscope.present.curves_figure import plot_distance as plot_distance
 from dinoscope.present.embed import view_fragment as view_fragment
 from dinoscope.present.figures import plot_components as plot_components

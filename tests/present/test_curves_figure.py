@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from dinoscope.errors import InputError
-from dinoscope.present.curves_figure import plot_distance
+from dinoscope.present.curves_figure import KINDS, plot_curve, plot_distance
 from dinoscope.present.style import CONTROL_COLOUR
 from tests.present.samples import PLANTED, planted
 
@@ -60,3 +60,25 @@ def test_undefined_curves_are_named_and_gaps_stay_gaps() -> None:
     )
     with pytest.raises(InputError, match="not measured"):
         plot_distance(planted(curves=False))
+
+
+@pytest.mark.parametrize(("kind", "scales"), [("variance", ("linear", "log")), ("radial", ("log", "log"))])
+def test_spectra_are_drawn_on_logarithmic_scales_with_names_at_the_ends_of_their_lines(kind, scales) -> None:
+    measured = planted(controls=False)
+    curve = measured.curves["distance"]
+    x = np.arange(1.0, 9.0)
+    y = np.stack([x**-1.0, x**-3.0])
+    figure = plot_curve(replace(measured, curves={kind: replace(curve, x=x, y=y)}), kind)
+    axes = figure.axes[0]
+    assert (axes.get_xscale(), axes.get_yscale()) == scales
+    for line, values in zip(axes.lines, y, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), values)
+        assert (axes.get_ylim()[0] <= values).all() and (values <= axes.get_ylim()[1]).all()
+    first, second = (next(t for t in figure.texts if t.get_text() == name) for name in measured.models)
+    assert first.get_position()[1] > second.get_position()[1]
+    assert KINDS[kind][0] in said(figure)
+
+
+def test_an_unknown_kind_is_named_with_those_there_are() -> None:
+    with pytest.raises(InputError, match="distance, variance, radial, position"):
+        plot_curve(planted(), "colour")

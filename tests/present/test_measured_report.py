@@ -36,9 +36,11 @@ def page(html: str) -> Page:
 def test_the_sections_are_there_and_linked(page: Page) -> None:
     linked = [a["href"][1:] for a in page.all("a")]
     ids = {a.get("id") for _, a in page.elements}
-    for section in ("plane", "distance", "gram"):
+    for section in ("plane", "curves", "gram"):
         assert section in linked and section in ids
-    plots = [a for a in page.all("img") if a["alt"].startswith(("Sharpness", "Mean cosine", "Gram"))]
+    plots = [
+        a for a in page.all("img") if a["alt"].startswith(("Sharpness", "Cosine against distance", "Gram"))
+    ]
     assert len(plots) == 1 + 1 + 3
     assert "less sharp (−0.030" in plots[0]["alt"]
     assert "The first 3 of 6 photographs" in page.text
@@ -82,7 +84,7 @@ def test_names_are_text_and_nothing_is_asked_of_anybody(html: str, page: Page) -
 def test_a_comparison_of_smoothness_alone_has_no_plane() -> None:
     shown = Page(report_html(comparison(["a.png"], ("only",))))
     ids = {a.get("id") for _, a in shown.elements}
-    assert not ids & {"plane", "distance", "gram"}
+    assert not ids & {"plane", "curves", "gram"}
 
 
 def test_one_model_one_photograph_and_no_masks_make_a_whole_page() -> None:

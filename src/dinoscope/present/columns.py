@@ -75,7 +75,10 @@ def is_control(label: str) -> bool:
 
 
 def grouped(measured: Measurements, *, without: Sequence[str] = ()) -> dict[str, tuple[Metric, ...]]:
-    """The measured metrics by group, in the order they are shown; metrics nobody described come last."""
+    """The measured metrics by group, in the order they are shown; metrics nobody described come last.
+
+    Of a single model nothing is between models.
+    """
     keys = [*measured.values, *measured.collection]
     known = [metric for metric in METRICS.values() if metric.key in keys]
     known += [Metric(key, key.replace("_", " "), "other", "") for key in keys if key not in METRICS]
@@ -83,4 +86,6 @@ def grouped(measured: Measurements, *, without: Sequence[str] = ()) -> dict[str,
         group: tuple(m for m in known if m.group == group and m.key not in without)
         for group in (*GROUPS, "other")
     }
+    if len(measured.models) == 1 and measured.controls is None:
+        groups["between models"] = ()
     return {group: metrics for group, metrics in groups.items() if metrics}

@@ -1,8 +1,9 @@
-"""Cosine against distance: how alike two patches are, by how far apart they lie."""
+"""What single numbers leave out, as curves: cosine against distance, spectra, position."""
 
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator
@@ -15,41 +16,76 @@ from dinoscope.present.placement import spread
 from dinoscope.present.sheet import FACE, Sheet, drawable, lines, quiet_ticks
 from dinoscope.present.style import CONTROL_COLOUR, LINE, QUIET, plain
 
-CURVE = "distance"
+KINDS = {
+    "distance": (
+        "Cosine against distance",
+        "Distances are shares of the photograph's longer side, so that grids of different pitch can be "
+        "compared. Where a line is flat, near patches are no more alike than far ones.",
+    ),
+    "variance": (
+        "Spectrum of the patches",
+        "Principal components of each photograph's own patches. A line that falls steeply is of few "
+        "directions: a blurred or collapsed map's falls too.",
+    ),
+    "radial": (
+        "Radial spectrum of the maps",
+        "White noise is flat; smoother is steeper, whatever the reason. Frequencies above half the grid's "
+        "side do not exist.",
+    ),
+    "position": (
+        "Variance inside the directions of place",
+        "The directions are those that position alone moves patches in, from images without content. Content "
+        "correlates with place, so this bounds the leakage from above.",
+    ),
+}
+"""Title, and what must be known to read it, of every curve there may be."""
+
+_LOGARITHMIC = {"variance": (False, True), "radial": (True, True)}
+"""Which axes are, x and y, where not both are linear."""
+
 _LEFT, _TOP, _WIDTH, _HEIGHT = 0.6, 0.5, 4.0, 2.7
 _LABELS = 1.5
 _DASHES = ("-", (0, (5, 2)), (0, (1.2, 1.6)), (0, (5, 2, 1, 2)))
 
 
 def plot_distance(measurements: Measurements | Comparison) -> Figure:
+    """`plot_curve` of the cosine against distance."""
+    return plot_curve(measurements, "distance")
+
+
+def plot_curve(measurements: Measurements | Comparison, kind: str) -> Figure:
     """One line a model, labelled at its end; controls are grey. A line breaks where it is undefined.
 
+    Args:
+        measurements: with the curve.
+        kind: one of `KINDS`: ``distance``, ``variance``, ``radial``, or ``position``, which needs the
+            further passes of ``measure(passes=True)``.
+
     Raises:
-        InputError: the curve was not measured.
+        InputError: the curve was not measured, or there is no such kind.
     """
+    if kind not in KINDS:
+        raise InputError(f"no curve {kind!r}; there are {', '.join(KINDS)}")
+    title, reading = KINDS[kind]
     measured = measurements.measurements if isinstance(measurements, Comparison) else measurements
-    if CURVE not in measured.curves:
-        raise InputError("the cosine against distance was not measured")
-    curve = measured.curves[CURVE]
-    columns = [c for c in columns_of(measurements) if CURVE in c.measured.curves]
-    known = [c for c in columns if np.isfinite(_line(c)).any()]
+    if kind not in measured.curves:
+        raise InputError(f"the {title[0].lower()}{title[1:]} was not measured")
+    curve = measured.curves[kind]
+    columns = [c for c in columns_of(measurements) if kind in c.measured.curves]
+    known = [c for c in columns if np.isfinite(_line(c, kind)).any()]
     missing = [c for c in columns if c not in known]
-    note = (
-        f"Means over {words.count(len(measured.images), 'photograph')}. Distances are shares of the "
-        "photograph's longer side, so that grids of different pitch can be compared. Where a line is flat, "
-        "near patches are no more alike than far ones."
-    )
+    note = f"Means over {words.count(len(measured.images), 'photograph')}. {reading}"
     if missing:
         note += f" Undefined, not drawn: {', '.join(plain(c.label, 60) for c in missing)}."
     whole = _LEFT + _WIDTH + _LABELS + 0.25
     foot = _TOP + _HEIGHT + 0.45
     sheet = Sheet(whole, foot + len(lines(note, whole - 0.2, 6.5)) * 6.5 * 1.4 / 72 + 0.1)
-    sheet.words(0.1, 0.24, "Cosine against distance", size=9.5, weight="bold")
+    sheet.words(0.1, 0.24, title, size=9.5, weight="bold")
     sheet.words(_LEFT, _TOP - 0.08, curve.y_title, size=7, colour=QUIET)
     axes = sheet.axes(_LEFT, _TOP, _WIDTH, _HEIGHT)
     ends: list[tuple[float, float]] = []
     for column in known:
-        own, y = column.measured.curves[CURVE], _line(column)
+        own, y = column.measured.curves[kind], _line(column, kind)
         style = _DASHES[column.index % len(_DASHES)] if column.control else "-"
         axes.plot(
             own.x,
@@ -63,14 +99,10 @@ def plot_distance(measurements: Measurements | Comparison) -> Figure:
         )
         last = np.flatnonzero(np.isfinite(y))[-1]
         ends.append((float(own.x[last]), float(y[last])))
-    shown = np.concatenate([_line(c)[np.isfinite(_line(c))] for c in known]) if known else np.zeros(1)
-    low, high = min(float(shown.min()), 0.0), max(float(shown.max()), 0.1)
-    pad = (high - low) * 0.04
-    axes.set_ylim(low - pad, high + pad)
-    axes.set_xlim(0, float(curve.x[-1]) * 1.01 if len(curve.x) else 1.0)
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.yaxis.set_major_formatter(lambda value, _: words.number(value, digits=1 if high - low > 0.5 else 2))
+    shown = (
+        np.concatenate([_line(c, kind)[np.isfinite(_line(c, kind))] for c in known]) if known else np.ones(1)
+    )
+    _scale(axes, kind, curve.x, shown)
     quiet_ticks(axes)
     axes.tick_params(axis="y", length=0, pad=2, labelcolor=QUIET)
     for label in axes.get_yticklabels():
@@ -81,7 +113,7 @@ def plot_distance(measurements: Measurements | Comparison) -> Figure:
         spine.set_visible(side == "bottom")
         spine.set_color(LINE)
     sheet.words(_LEFT + _WIDTH / 2, _TOP + _HEIGHT + 0.3, curve.x_title, size=7, align="center")
-    _label(sheet, axes.get_ylim(), known, ends)
+    _label(sheet, axes, known, ends)
     if not known:
         sheet.words(
             _LEFT + _WIDTH / 2, _TOP + _HEIGHT / 2, "undefined for every model", colour=QUIET, align="center"
@@ -90,11 +122,32 @@ def plot_distance(measurements: Measurements | Comparison) -> Figure:
     return sheet.figure
 
 
-def _label(
-    sheet: Sheet, limits: tuple[float, float], columns: list[Column], ends: list[tuple[float, float]]
-) -> None:
+def _scale(axes: Axes, kind: str, x: np.ndarray, shown: np.ndarray) -> None:
+    """Limits and ticks: from 0 where linear, decades where logarithmic."""
+    across, up = _LOGARITHMIC.get(kind, (False, False))
+    if up and (shown > 0).any():
+        axes.set_yscale("log")
+        axes.set_ylim(float(shown[shown > 0].min()) / 1.3, float(shown.max()) * 1.3)
+    else:
+        low, high = min(float(shown.min()), 0.0), max(float(shown.max()), 0.1)
+        pad = (high - low) * 0.04
+        axes.set_ylim(low - pad, high + pad)
+        axes.yaxis.set_major_locator(MaxNLocator(6))
+        axes.yaxis.set_major_formatter(
+            lambda value, _: words.number(value, digits=1 if high - low > 0.5 else 2)
+        )
+    if across and len(x):
+        axes.set_xscale("log", base=2)
+        axes.set_xlim(float(x[0]), float(x[-1]))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    else:
+        axes.set_xlim(0, float(x[-1]) * 1.01 if len(x) else 1.0)
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+
+
+def _label(sheet: Sheet, axes: Axes, columns: list[Column], ends: list[tuple[float, float]]) -> None:
     """Names beside the ends of their lines, moved apart where they would touch."""
-    wanted = [_TOP + (limits[1] - y) / (limits[1] - limits[0]) * _HEIGHT for _, y in ends]
+    wanted = [_TOP + (1 - _height(axes, y)) * _HEIGHT for _, y in ends]
     placed = spread(wanted, 0.135, _TOP, _TOP + _HEIGHT)
     x = _LEFT + _WIDTH + 0.06
     for column, from_y, y in zip(columns, wanted, placed, strict=True):
@@ -115,5 +168,10 @@ def _label(
         )
 
 
-def _line(column: Column) -> np.ndarray:
-    return np.asarray(column.measured.curves[CURVE].y[column.index], dtype=np.float64)
+def _height(axes: Axes, y: float) -> float:
+    """Share of the axes' height."""
+    return float(axes.transAxes.inverted().transform(axes.transData.transform((axes.get_xlim()[1], y)))[1])
+
+
+def _line(column: Column, kind: str) -> np.ndarray:
+    return np.asarray(column.measured.curves[kind].y[column.index], dtype=np.float64)

@@ -10,7 +10,7 @@ from dinoscope.data.metrics import Metric
 from dinoscope.data.results import Comparison
 from dinoscope.present import words
 from dinoscope.present.columns import Column, columns_of, grouped
-from dinoscope.present.curves_figure import CURVE, plot_distance
+from dinoscope.present.curves_figure import KINDS, plot_curve
 from dinoscope.present.figure_files import jpeg_bytes, svg_bytes
 from dinoscope.present.gram_figure import plot_gram
 from dinoscope.present.markup import file_uri, name, text
@@ -29,8 +29,8 @@ def measured_links(comparison: Comparison) -> str:
     links = []
     if _has_more(comparison):
         links.append('<a href="#plane">Sharpness and coherence</a>')
-    if CURVE in comparison.measurements.curves:
-        links.append('<a href="#distance">Distance</a>')
+    if comparison.measurements.curves:
+        links.append('<a href="#curves">Curves</a>')
     if _two_on_one_grid(comparison):
         links.append('<a href="#gram">Gram matrices</a>')
     return " ".join(links)
@@ -61,12 +61,13 @@ def plane_section(comparison: Comparison) -> str:
     return _section("plane", "Sharpness and coherence", "".join(parts))
 
 
-def distance_section(comparison: Comparison) -> str:
-    """Cosine against distance; nothing where it was not measured."""
-    if CURVE not in comparison.measurements.curves:
-        return ""
-    described = f"Mean cosine against distance for {', '.join(c.label for c in columns_of(comparison))}"
-    return _section("distance", "Cosine against distance", _figure(plot_distance(comparison), described))
+def curves_section(comparison: Comparison) -> str:
+    """Cosine against distance, and the spectra; nothing where they were not measured."""
+    parts = []
+    for kind in (kind for kind in KINDS if kind in comparison.measurements.curves):
+        described = f"{KINDS[kind][0]} for {', '.join(c.label for c in columns_of(comparison))}"
+        parts.append(_figure(plot_curve(comparison, kind), described))
+    return _section("curves", "Curves", "".join(parts)) if parts else ""
 
 
 def gram_section(comparison: Comparison) -> str:

@@ -17,7 +17,7 @@ from dinoscope.present import words
 from dinoscope.present.embed import CONTENT_SECURITY_POLICY, view_fragment
 from dinoscope.present.markup import name, text
 from dinoscope.present.measured_sections import (
-    distance_section,
+    curves_section,
     gram_section,
     measured_links,
     plane_section,
@@ -97,7 +97,7 @@ def report_html(comparison: Comparison, *, view: str = "") -> str:
 <h2 id="photographs-title">Photographs</h2>
 {legend(comparison)}
 {plates}</section>
-{distance_section(comparison)}
+{curves_section(comparison)}
 {gram_section(comparison)}
 {fairness_section(comparison)}
 {variance_section(comparison)}
