@@ -24,7 +24,7 @@ random_pair               +    -      =       +        -        -        =      
 locality                  0    -      -       0        0        -        =        =      0
 cosine_at_quarter         +    -      .       +        .        -        =        =      0
 boundary_auc              -    -      -       0        0        -        =        =      0
-boundary_auc_pure         .    .      -       .        .        .        =        =      .
+boundary_auc_pure         -    -      -       0        0        -        =        =      0
 coherence_auc             0    -      -       0        -        -        =        =      0
 coherence_auc_pure        0    -      -       0        -        -        =        =      0
 foreground_auc            .    .      -       =        -        -        =        =      0
@@ -102,11 +102,6 @@ REASONS = {
     ): "it does not ask where patches are; so the ranks, the common direction, the "
     "class token's cosine, the outliers and the positional energy",
     ("boundary_auc", ("collapse",)): "only the order of the cosines counts",
-    (
-        "boundary_auc_pure",
-        ("blur", "noise", "position", "finer"),
-    ): "less than one pair a photograph lies across "
-    "a border with both patches pure, so that nothing is told in either direction",
     ("coherence_auc", ("blur",)): "a blurred map knows no more about distant patches",
     ("foreground_auc", ("collapse",)): "PC1 is centred, and the order along it counts alone",
     ("foreground_auc", ("blur", "noise")): "the first component is an average over the map already",
@@ -167,9 +162,10 @@ TRAPS = {
         "falls with a finer grid, where a soft border spreads over more patches: compare at equal token "
         "counts",
     ),
-    "lost_hit": Trap(
-        ("collapse",),
-        "falls with collapse: LOST goes by the sign of products, which a large common mean makes positive",
+    "boundary_auc_pure": Trap(
+        ("finer",),
+        "falls with a finer grid, where a soft border spreads over more patches: compare at equal token "
+        "counts",
     ),
     "proxy_sharpness": Trap(("finer",), "falls with a finer grid: compare at equal token counts"),
     "proxy_coherence": Trap(
@@ -220,10 +216,6 @@ TRAPS = {
 """By metric."""
 
 NOTES = {
-    "boundary_auc_pure": "two neighbouring patches of one label each hardly ever lie across a border: on the "
-    "planted photographs less than one such pair in each, so single photographs say 0 or 1 or nothing.",
-    "lost_hit": "on features with a large mean hardly any product is negative and nothing is found: centre "
-    "first.",
     "boundary_auc": "white noise between patches hides a border, and a blur of less than a patch may uncover "
     "it: on noisier planted photographs the blur raised it.",
     "position_energy": "this row gives the metric the true directions of the planted field.",
@@ -244,17 +236,7 @@ class Revision:
 
 REVISED = (
     Revision("boundary_auc", "position", "-", "0", "a smooth field changes all neighbours alike"),
-    *(
-        Revision("boundary_auc_pure", cause, sign, ".", "too few pairs to say")
-        for cause, sign in (
-            ("blur", "-"),
-            ("noise", "-"),
-            ("collapse", "0"),
-            ("position", "-"),
-            ("outliers", "-"),
-            ("finer", "0"),
-        )
-    ),
+    Revision("boundary_auc_pure", "position", "-", "0", "a smooth field changes all neighbours alike"),
     Revision(
         "cosine_at_quarter", "shuffle", "-", ".", "a quarter of a side may lie on either side of the mean"
     ),

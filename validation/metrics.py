@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dinoscope.analyses.numbers import PURE
 from dinoscope.maths.agreement import gram_correlation, linear_cka
 from dinoscope.maths.boundary import boundary_auc, coherence_auc, foreground_auc
 from dinoscope.maths.correspondence import pck
@@ -25,7 +26,6 @@ from dinoscope.maths.smoothness import smoothness
 from dinoscope.maths.spectrum import effective_rank, gram_spectrum
 from validation.subject import CROP, Subject
 
-PURE = 0.999
 QUARTER = 0.25
 """Where the curve of cosine against distance is read, in image sides."""
 

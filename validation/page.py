@@ -156,7 +156,8 @@ def _revised() -> str:
             "The signs were written down before anything was measured, and the planted photographs were then "
             "made harder (more texture, less noise, smaller cells), because several metrics stood at their "
             "ceiling; the tolerance of 0 was widened from 0.25 to 0.5, since many intervals alone were wider "
-            "than 0.25. These signs were changed afterwards; all others stand as first declared."
+            "than 0.25; an R² of position below 0 came to count as 0; and the class token was drawn anew "
+            "from all regions. These signs were changed afterwards; all others stand as first declared."
         ),
         "",
         _row(["metric", "cause", "first", "now", "why"]),

@@ -54,6 +54,11 @@ def test_rotation_and_scale_change_nothing_and_a_mirror_mirrors(find, negative):
     np.testing.assert_array_equal(find(f[:, ::-1].copy()).mask, base[:, ::-1])
 
 
+def test_what_is_common_to_all_patches_is_nothing_to_lost():
+    f, mask = scene(spread=0.02, negative=True)
+    np.testing.assert_array_equal(lost(f + 30 * np.arange(1, 7)).mask, mask)
+
+
 @pytest.mark.parametrize("find", [tokencut, lost])
 def test_nothing_is_found_where_nothing_differs(find):
     for f in (np.ones((4, 5, 3)), np.ones((1, 1, 3)), np.zeros((3, 3, 2))):

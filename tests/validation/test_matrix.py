@@ -213,3 +213,8 @@ def test_the_effect_is_cohens_d():
     base, changed = rng.normal(0, 1, 40), rng.normal(3, 2, 40)
     pooled = np.sqrt((base.var(ddof=1) + changed.var(ddof=1)) / 2)
     assert cell_of(changed, base, "+")["effect"][0] == pytest.approx((changed - base).mean() / pooled)
+
+
+def test_every_trap_is_said_wherever_its_metric_is_shown():
+    reported = {key: trap.warning for key, trap in TRAPS.items() if key in METRICS}
+    assert {key: metric.warning for key, metric in METRICS.items() if metric.warning} == reported

@@ -26,8 +26,9 @@ from dinoscope.maths.spectrum import effective_rank, spectrum_shares
 PREVIEW_PX = 1024
 """Longest side of the photograph as the proxies see it, and of the previews that reports show."""
 
-PURE = 0.999
-"""A pure patch has one label; the margin is for rounding."""
+PURE = 0.75
+"""A pure patch has three quarters of its pixels in one label: asked for whole patches, a border would hardly
+ever lie between two neighbours, and nothing would be left to measure."""
 
 DISTANCES = np.linspace(0.025, 1.4, 56)
 """Where cosine against distance is read off, in units of the photograph's longer side."""

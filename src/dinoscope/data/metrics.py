@@ -48,7 +48,8 @@ _SMOOTHNESS = (
         "Neighbour cosine",
         "smoothness",
         "mean cosine of patches that share a side, -1 to 1",
-        warning="rises with blur, with collapse and with a finer grid: never a headline alone",
+        warning="rises with blur, with collapse, with a positional field and with a finer grid: never a "
+        "headline alone",
     ),
     Metric(
         "random_pair",
@@ -62,7 +63,7 @@ _SMOOTHNESS = (
         "smoothness",
         "1 - (1 - neighbour) / (1 - random pair): 0 for shuffled patches, 1 for the smoothest map",
         chance=0.0,
-        warning="rises with blur and with a finer grid: smoother is not sharper",
+        warning="rises with blur, with a positional field and with a finer grid: smoother is not sharper",
     ),
 )
 _MASKED = (
@@ -73,13 +74,17 @@ _MASKED = (
         "chance that neighbours across a mask border are less alike than neighbours within a mask; 0.5 "
         "is chance",
         chance=0.5,
+        warning="falls with a finer grid, where a soft border spreads over more patches: compare at equal"
+        " token counts",
     ),
     Metric(
         "boundary_auc_pure",
         "Sharpness, pure patches",
         "with masks",
-        "boundary AUC on patches of one label only",
+        "boundary AUC on patches with at least three quarters of their pixels in one label",
         chance=0.5,
+        warning="falls with a finer grid, where a soft border spreads over more patches: compare at equal"
+        " token counts",
     ),
     Metric(
         "coherence_auc",
@@ -94,7 +99,7 @@ _MASKED = (
         "coherence_auc_pure",
         "Coherence, pure patches",
         "with masks",
-        "region AUC on patches of one label only",
+        "region AUC on patches with at least three quarters of their pixels in one label",
         chance=0.5,
     ),
     Metric(
@@ -159,6 +164,7 @@ _PROXIES = (
         "between "
         "them; a proxy: edges are not object borders",
         chance=0.0,
+        warning="falls with a finer grid: compare at equal token counts",
     ),
     Metric(
         "proxy_coherence",
@@ -167,6 +173,8 @@ _PROXIES = (
         "region AUC with regions of equal colour instead of masks; a proxy: colours are not objects; "
         "0.5 is chance",
         chance=0.5,
+        warning="rises with a positional field, since its regions are compact, and with a finer grid: "
+        "read it with position R² and at equal token counts",
     ),
 )
 _SPECTRUM = (
@@ -175,12 +183,14 @@ _SPECTRUM = (
         "Effective rank",
         "spectrum",
         "exponential of the entropy of the singular values, uncentred (RankMe); 1 for a collapsed map",
+        warning="rises with the number of patches: compare at equal token counts",
     ),
     Metric(
         "effective_rank_centred",
         "Effective rank, centred",
         "spectrum",
         "the same after the mean patch is taken away",
+        warning="rises with the number of patches: compare at equal token counts",
     ),
     Metric(
         "dse",
@@ -190,6 +200,8 @@ _SPECTRUM = (
         "equal numbers "
         "of photographs",
         collection=True,
+        warning="rises with blur and with a positional field, and falls with a finer grid: not comparable"
+        " between smoothed and unsmoothed features or between token counts",
     ),
 )
 _TOKENS = (
@@ -223,12 +235,14 @@ _FREQUENCY = (
         "High-frequency energy",
         "frequency",
         "share of the variance over the grid above 4 cycles per image side, 0 to 1",
+        warning="rises with a finer grid, which holds higher frequencies: compare at equal token counts",
     ),
     Metric(
         "spectral_slope",
         "Slope of the radial spectrum",
         "frequency",
         "of log energy density against log frequency; 0 for white noise, steeper is smoother",
+        warning="depends on the frequencies that the grid holds: compare at equal token counts",
     ),
 )
 _BETWEEN = (
@@ -243,6 +257,7 @@ _BETWEEN = (
         "Gram correlation with the first model",
         "between models",
         "Pearson correlation of the off-diagonal cosines of the two models, -1 to 1",
+        warning="falls where one model's patches share a larger common mean, at the same geometry around it",
     ),
     Metric(
         "cka",
@@ -258,6 +273,7 @@ _PASSES = (
         "passes",
         "centred linear CKA of the map with that of the same photograph at twice the resolution, on one grid",
         passes=1,
+        warning="rises with a positional field: agreement about place is no agreement about content",
     ),
     Metric(
         "resolution_gram",
@@ -265,6 +281,8 @@ _PASSES = (
         "passes",
         "correlation of the off-diagonal cosines at one and two times the resolution, on one grid",
         passes=0,
+        warning="rises with a positional field and falls with collapse: agreement about place is no "
+        "agreement about content",
     ),
     Metric(
         "flip",
@@ -272,6 +290,7 @@ _PASSES = (
         "passes",
         "mean cosine of the mirrored map with the map of the mirrored photograph, two border patches dropped",
         passes=2,
+        warning="rises with blur and with collapse: read it with random-pair cosine",
     ),
     Metric(
         "shift",
@@ -279,6 +298,7 @@ _PASSES = (
         "passes",
         "mean cosine after the photograph is moved by whole patches, two border patches dropped",
         passes=1,
+        warning="rises with blur and with collapse: read it with random-pair cosine",
     ),
     Metric(
         "half_shift",
@@ -287,6 +307,8 @@ _PASSES = (
         "mean cosine, with values between patches interpolated, after the photograph is moved by half a "
         "patch",
         passes=1,
+        warning="rises with blur, with collapse, with a positional field, which hardly changes over half "
+        "a patch, and with a finer grid",
     ),
     Metric(
         "crop",
@@ -294,6 +316,7 @@ _PASSES = (
         "passes",
         "mean cosine of the map with that of the central three quarters seen alone, interpolated",
         passes=1,
+        warning="rises with blur, with collapse and with a finer grid: read it with random-pair cosine",
     ),
 )
 

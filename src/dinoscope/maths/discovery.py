@@ -76,8 +76,8 @@ def lost(features: PatchMap, *, k: int = SEEDS) -> Discovery:
     The ``k`` patches of lowest degree that correlate positively with the seed are its company; a patch
     belongs to the object where its products with them sum to more than 0, in the 4-connected component
     of the seed. Source: LOST (arXiv 2109.14279, section 3), which uses the last layer's keys. Final
-    features often have no negative products at all: then degrees are equal and nothing is found; centre
-    them first.
+    features often have no negative products at all, so the mean patch is taken away first: what is common
+    to all patches then changes nothing. Where all degrees are equal, nothing is found.
 
     Cost: O(n²·dim) time, O(n²) memory.
 
@@ -89,6 +89,7 @@ def lost(features: PatchMap, *, k: int = SEEDS) -> Discovery:
     values = as_map(features)
     h, w, dim = values.shape
     flat = values.reshape(-1, dim)
+    flat = flat - flat.mean(axis=0)
     products = flat @ flat.T
     degree = (products > 0).sum(axis=1)
     if (degree == degree[0]).all():
