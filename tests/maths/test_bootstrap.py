@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import bootstrap
 
 from dinoscope.errors import ShapeError
-from dinoscope.maths.bootstrap import mean_interval, paired_difference
+from dinoscope.maths.bootstrap import column_differences, column_intervals, mean_interval, paired_difference
 
 
 def test_agrees_with_scipy() -> None:
@@ -56,3 +56,28 @@ def test_ties_count_half_and_unknown_pairs_not_at_all() -> None:
     assert difference.interval.n == 3
     with pytest.raises(ShapeError):
         paired_difference(np.ones(2), np.ones(3))
+
+
+def test_columns_together_give_what_each_gives_alone() -> None:
+    table = np.random.default_rng(2).gamma(2.0, size=(30, 5))
+    table[3, 1] = table[7, 2] = table[3, 4] = np.nan
+    table[:, 3] = np.nan
+    for column, interval in zip(table.T, column_intervals(table, seed=4), strict=True):
+        known = column[~np.isnan(column)]
+        alone = bootstrap_of(known, seed=4)
+        np.testing.assert_allclose([interval.mean, interval.low, interval.high], alone, rtol=1e-12)
+        assert interval.n == len(known)
+    differences = column_differences(table[:, 1:] - table[:, :1], seed=4)
+    first = paired_difference(table[:, 1], table[:, 0], seed=4)
+    assert differences[0].share == first.share and differences[0].interval.n == first.interval.n == 29
+    assert differences[0].interval.low == pytest.approx(first.interval.low, abs=1e-12)
+    assert math.isnan(differences[2].share)
+
+
+def bootstrap_of(values: np.ndarray, *, seed: int) -> tuple[float, float, float]:
+    """Written out: one resample at a time."""
+    if not len(values):
+        return math.nan, math.nan, math.nan
+    rng = np.random.default_rng(seed)
+    means = values[rng.integers(0, len(values), (10_000, len(values)))].mean(axis=1)
+    return values.mean(), *np.quantile(means, (0.025, 0.975))

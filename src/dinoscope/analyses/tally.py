@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float64
@@ -17,9 +19,11 @@ from dinoscope.data.features import PatchFeatures
 from dinoscope.data.metrics import METRICS
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Curve, Measurements
-from dinoscope.maths.bootstrap import FEW_IMAGES, mean_interval, paired_difference
+from dinoscope.maths.bootstrap import FEW_IMAGES, column_differences, column_intervals
 
-NUMBERS_VERSION = 1
+T = TypeVar("T")
+
+NUMBERS_VERSION = 2
 """Of what the metrics mean: rows of different versions do not mix."""
 
 CURVES = {
@@ -183,16 +187,11 @@ class Tally:
             digests=tuple(self.digests),
             models=labels,
             values=values,
-            summaries={
-                name: tuple(mean_interval(table[:, j], seed=seed) for j in range(len(labels)))
-                for name, table in values.items()
-            },
-            differences={
-                name: tuple(
-                    paired_difference(table[:, j], table[:, 0], seed=seed) for j in range(1, len(labels))
-                )
-                for name, table in values.items()
-            },
+            summaries=_by_metric(values, partial(column_intervals, seed=seed)),
+            differences=_by_metric(
+                {name: table[:, 1:] - table[:, :1] for name, table in values.items()},
+                partial(column_differences, seed=seed),
+            ),
             warnings=tuple(_warnings(len(self.images), values, len(self.sample.rows))),
             collection={name: numbers[part] for name, numbers in whole.items()},
             curves=curves,
@@ -203,6 +202,15 @@ class Tally:
     def _mean_curve(self, name: str) -> Float64[np.ndarray, "columns points"]:
         sums, counts = self._sums[name], self._counts[name]
         return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+
+
+def _by_metric(
+    tables: Mapping[str, Float64[np.ndarray, "images columns"]],
+    of_columns: Callable[[Float64[np.ndarray, "images columns"]], Sequence[T]],
+) -> dict[str, tuple[T, ...]]:
+    """What a function of one wide table says of each metric's part of it: resampling once is enough."""
+    wide = iter(of_columns(np.concatenate(list(tables.values()), axis=1)) if tables else ())
+    return {name: tuple(islice(wide, table.shape[1])) for name, table in tables.items()}
 
 
 def _as_is(features: Features) -> Features:

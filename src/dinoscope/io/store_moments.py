@@ -28,9 +28,7 @@ def smaller_sample(moments: PatchMoments) -> PatchMoments:
 
 def moments_bytes(moments: PatchMoments) -> int:
     """Memory of the arrays."""
-    return sum(
-        part.nbytes for part in (moments.scatter, moments.mean, *moments.sample, *moments.keys)
-    )
+    return sum(part.nbytes for part in (moments.scatter, moments.mean, *moments.sample, *moments.keys))
 
 
 def write_moments(folder: Path, session: str, batch: int, moments: PatchMoments) -> None:

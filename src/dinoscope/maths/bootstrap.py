@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 
 from dinoscope.data.results import Interval, PairedDifference
 from dinoscope.errors import ShapeError
@@ -19,22 +19,41 @@ def mean_interval(values: Float[np.ndarray, " images"], *, seed: int = 0) -> Int
     Images are resampled `RESAMPLES` times with replacement. With fewer than two the interval is NaN.
     Source: Efron & Tibshirani, An Introduction to the Bootstrap (1993), ch. 13.
     """
-    values = np.asarray(values, dtype=np.float64)
-    values = values[~np.isnan(values)]
-    n = len(values)
-    if n == 0:
-        return Interval(float("nan"), float("nan"), float("nan"), 0)
-    mean = float(values.mean())
-    if n == 1:
-        return Interval(mean, float("nan"), float("nan"), 1)
+    return column_intervals(np.asarray(values, dtype=np.float64)[:, None], seed=seed)[0]
+
+
+def column_intervals(table: Float[np.ndarray, "images columns"], *, seed: int = 0) -> tuple[Interval, ...]:
+    """`mean_interval` of every column, resampled together: the same numbers, at about the cost of one.
+
+    Columns that are undefined for different images are resampled apart.
+    """
+    table = np.asarray(table, dtype=np.float64)
+    alike: dict[bytes, list[int]] = {}
+    for column, known in enumerate(~np.isnan(table.T)):
+        alike.setdefault(known.tobytes(), []).append(column)
+    intervals: dict[int, Interval] = {}
+    for columns in alike.values():
+        defined = table[~np.isnan(table[:, columns[0]])][:, columns]
+        intervals |= zip(columns, _resampled(defined, seed), strict=True)
+    return tuple(intervals[column] for column in range(table.shape[1]))
+
+
+def _resampled(table: Float64[np.ndarray, "n columns"], seed: int) -> list[Interval]:
+    n, columns = table.shape
+    if n < 2:
+        middle = table[0] if n else np.full(columns, np.nan)
+        return [Interval(float(mean), float("nan"), float("nan"), n) for mean in middle]
     rng = np.random.default_rng(seed)
-    means = np.empty(RESAMPLES)
-    block = max(1, 4_000_000 // n)
+    means = np.empty((RESAMPLES, columns))
+    block = max(1, 2_000_000 // n)
     for start in range(0, RESAMPLES, block):
         stop = min(start + block, RESAMPLES)
-        means[start:stop] = values[rng.integers(0, n, (stop - start, n))].mean(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Interval(mean, float(low), float(high), n)
+        drawn = rng.integers(0, n, (stop - start, n)) + n * np.arange(stop - start)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=n * (stop - start)).reshape(stop - start, n)
+        means[start:stop] = counts.astype(np.float64) @ table / n
+    low, high = np.quantile(means, (0.025, 0.975), axis=0)
+    middle = table.mean(axis=0)
+    return [Interval(float(middle[i]), float(low[i]), float(high[i]), n) for i in range(columns)]
 
 
 def paired_difference(
@@ -47,6 +66,19 @@ def paired_difference(
     if values.shape != reference.shape:
         raise ShapeError("values", expected=f"images={len(reference)}", actual=values.shape)
     difference = np.asarray(values, dtype=np.float64) - reference
-    known = difference[~np.isnan(difference)]
-    share = float(((known > 0).sum() + 0.5 * (known == 0).sum()) / len(known)) if len(known) else float("nan")
-    return PairedDifference(mean_interval(difference, seed=seed), share)
+    return column_differences(difference[:, None], seed=seed)[0]
+
+
+def column_differences(
+    table: Float[np.ndarray, "images columns"], *, seed: int = 0
+) -> tuple[PairedDifference, ...]:
+    """`paired_difference` of columns that already hold differences, resampled together."""
+    shares = []
+    for column in np.asarray(table, dtype=np.float64).T:
+        known = column[~np.isnan(column)]
+        above = (known > 0).sum() + 0.5 * (known == 0).sum()
+        shares.append(float(above / len(known)) if len(known) else float("nan"))
+    return tuple(
+        PairedDifference(interval, share)
+        for interval, share in zip(column_intervals(table, seed=seed), shares, strict=True)
+    )

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Float64, Int, Int64
 from dinoscope.data.results import Interval
 from dinoscope.data.retrieval import RevisitedDifficulty, RevisitedScores
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.bootstrap import RESAMPLES
+from dinoscope.maths.bootstrap import column_intervals
 
 Ranks = Int64[np.ndarray, " _"]
 """1-based, ascending."""
@@ -257,25 +257,7 @@ def mean_intervals(
             raise ShapeError("scores", expected=f"queries={len(columns[0])}", actual=column.shape)
         if (np.isnan(column) != np.isnan(columns[0])).any():
             raise InputError("the scores are undefined for different queries")
-    table = np.stack(columns, axis=1)[~np.isnan(columns[0])]
-    n = len(table)
-    if n < 2:
-        middle = table[0] if n else np.full(len(columns), np.nan)
-        return {
-            key: Interval(float(m), float("nan"), float("nan"), n)
-            for key, m in zip(values, middle, strict=True)
-        }
-    rng = np.random.default_rng(seed)
-    means = np.empty((RESAMPLES, len(columns)))
-    block = max(1, 2_000_000 // n)
-    for start in range(0, RESAMPLES, block):
-        stop = min(start + block, RESAMPLES)
-        drawn = rng.integers(0, n, (stop - start, n)) + n * np.arange(stop - start)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=n * (stop - start)).reshape(stop - start, n)
-        means[start:stop] = counts.astype(np.float64) @ table / n
-    low, high = np.quantile(means, (0.025, 0.975), axis=0)
-    middle = table.mean(axis=0)
-    return {key: Interval(float(middle[i]), float(low[i]), float(high[i]), n) for i, key in enumerate(values)}
+    return dict(zip(values, column_intervals(np.stack(columns, axis=1), seed=seed), strict=True))
 
 
 def _places(listed: Int[np.ndarray, " _"], n: int, query: int) -> Int64[np.ndarray, " listed"]:
