@@ -82,9 +82,9 @@ def print_peak(case: str, n: int, dim: int) -> None:
         "gram dense": lambda n: functools.partial(dense, *models(n, dim)),
         "gram ours": lambda n: functools.partial(gram_distance, *models(n, dim)),
         "pca sklearn": lambda n: functools.partial(incremental, patches(n, dim)),
-        "pca ours": lambda n: functools.partial(streaming, patches(n, dim)),
+        "pca ours": lambda n: functools.partial(streaming, photographs(patches(n, dim))),
     }
-    jobs[case](max(4 * dim, 2048))()
+    jobs[case](4 * PER_PHOTOGRAPH)()
     job = jobs[case](n)
     Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again from what is resident
     before = _status_mib("VmRSS")
@@ -171,7 +171,7 @@ def photographs(x: Array) -> list[PatchFeatures]:
     side = int(PER_PHOTOGRAPH**0.5)
     return [
         PatchFeatures.from_array(x[i : i + PER_PHOTOGRAPH].reshape(side, side, -1), image_size=(SIDE, SIDE))
-        for i in range(0, len(x), PER_PHOTOGRAPH)
+        for i in range(0, len(x) - PER_PHOTOGRAPH + 1, PER_PHOTOGRAPH)
     ]
 
 
@@ -201,16 +201,17 @@ def subspace_error(found: Float[np.ndarray, "3 dim"], exact: Float[np.ndarray, "
 def pca(rounds: int) -> dict[str, object]:
     """Time, peak memory and subspace error of IncrementalPCA and of ours."""
     x = patches(PHOTOGRAPHS * PER_PHOTOGRAPH, DIM)
+    features = photographs(x)
     found: dict[str, Float[np.ndarray, "3 dim"]] = {}
 
     def ours() -> None:
-        found["ours"] = streaming(x).components
+        found["ours"] = streaming(features).components
 
     def theirs() -> None:
         found["sklearn"] = incremental(x)
 
     times: dict[str, list[float]] = {"ours": [], "sklearn": []}
-    streaming(x[: 2 * PER_PHOTOGRAPH])
+    streaming(features[:2])
     for _ in range(rounds):
         times["sklearn"].append(seconds(theirs))
         times["ours"].append(seconds(ours))
