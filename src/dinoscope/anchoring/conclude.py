@@ -118,10 +118,9 @@ def _outside_the_gate(scores: Sequence[Score], gate: Gate | None) -> list[str]:
             peak, last = max(points, key=lambda step: points[step]), max(points)
             if points[peak] - points[last] >= NOTABLE_FALL:
                 said.append(
-                    f"Outside the gate, {METRICS[metric].title} fell from {points[peak]:.3f} at "
-                    f"step {peak:,} "
-                    f"to {points[last]:.3f} at step {last:,} (seed {seed}): the gate is about its two scores "
-                    "only."
+                    f"Outside the gate, {METRICS[metric].title} fell from {points[peak]:.3f} at step "
+                    f"{peak:,} to {points[last]:.3f} at step {last:,} (seed {seed}): the gate is about its "
+                    "two scores only."
                 )
     return said
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from dinoscope.data.results import Comparison, Measurements
 from dinoscope.errors import InputError
@@ -99,10 +99,10 @@ def plot_curve(measurements: Measurements | Comparison, kind: str) -> Figure:
         )
         last = np.flatnonzero(np.isfinite(y))[-1]
         ends.append((float(own.x[last]), float(y[last])))
-    shown = (
-        np.concatenate([_line(c, kind)[np.isfinite(_line(c, kind))] for c in known]) if known else np.ones(1)
-    )
-    _scale(axes, kind, curve.x, shown)
+    drawn = [_line(c, kind) for c in known]
+    shown = np.concatenate([y[np.isfinite(y)] for y in drawn]) if drawn else np.ones(1)
+    defined = np.isfinite(drawn).any(axis=0) if drawn else np.ones(len(curve.x), bool)
+    _scale(axes, kind, curve.x[: defined.nonzero()[0][-1] + 1], shown)
     quiet_ticks(axes)
     axes.tick_params(axis="y", length=0, pad=2, labelcolor=QUIET)
     for label in axes.get_yticklabels():
@@ -140,9 +140,11 @@ def _scale(axes: Axes, kind: str, x: np.ndarray, shown: np.ndarray) -> None:
         axes.set_xscale("log", base=2)
         axes.set_xlim(float(x[0]), float(x[-1]))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_major_locator(FixedLocator([2**k for k in range(12)]))
     else:
         axes.set_xlim(0, float(x[-1]) * 1.01 if len(x) else 1.0)
         axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.minorticks_off()
 
 
 def _label(sheet: Sheet, axes: Axes, columns: list[Column], ends: list[tuple[float, float]]) -> None:
