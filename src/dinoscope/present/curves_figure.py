@@ -101,8 +101,8 @@ def plot_curve(measurements: Measurements | Comparison, kind: str) -> Figure:
         ends.append((float(own.x[last]), float(y[last])))
     drawn = [_line(c, kind) for c in known]
     shown = np.concatenate([y[np.isfinite(y)] for y in drawn]) if drawn else np.ones(1)
-    defined = np.isfinite(drawn).any(axis=0) if drawn else np.ones(len(curve.x), bool)
-    _scale(axes, kind, curve.x[: defined.nonzero()[0][-1] + 1], shown)
+    defined = np.flatnonzero(np.isfinite(np.stack(drawn)).any(axis=0)) if drawn else np.arange(len(curve.x))
+    _scale(axes, kind, curve.x[: defined[-1] + 1], shown)
     quiet_ticks(axes)
     axes.tick_params(axis="y", length=0, pad=2, labelcolor=QUIET)
     for label in axes.get_yticklabels():
