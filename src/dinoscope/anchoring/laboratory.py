@@ -1,0 +1,277 @@
+"""The whole experiment: trunk, arms, measurement, conclusion; each stage goes on where it stopped.
+
+::
+
+    trunk/                  see `dinoscope.anchoring.folder`
+    arms/seed-0/ARM/        likewise
+    random/                 the trunk's network before its first step
+    held-out.npz            the scenes that everything is measured on
+    evaluation.jsonl        one line for each network
+    compute.jsonl           time spent, stage by stage
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dinoscope.anchoring.arms import ARMS, Recipe, run_arms
+from dinoscope.anchoring.checkpoint import file_digest
+from dinoscope.anchoring.checks import require
+from dinoscope.anchoring.conclude import conclude
+from dinoscope.anchoring.config import Settings
+from dinoscope.anchoring.evaluate import Subject, evaluate, subjects_of
+from dinoscope.anchoring.folder import RunFolder
+from dinoscope.anchoring.held_out import Probes, held_out
+from dinoscope.anchoring.logs import Ledger, loss_curve
+from dinoscope.anchoring.network import write_backbone
+from dinoscope.anchoring.state import fresh_state, torch_device
+from dinoscope.anchoring.strip import AT, chosen_frames, film_strip, gram_pairs, last_of_arms
+from dinoscope.anchoring.train import Progress, run
+from dinoscope.data.laboratory import RANDOM, TRUNK, Laboratory, LossCurve
+from dinoscope.data.photograph import Photograph
+from dinoscope.errors import InputError
+from dinoscope.io.images import photograph_from_array
+from dinoscope.io.sources import photograph_paths
+
+OnProgress = Callable[[str, int, int], None]
+"""Told the stage, what is done of it, and how much there is."""
+
+N_SCENES_SHOWN, SCENES_SHOWN_SEED = 4, 20_260_011
+"""The scenes that are shown where no photographs are given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The experiment.
+
+    Attributes:
+        trunk: settings of the run that the arms branch off from.
+        recipe: what the arms share.
+        arms: which; none for a trunk alone.
+        seeds: of the arms' order and crops from the fork on; three and more for a spread.
+        probes: how networks are measured.
+        measure_every: snapshots whose step is a multiple of this, and the last, are measured.
+        at: reference place of the film strip.
+    """
+
+    trunk: Settings = field(default_factory=Settings)
+    recipe: Recipe = field(default_factory=lambda: Recipe(steps=400))
+    arms: tuple[str, ...] = ARMS
+    seeds: tuple[int, ...] = (0, 1, 2)
+    probes: Probes = field(default_factory=Probes)
+    measure_every: int = 1
+    at: tuple[float, float] = AT
+
+    def __post_init__(self) -> None:
+        require(len(set(self.seeds)) == len(self.seeds), f"a seed is given twice: {self.seeds}")
+        require(bool(self.seeds) or not self.arms, "arms need at least one seed")
+        require(self.measure_every >= 1, f"measure_every must be at least 1, got {self.measure_every}")
+        for arm in self.arms:
+            require(arm in ARMS, f"no arm {arm!r}; there are {', '.join(ARMS)}")
+
+
+def laboratory(
+    photographs: str | Path,
+    out: str | Path,
+    plan: Plan | None = None,
+    *,
+    shown: Sequence[Photograph] = (),
+    on_progress: OnProgress | None = None,
+    resume: bool = False,
+    force: bool = False,
+) -> Laboratory:
+    """Run the experiment, or what is left of it.
+
+    Args:
+        photographs: folder to train on.
+        out: folder of the experiment.
+        plan: what to do; None for the defaults.
+        shown: photographs of the film strip, none of them trained on; none for four scenes.
+        on_progress: called after each step of training and each network measured.
+        resume: go on with the experiment in ``out``; start it if there is none.
+        force: remove the experiment in ``out`` first.
+
+    Raises:
+        InputError: settings, photographs or folder that do not fit.
+        TrainingStoppedError: a loss is not finite, or nothing can be written any more.
+    """
+    plan = Plan() if plan is None else plan
+    out = Path(out)
+    _refuse_trained(Path(photographs), shown)
+    if force:
+        _remove(out)
+    ledger = Ledger(out / "compute.jsonl")
+    with ledger.stage(TRUNK) as counted:
+        run(
+            plan.trunk,
+            photographs,
+            out / "trunk",
+            on_step=_told(TRUNK, counted, on_progress),
+            resume=resume,
+            force=force,
+        )
+    for seed in plan.seeds if plan.arms else ():
+        for arm in plan.arms:
+            with ledger.stage(f"{arm}, seed {seed}") as counted:
+                tell = _told(f"{arm}, seed {seed}", counted, on_progress)
+                run_arms(
+                    out / "trunk",
+                    photographs,
+                    out / "arms" / f"seed-{seed}",
+                    plan.recipe,
+                    arms=[arm],
+                    seed=seed,
+                    on_step=partial(_without_arm, tell),
+                    resume=resume,
+                    force=force,
+                )
+    return examine(out, plan, shown=shown, on_progress=on_progress)
+
+
+def examine(
+    out: str | Path,
+    plan: Plan,
+    *,
+    trunk: str | Path | None = None,
+    arms: str | Path | None = None,
+    shown: Sequence[Photograph] = (),
+    on_progress: OnProgress | None = None,
+    force: bool = False,
+) -> Laboratory:
+    """Measure what has been trained so far, and conclude.
+
+    Args:
+        out: folder of the experiment.
+        plan: as in `laboratory`; arms and seeds that are not there yet are left out.
+        trunk, arms: folders that lie elsewhere; they are only read.
+        shown: photographs of the film strip; none for four scenes.
+        on_progress: called after each network measured.
+        force: measure everything again.
+
+    Raises:
+        InputError: no trunk with a snapshot, or an evaluation of something else.
+    """
+    out = Path(out)
+    source = RunFolder(out / "trunk" if trunk is None else Path(trunk))
+    branches = _branches(out / "arms" if arms is None else Path(arms), plan)
+    base = source.settings()
+    stages = [stage for stage in (f.settings().second_stage for f in branches.values()) if stage is not None]
+    teacher_step = next((stage.teacher_step for stage in stages if stage.anchor != "none"), None)
+    teacher = None if teacher_step is None else source.snapshot(teacher_step)
+    subjects = [
+        Subject(RANDOM, base.seed, 0, _random(out / "random", base)),
+        *subjects_of(source, TRUNK, base.seed, every=plan.measure_every, also=teacher_step),
+    ]
+    require(len(subjects) > 1, f"{str(source.path)!r} has no snapshots to measure")
+    for (arm, seed), folder in branches.items():
+        subjects += subjects_of(folder, arm, seed, every=plan.measure_every)
+    device = str(torch_device(plan.trunk.machine))
+    ledger = Ledger(out / "compute.jsonl")
+    with ledger.stage("measurement"):
+        scenes = held_out(plan.probes, out / "held-out.npz")
+        scores = evaluate(
+            subjects,
+            scenes,
+            out / "evaluation.jsonl",
+            teacher=teacher,
+            device=device,
+            on_score=None
+            if on_progress is None
+            else lambda s: on_progress(f"measured {s.run}", s.step, s.step),
+            force=force,
+        )
+    pictures = list(shown) or _scenes_shown(plan.probes.n_classes)
+    with ledger.stage("pictures"):
+        strip = film_strip(chosen_frames(subjects), pictures, at=plan.at, device=device)
+        grams = (
+            ()
+            if teacher is None or teacher_step is None
+            else gram_pairs(last_of_arms(subjects), teacher, teacher_step, pictures, device=device)
+        )
+    logs = [(source, TRUNK, base.seed), *((f, arm, seed) for (arm, seed), f in branches.items())]
+    curves: list[LossCurve] = [c for c in (loss_curve(*log) for log in logs) if c is not None]
+    return Laboratory(
+        scores=scores,
+        conclusion=conclude(scores, teacher_step=teacher_step, planned_seeds=len(plan.seeds)),
+        losses=tuple(curves),
+        strip=strip,
+        grams=grams,
+        spent=ledger.spent(),
+        teacher_step=teacher_step,
+        fork_step=next((s.start for s in stages), None),
+        settings={"trunk": asdict(base), "recipe": asdict(plan.recipe), "probes": asdict(plan.probes)},
+        machine=_machine(device),
+    )
+
+
+def _branches(arms: Path, plan: Plan) -> dict[tuple[str, int], RunFolder]:
+    """The arms that have been begun, arm by arm."""
+    folders = {
+        (arm, seed): RunFolder(arms / f"seed-{seed}" / arm) for arm in plan.arms for seed in plan.seeds
+    }
+    return {key: folder for key, folder in folders.items() if folder.about.is_file()}
+
+
+def _random(folder: Path, settings: Settings) -> Path:
+    """The network that a run of these settings starts from, exported once."""
+    if not (folder / "model.safetensors").is_file():
+        with torch.random.fork_rng():
+            state = fresh_state(replace(settings, second_stage=None), torch.device("cpu"), None)
+        write_backbone(state.teacher.backbone, folder)
+    return folder
+
+
+def _scenes_shown(n_classes: int) -> list[Photograph]:
+    from dinoscope.scenes.generate import scenes
+
+    drawn = scenes(N_SCENES_SHOWN, SCENES_SHOWN_SEED, size=(320, 320), n_classes=n_classes)
+    return [
+        replace(photograph_from_array(np.asarray(s.first.image), name=f"scene {i}"), name=f"scene {i}")
+        for i, s in enumerate(drawn, 1)
+    ]
+
+
+def _refuse_trained(folder: Path, shown: Sequence[Photograph]) -> None:
+    """What is shown must not have been learnt from."""
+    digests = {photograph.digest: photograph.name for photograph in shown}
+    for path in photograph_paths([folder])[0] if digests else ():
+        name = digests.get(file_digest(path)) if path.is_file() else None
+        if name is not None:
+            raise InputError(f"{name!r} is to be shown and lies in {str(folder)!r} too: take it out of one")
+
+
+def _remove(out: Path) -> None:
+    """What this laboratory wrote and the runs themselves do not replace."""
+    for name in ("random", "arms"):
+        if (out / name).is_dir():
+            shutil.rmtree(out / name)
+    for name in ("evaluation.jsonl", "compute.jsonl"):
+        (out / name).unlink(missing_ok=True)
+
+
+def _told(stage: str, counted: list[int], on_progress: OnProgress | None) -> Callable[[Progress], None]:
+    def tell(progress: Progress) -> None:
+        counted[0] += 1
+        if on_progress is not None:
+            on_progress(stage, progress.step, progress.steps)
+
+    return tell
+
+
+def _without_arm(tell: Callable[[Progress], None], _arm: str, progress: Progress) -> None:
+    tell(progress)
+
+
+def _machine(device: str) -> str:
+    name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor()
+    cores = f"{os.cpu_count()} CPU cores"
+    return f"{device}{f' ({name})' if name else ''}, {cores}, {platform.system()}, torch {torch.__version__}"

@@ -1,0 +1,320 @@
+"""The laboratory's report: one HTML file, its numbers, its figures."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+import shutil
+import tempfile
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from dinoscope.data.laboratory import METRICS, TRUNK, Laboratory, Score
+from dinoscope.errors import InputError
+from dinoscope.present.laboratory_curves import plot_losses, plot_scores
+from dinoscope.present.laboratory_maps import animation, plot_grams, plot_strip
+from dinoscope.present.markup import definitions, name, table, text
+from dinoscope.present.report import STATIC_POLICY
+from dinoscope.present.sheet import DPI
+
+FILES = ("report.html", "metrics.json", "figures")
+
+RULES = (
+    "The gate fires if, at the last snapshot, patch kNN mIoU is at least 2 percentage points below its "
+    "highest earlier value while class-token kNN is not lower than it was there.",
+    "An arm is above (below) another where every fork seed of it scores above (below) every fork seed of the "
+    "other, with at least three seeds of both. Between arms that do not differ, three against three fall so "
+    "once in twenty.",
+    "A Gram arm is credited only if its patch kNN mIoU is above continue, local-half and feature-mse, by 0.5 "
+    "points or more each, if its class-token kNN, boundary AUC and effective rank are not below continue, "
+    "and if every seed of it exceeds its own frozen teacher. Its Gram distance counts for nothing.",
+)
+
+NOT_SHOWN = (
+    "Whether larger networks or longer training behave alike: published evidence places the loss of patch "
+    "quality in models above 300 million parameters and in long runs.",
+    "What any released model owes to the anchor: the released DINOv3 S, S+, B, L and H+ were distilled, not "
+    "anchored.",
+    "The spread between trunks, unless several are listed: fork seeds share one trunk and differ in the "
+    "order and crops after the fork only.",
+    "Photographs: the scores are measured on procedural scenes, which the network was not trained for. They "
+    "rank the same network's snapshots; they are no benchmark.",
+    "Repair of known damage: no positive control is part of this run.",
+)
+
+
+def write_laboratory(laboratory: Laboratory, folder: str | Path) -> Path:
+    """Write report.html, metrics.json and figures; other files of the folder stay.
+
+    Returns:
+        The report's path.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".dinoscope-", dir=folder) as work:
+            pictures = _pictures(laboratory)
+            (Path(work) / "figures").mkdir()
+            for file, data in pictures.items():
+                (Path(work) / "figures" / file).write_bytes(data)
+            (Path(work) / "metrics.json").write_text(laboratory_json(laboratory) + "\n", encoding="utf-8")
+            (Path(work) / "report.html").write_text(_page(laboratory, pictures), encoding="utf-8")
+            for part in FILES:
+                target = folder / part
+                if target.is_dir():
+                    shutil.rmtree(target)
+                (Path(work) / part).replace(target)
+    except OSError as error:
+        raise InputError(f"cannot write to the folder {str(folder)!r}: {error.strerror}") from error
+    return folder / "report.html"
+
+
+def laboratory_html(laboratory: Laboratory) -> str:
+    """The page as text: everything it shows is in it, no script, no outside request."""
+    return _page(laboratory, _pictures(laboratory))
+
+
+def laboratory_json(laboratory: Laboratory) -> str:
+    """All numbers as JSON; undefined ones are null."""
+    conclusion = laboratory.conclusion
+    gate = conclusion.gate
+    content = {
+        "format": 1,
+        "conclusion": list(conclusion.sentences),
+        "gate": None
+        if gate is None
+        else {
+            "fires": gate.fires,
+            "trunks": len(conclusion.gates),
+            "fall_points": gate.fall,
+            "peak_step": gate.peak_step,
+            "last_step": gate.last_step,
+            "dense_peak": gate.dense_peak,
+            "dense_last": gate.dense_last,
+            "image_peak": gate.image_peak,
+            "image_last": gate.image_last,
+        },
+        "credited": list(conclusion.credited),
+        "effects": [
+            {
+                "arm": e.arm,
+                "over": e.over,
+                "metric": e.metric,
+                "step": e.step,
+                "mean": e.mean,
+                "low": e.low,
+                "high": e.high,
+                "seeds": list(e.seeds),
+                "verdict": e.verdict,
+            }
+            for e in conclusion.effects
+        ],
+        "scores": [
+            {"run": s.run, "seed": s.seed, "step": s.step, "values": _json(s.values)}
+            for s in laboratory.scores
+        ],
+        "teacher_step": laboratory.teacher_step,
+        "fork_step": laboratory.fork_step,
+        "spent": [{"stage": s.stage, "steps": s.steps, "seconds": s.seconds} for s in laboratory.spent],
+        "machine": laboratory.machine,
+        "settings": dict(laboratory.settings),
+    }
+    return json.dumps(content, indent=2, allow_nan=False)
+
+
+def _page(laboratory: Laboratory, pictures: Mapping[str, bytes]) -> str:
+    style = files("dinoscope.present").joinpath("static", "report.css").read_text(encoding="utf-8")
+    first, *others = laboratory.conclusion.sentences
+    said = "".join(f"<p>{text(sentence)}</p>\n" for sentence in others)
+    parts = {
+        "#scores": ("Scores", _scores(laboratory, pictures)),
+        "#strip": ("Maps", _strip(laboratory, pictures)),
+        "#grams": ("Gram matrices", _grams(laboratory, pictures)),
+        "#losses": ("Losses", _losses(pictures)),
+        "#rules": ("Rules", _listed("rules", "Rules, set before the first score", RULES)),
+        "#limits": ("What is not shown", _listed("limits", "What is not shown", NOT_SHOWN)),
+        "#compute": ("Compute", _compute(laboratory)),
+        "#settings": ("Settings", _settings(laboratory)),
+    }
+    links = [f'<a href="{place}">{title}</a>' for place, (title, part) in parts.items() if part]
+    sections = "\n".join(part for _, part in parts.values() if part)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{STATIC_POLICY}; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>Gram laboratory – dinoscope</title>
+<style>
+{style}</style>
+</head>
+<body>
+<header>
+<h1>Gram laboratory</h1>
+<p><strong>{text(first)}</strong></p>
+{said}<nav aria-label="Contents">{" ".join(links)}</nav>
+</header>
+<main>
+{sections}
+</main>
+</body>
+</html>
+"""
+
+
+def _pictures(laboratory: Laboratory) -> dict[str, bytes]:
+    found = {"scores.png": _png(plot_scores(laboratory))}
+    if laboratory.losses:
+        found["losses.png"] = _png(plot_losses(laboratory))
+    if laboratory.strip is not None:
+        found["strip.png"] = _png(plot_strip(laboratory.strip))
+        if moving := animation(laboratory.strip):
+            found["strip.gif"] = moving
+    if laboratory.grams:
+        found["grams.png"] = _png(plot_grams(laboratory))
+    return found
+
+
+def _scores(laboratory: Laboratory, pictures: Mapping[str, bytes]) -> str:
+    heads = ("network", "seed", "step", *(m.title for m in METRICS.values()))
+    last = [s for s in laboratory.scores if _is_shown(laboratory, s)]
+    rows = [
+        (
+            name(_role(laboratory, s)),
+            str(s.seed),
+            f"{s.step:,}",
+            *(_number(s.values.get(metric, math.nan), metric) for metric in METRICS),
+        )
+        for s in last
+    ]
+    what = definitions((text(m.title), text(m.says)) for m in METRICS.values())
+    alternative = (
+        "Every metric against training steps, trunk and arms; the last values are in the table below"
+    )
+    return _section(
+        "scores",
+        "Scores on held-out scenes",
+        _image(pictures["scores.png"], "png", alternative)
+        + table(
+            [text(h) for h in heads],
+            rows,
+            css="variance",
+            caption="First and last snapshots; percentages where the unit is %.",
+            labels=heads,
+        )
+        + f"<details><summary>What each number is</summary>{what}</details>",
+    )
+
+
+def _is_shown(laboratory: Laboratory, score: Score) -> bool:
+    steps = [s.step for s in laboratory.scores if (s.run, s.seed) == (score.run, score.seed)]
+    return score.step in (max(steps), min(steps) if score.run == TRUNK else -1) or (
+        score.run == TRUNK and score.step == laboratory.teacher_step
+    )
+
+
+def _role(laboratory: Laboratory, score: Score) -> str:
+    teacher = score.run == TRUNK and score.step == laboratory.teacher_step
+    return f"{score.run} (frozen teacher)" if teacher else score.run
+
+
+def _strip(laboratory: Laboratory, pictures: Mapping[str, bytes]) -> str:
+    if laboratory.strip is None:
+        return ""
+    still = _image(pictures["strip.png"], "png", "Maps of the same photographs by every network shown")
+    moving = ""
+    if "strip.gif" in pictures:
+        frames = _image(pictures["strip.gif"], "gif", "The trunk's component maps, step after step")
+        moving = f"<details><summary>As an animation (runs three times)</summary>{frames}</details>"
+    note = (
+        "<p>One basis for all rows: a colour is the same direction of feature space in every row. The "
+        "photographs were not trained on. The reference patch and the cosine scale are the same throughout."
+        "</p>"
+    )
+    return _section("strip", "Maps", note + still + moving)
+
+
+def _grams(laboratory: Laboratory, pictures: Mapping[str, bytes]) -> str:
+    if not laboratory.grams:
+        return ""
+    note = "<p>A small difference only shows that the anchor's loss works. No conclusion rests on it.</p>"
+    return _section(
+        "grams",
+        "Gram matrices",
+        note + _image(pictures["grams.png"], "png", "Gram matrices of each arm, of the teacher, and apart"),
+    )
+
+
+def _losses(pictures: Mapping[str, bytes]) -> str:
+    if "losses.png" not in pictures:
+        return ""
+    return _section("losses", "Losses", _image(pictures["losses.png"], "png", "Losses against steps"))
+
+
+def _compute(laboratory: Laboratory) -> str:
+    rows = [
+        (
+            text(s.stage),
+            f"{s.steps:,}" if s.steps else "",
+            f"{s.seconds / 60:,.1f}",
+            f"{s.seconds / s.steps:.2f}" if s.steps else "",
+        )
+        for s in laboratory.spent
+    ]
+    total = sum(s.seconds for s in laboratory.spent)
+    rows.append(("all that was recorded", "", f"{total / 60:,.1f}", ""))
+    heads = ("stage", "steps", "minutes on the wall", "seconds a step")
+    note = f"<p>{text(laboratory.machine)}. Training that was done elsewhere is not in the table.</p>"
+    return _section("compute", "Compute spent", note + table(heads, rows, css="variance", labels=heads))
+
+
+def _settings(laboratory: Laboratory) -> str:
+    shown = json.dumps(dict(laboratory.settings), indent=1)
+    inside = f"<details><summary>All settings</summary><pre>{_lines(shown)}</pre></details>"
+    return _section("settings", "Settings", inside)
+
+
+def _lines(shown: str) -> str:
+    return "\n".join(text(line) for line in shown.splitlines())
+
+
+def _listed(id_: str, title: str, items: tuple[str, ...]) -> str:
+    return _section(id_, title, "<ul>" + "".join(f"<li>{text(i)}</li>\n" for i in items) + "</ul>")
+
+
+def _section(id_: str, title: str, inside: str) -> str:
+    head = f'<section id="{id_}" aria-labelledby="{id_}-title">\n<h2 id="{id_}-title">{title}</h2>'
+    return f"{head}\n{inside}\n</section>"
+
+
+def _image(data: bytes, kind: str, alternative: str) -> str:
+    uri = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    return f'<div class="plot"><img src="{uri}" alt="{text(alternative)}"></div>\n'
+
+
+def _png(figure: Figure) -> bytes:
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=DPI)
+    return out.getvalue()
+
+
+def _number(value: float, metric: str) -> str:
+    if not math.isfinite(value):
+        return "–"
+    if METRICS[metric].unit == "%":
+        return f"{100 * value:.1f}"
+    return f"{value:.1f}" if metric == "effective_rank" else f"{value:.3f}"
+
+
+def _json(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {key: value if math.isfinite(value) else None for key, value in values.items()}
