@@ -23,7 +23,7 @@ PHOTOGRAPHS = (
     ),
     ("sklearn", "datasets/images/flower.jpg", "Flower: vultilion on Flickr, CC BY 2.0"),
 )
-MODELS = "random:dinov2-small,random:dinov3-vits16,pixels"
+MODELS = "mini,mini-gram"
 OUT = Path("dinoscope-demo")
 
 
@@ -44,13 +44,15 @@ def main() -> None:
     print("Six photographs, shipped by scikit-image and scikit-learn:")
     for _, _, credit in PHOTOGRAPHS:
         print(f"  {credit}")
-    print(
-        "\nNo trained model is bundled: the models below are controls. The random:... ones are the DINOv2\n"
-        "and DINOv3 architectures with random weights, pixels is colour and texture statistics.\n"
-        "They show the instrument, and what a comparison looks like when nothing was learned.\n"
-    )
+    if "--models" not in sys.argv:
+        print(
+            "\nmini and mini-gram are two very small vision transformers that come with dinoscope: one\n"
+            "training run, whose last steps went on as before (mini) or held to an early Gram matrix\n"
+            "(mini-gram). They are trained, and they are neither DINOv2 nor DINOv3.\n"
+        )
     photographs = [str(path) for path in demo_photographs()]
-    sys.argv = ["dinoscope", "compare", *photographs, "--models", MODELS, "--out", str(OUT), *sys.argv[1:]]
+    models = [] if "--models" in sys.argv else ["--models", MODELS]
+    sys.argv = ["dinoscope", "compare", *photographs, *models, "--out", str(OUT), *sys.argv[1:]]
     try:
         cli.main()
     except SystemExit as stop:

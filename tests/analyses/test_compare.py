@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import astuple
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from scipy.ndimage import gaussian_filter
 
 from dinoscope.analyses.compare import POINTS, compare
 from dinoscope.analyses.measure import check_equal_grids, measure
+from dinoscope.backbones import bundled
+from dinoscope.backbones.load import load_backbone
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.results import Comparison, Failure
 from dinoscope.errors import GridMismatchError, InputError, NoUsablePhotographError
@@ -100,6 +103,17 @@ def test_a_dinov2_dinov3_difference_names_no_single_cause(folder: Path) -> None:
     entry = next(e for e in c.ledger if e.rule == "The models differ in one thing only")
     assert not entry.met
     assert "distilled" in entry.detail and "not trained with Gram anchoring" in entry.detail
+
+
+def test_the_bundled_pair_differs_in_one_thing_and_only_the_bundled_one(folder: Path, tmp_path: Path) -> None:
+    rule = "The models differ in one thing only"
+    pair = [load_backbone("mini"), load_backbone("mini-gram")]
+    entry = next(e for e in compare(folder / "0.png", pair, grid=4).ledger if e.rule == rule)
+    assert entry.met and "nothing of DINOv2 and DINOv3" in entry.detail
+    copied = shutil.copytree(bundled.folder("mini-gram"), tmp_path / "mini-gram")
+    own = load_backbone("mini-gram", weights=copied)
+    entry = next(e for e in compare(folder / "0.png", [pair[0], own], grid=4).ledger if e.rule == rule)
+    assert not entry.met
 
 
 def test_failures_are_listed_and_cost_only_themselves(folder: Path, tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from dinoscope.backbones.listing import models, models_text
 from dinoscope.errors import UnknownBackboneError
 from tests.backbones.stand_in_hub import StandInHub, point_at
 
+BUNDLED = {"mini", "mini-gram"}
 NAMES = {
+    *BUNDLED,
     *(f"dinov2-{size}" for size in ("small", "base", "large", "giant")),
     *(f"dinov2-reg-{size}" for size in ("small", "base", "large", "giant")),
     *(f"dinov3-{arch}" for arch in ("vits16", "vits16plus", "vitb16", "vitl16", "vith16plus", "vit7b16")),
@@ -173,7 +175,7 @@ def test_dinov3_is_gated_and_has_an_ungated_source_under_the_same_licence() -> N
     for entry in catalog.ENTRIES.values():
         assert entry.gated == entry.name.startswith("dinov3")
         assert entry.licence == (licences.DINOV3 if entry.gated else licences.APACHE)
-        assert any(not source.gated for source in entry.sources)
+        assert entry.bundled or any(not source.gated for source in entry.sources)
 
 
 def test_official_files_are_recognised_by_name_and_by_hash() -> None:
@@ -192,7 +194,7 @@ def test_the_list_of_models_asks_nobody(monkeypatch: pytest.MonkeyPatch, tmp_pat
         asked = len(stand_in.requests)
         rows = {row.name: row for row in models()}
         assert len(stand_in.requests) == asked
-    assert [name for name, row in rows.items() if row.cached] == ["dinov3-vits16"]
+    assert [name for name, row in rows.items() if row.cached] == ["mini", "mini-gram", "dinov3-vits16"]
     assert rows["dinov3-vits16"].size_bytes == 4 * 21_596_544
     assert {"pixels", "random:NAME", "blur:NAME", "timm:NAME", "hf:ORG/NAME"} <= set(rows)
     assert not NAMES - set(rows)
@@ -205,6 +207,7 @@ def test_the_table_of_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert lines["dinov3-vit7b16"].split()[1:5] == ["6.72", "G", "26.9", "GB"]
     assert "gated" in lines["dinov3-vits16"]
     assert "open" in lines["dinov2-base"]
+    assert lines["mini"].split()[-2:] == ["open", "bundled"]
     assert catalog.CONTROLS["pixels"] in lines["pixels"]
 
 

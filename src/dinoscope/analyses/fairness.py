@@ -10,6 +10,9 @@ from dinoscope.data.results import LedgerEntry, ModelResult
 ANISOTROPY_STATED = 0.05
 """A resize that changes the aspect ratio by more than this share is flagged."""
 
+PAIR = {"bundled with dinoscope: mini", "bundled with dinoscope: mini-gram"}
+"""Origins of the two models that were made to differ in one thing."""
+
 
 def fairness_ledger(
     models: Sequence[ModelResult], features: Sequence[Sequence[PatchFeatures]], *, official_resize: bool
@@ -143,6 +146,13 @@ def _one_difference(models: Sequence[ModelResult]) -> LedgerEntry:
             "any one of these."
         )
         return LedgerEntry("The models differ in one thing only", False, detail)
+    if {m.origin.source for m in trained} == PAIR:
+        detail = (
+            "mini and mini-gram are one training run up to its last steps, which saw the same photographs in "
+            "the same order; only mini-gram's were held to an early Gram matrix. One pair: another seed "
+            "would make another. They say nothing of DINOv2 and DINOv3."
+        )
+        return LedgerEntry("The models differ in one thing only", True, detail)
     if len(trained) < 2:
         return LedgerEntry(
             "Two trained models are compared",

@@ -23,7 +23,10 @@ def steps_for(entry: Entry) -> tuple[str, ...]:
         else f"download {entry.official_file} from {page} and use {entry.name}=PATH/{entry.official_file}"
     )
     steps.append(network_step())
-    steps.append(f"go on without these weights: the controls pixels and random:{entry.name} need none")
+    steps.append(
+        "go on without these weights: the small models mini and mini-gram are bundled, the controls pixels "
+        f"and random:{entry.name} need none"
+    )
     return tuple(steps)
 
 

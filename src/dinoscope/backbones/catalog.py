@@ -68,19 +68,21 @@ class Entry:
         mean, std: on inputs in [0, 1].
         spellings: other names that mean this model: hub ids, torch.hub names.
         description: one sentence for people.
+        bundled: whether the weights lie in this package; nothing is downloaded then.
     """
 
     name: str
     architecture: Architecture
     licence: str
-    sources: tuple[HubSource, ...]
-    official_file: str
-    official_page: str
+    sources: tuple[HubSource, ...] = ()
+    official_file: str = ""
+    official_page: str = ""
     hash_prefix: str = ""
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     spellings: tuple[str, ...] = ()
     description: str = ""
+    bundled: bool = False
 
     @property
     def gated(self) -> bool:
@@ -128,7 +130,7 @@ def nearest(name: str, n: int = 3) -> tuple[str, ...]:
 def official(file_name: str, digest: str) -> Entry | None:
     """The entry that a checkpoint file is, by the authors' file name or by its sha256; else None."""
     for entry in ENTRIES.values():
-        by_name = file_name.lower() == entry.official_file
+        by_name = bool(entry.official_file) and file_name.lower() == entry.official_file
         by_hash = bool(entry.hash_prefix) and digest.startswith(entry.hash_prefix)
         if by_name or by_hash:
             return entry
@@ -271,7 +273,22 @@ def _convnext(size: str, depths: tuple[int, ...], dims: tuple[int, ...], hash_pr
     )
 
 
+def _mini(name: str, arm: str) -> Entry:
+    return Entry(
+        name=name,
+        architecture=Architecture(
+            family="dinov3", dim=128, depth=6, heads=4, patch_size=8, registers=4, hidden=512
+        ),
+        licence=licences.APACHE,
+        description="1.2 million parameters, a DINOv3 architecture trained here for "
+        f"demonstrations and tests, {arm}; says nothing of DINOv3",
+        bundled=True,
+    )
+
+
 _ALL = (
+    _mini("mini", "its last steps without an anchor"),
+    _mini("mini-gram", "its last steps anchored to an early Gram matrix"),
     *(
         _dinov2(size, dim, depth, heads, registers=registers)
         for registers in (False, True)

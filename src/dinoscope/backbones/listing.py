@@ -14,12 +14,13 @@ class ModelRow:
 
     Attributes:
         name: as the user writes it; placeholders in capitals.
-        sources: hub repositories, in the order they are tried; empty where none is needed.
+        sources: hub repositories, in the order they are tried, or ``bundled``; empty where none is needed.
         licence: of the weights.
         gated: whether the authors' own repository asks for a licence to be accepted.
         n_parameters: 0 where there are none, or where the name is a placeholder.
         size_bytes: of the float32 weights; likewise.
-        cached: whether complete weights lie in the local hub cache; None where none are needed.
+        cached: whether complete weights lie in this package or in the local hub cache; None where none are
+            needed.
         description: one sentence.
     """
 
@@ -38,12 +39,12 @@ def models() -> tuple[ModelRow, ...]:
     published = tuple(
         ModelRow(
             name=entry.name,
-            sources=tuple(source.repo for source in entry.sources),
+            sources=("bundled",) if entry.bundled else tuple(source.repo for source in entry.sources),
             licence=entry.licence,
             gated=entry.gated,
             n_parameters=entry.parameters,
             size_bytes=entry.size_bytes,
-            cached=any(hub.cached(source.repo) is not None for source in entry.sources),
+            cached=entry.bundled or any(hub.cached(source.repo) is not None for source in entry.sources),
             description=entry.description,
         )
         for entry in ENTRIES.values()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from dinoscope.backbones import advice, catalog, checkpoints, dino, hub, licences
+from dinoscope.backbones import advice, bundled, catalog, checkpoints, dino, hub, licences
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.controls import Blurred, Pixels, blurred_spec
 from dinoscope.backbones.references import WEIGHT_SUFFIXES, Reference, read_reference
@@ -148,11 +148,14 @@ def _published_spec(entry: catalog.Entry) -> BackboneSpec:
 
 def _published(entry: catalog.Entry, path: Path | None) -> Backbone:
     """A catalog model, from a checkpoint of the user's own or from the hub."""
-    if path is None:
+    notes: tuple[str, ...] = ()
+    if path is None and entry.bundled:
+        loaded = checkpoints.read_weights(bundled.folder(entry.name))
+        source = f"bundled with dinoscope: {entry.name}"
+    elif path is None:
         snapshot = hub.locate(entry.name, entry.sources, advice.steps_for(entry))
         loaded = checkpoints.read_weights(snapshot.folder)
         source = snapshot.source
-        notes: tuple[str, ...] = ()
     else:
         loaded = checkpoints.read_weights(path)
         notes = _identity_notes(entry, path, loaded.digest)
