@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from dinoscope import __version__
+from dinoscope.commands.anchor import anchor_command
 from dinoscope.commands.compare import compare_command
 from dinoscope.commands.embed import embed_command
 from dinoscope.commands.extract import extract_command
@@ -56,6 +57,7 @@ app.command("embed")(embed_command)
 app.command("scenes")(scenes_command)
 app.command("extract")(extract_command)
 app.command("view")(view_command)
+app.command("anchor")(anchor_command)
 app.command("models")(models_command)
 
 

@@ -6,7 +6,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -18,6 +20,9 @@ from dinoscope.io.sources import photograph_paths
 from dinoscope.pipeline.memory import check_grid
 
 SOME_FAILED = 1
+EVERY_S = 5.0
+TRAINING_SCENES = 20_261_001
+"""Seed of scenes to learn from; those that are measured on have another."""
 
 
 def read_ints(words: str, option: str) -> tuple[int, ...]:
@@ -170,6 +175,50 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
             print(f"{done} of {total} {what}, {_rate(done, start)}, about {left:.0f} s left", file=sys.stderr)
 
     yield line
+
+
+def training_sources(words: Iterable[str], out: Path) -> list[Path]:
+    """Folders and files to learn from; ``scenes:N`` is drawn into ``OUT/scenes``, with a seed of its own.
+
+    Raises:
+        InputError: ``scenes:`` without a number, or nothing at all.
+    """
+    sources = []
+    for word in words:
+        kind, _, number = word.partition(":")
+        if kind != "scenes":
+            sources.append(Path(word))
+            continue
+        if not number.isdigit() or int(number) < 1:
+            raise InputError(f"scenes:N takes a number of scenes, got {word!r}")
+        from dinoscope.scenes.write import write_scenes
+
+        with progress("scenes", int(number)) as advance:
+            write_scenes(out / "scenes", int(number), TRAINING_SCENES, on_progress=advance)
+        sources.append(out / "scenes" / "images")
+    if not sources:
+        raise InputError("no photographs to learn from: name a folder, or scenes:N")
+    return sources
+
+
+def tell_training() -> Callable[[str, Any], None]:
+    """A listener to training: a line on stderr every `EVERY_S` seconds and at every stage's end."""
+    said: dict[str, float] = {"": 0.0}
+
+    def listen(stage: str, progress: Any) -> None:
+        now = time.monotonic()
+        if now - said[""] < EVERY_S and progress.step < progress.steps:
+            return
+        said[""] = now
+        losses = "  ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
+        left = timedelta(seconds=round(progress.remaining_s))
+        print(
+            f"{stage}: step {progress.step:,} of {progress.steps:,}  {losses}  "
+            f"{progress.seconds_per_step:.2f} s a step, about {left} left",
+            file=sys.stderr,
+        )
+
+    return listen
 
 
 def _rate(done: int, start: float) -> str:

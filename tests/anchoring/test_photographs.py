@@ -50,7 +50,7 @@ def test_photographs_smaller_than_a_crop_are_named(tmp_path: Path) -> None:
 
 
 def test_no_photographs_at_all(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="not a folder"):
+    with pytest.raises(InputError, match="neither a folder"):
         read_memory(tmp_path / "nowhere", batch=2, crop_px=16, memory_px=32)
     (tmp_path / "broken.jpg").write_bytes(b"no")
     with pytest.raises(NoUsablePhotographError, match="broken"):

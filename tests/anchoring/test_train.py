@@ -161,7 +161,7 @@ def test_a_folder_that_holds_another_run_is_refused(
     whole: RunFolder, photographs: Path, tmp_path: Path
 ) -> None:
     before = whole.about.read_bytes(), whole.losses.read_bytes()
-    with pytest.raises(InputError, match=r"holds another run \(run\.json, .*resume it, force"):
+    with pytest.raises(InputError, match=r"holds another run \(run\.json, .*resume it .*force"):
         run(small(), photographs, whole.path)
     with pytest.raises(InputError, match=r"learning_rate was 0\.001, is 0\.5"):
         run(small(learning_rate=0.5), photographs, whole.path, resume=True)

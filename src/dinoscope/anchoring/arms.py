@@ -14,6 +14,7 @@ from dinoscope.anchoring.checkpoint import checkpoint_paths, read_checkpoint
 from dinoscope.anchoring.checks import require
 from dinoscope.anchoring.config import SecondStage, Settings
 from dinoscope.anchoring.folder import RunFolder
+from dinoscope.anchoring.photographs import Photographs
 from dinoscope.anchoring.train import Progress, run
 from dinoscope.errors import InputError
 
@@ -96,7 +97,7 @@ def arm_settings(trunk: Settings, start: int, arm: str, recipe: Recipe, *, teach
 
 def run_arms(
     trunk: str | Path,
-    photographs_folder: str | Path,
+    photographs: Photographs,
     out: str | Path,
     recipe: Recipe,
     *,
@@ -111,7 +112,7 @@ def run_arms(
 
     Args:
         trunk: folder of the run to branch off from.
-        photographs_folder: the trunk's.
+        photographs: the trunk's.
         out: folder of the arms.
         recipe: what they share.
         arms: which of `ARMS`.
@@ -137,7 +138,7 @@ def run_arms(
         anchored = stage is not None and stage.anchor != "none"
         done[arm] = run(
             chosen,
-            photographs_folder,
+            photographs,
             Path(out) / arm,
             on_step=_named(on_step, arm),
             fork=checkpoint,

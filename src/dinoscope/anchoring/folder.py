@@ -145,8 +145,8 @@ def claim_folder(
             shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
     elif taken and not resume:
         raise InputError(
-            f"{str(folder.path)!r} holds another run ({', '.join(taken)}): resume it, force to replace it, "
-            "or choose another folder"
+            f"{str(folder.path)!r} holds another run ({', '.join(taken)}): resume it "
+            "(--resume), replace it (--force), or choose another folder"
         )
     elif taken:
         _check_same(folder, settings, photographs, fork)

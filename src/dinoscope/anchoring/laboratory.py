@@ -33,6 +33,7 @@ from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.held_out import Probes, held_out
 from dinoscope.anchoring.logs import Ledger, loss_curve
 from dinoscope.anchoring.network import write_backbone
+from dinoscope.anchoring.photographs import Photographs, listed
 from dinoscope.anchoring.state import fresh_state, torch_device
 from dinoscope.anchoring.strip import AT, chosen_frames, film_strip, gram_pairs, last_of_arms
 from dinoscope.anchoring.train import Progress, run
@@ -80,23 +81,25 @@ class Plan:
 
 
 def laboratory(
-    photographs: str | Path,
+    photographs: Photographs,
     out: str | Path,
     plan: Plan | None = None,
     *,
     shown: Sequence[Photograph] = (),
     on_progress: OnProgress | None = None,
+    on_step: Callable[[str, Progress], None] | None = None,
     resume: bool = False,
     force: bool = False,
 ) -> Laboratory:
     """Run the experiment, or what is left of it.
 
     Args:
-        photographs: folder to train on.
+        photographs: folder to train on, or several folders and files.
         out: folder of the experiment.
         plan: what to do; None for the defaults.
         shown: photographs of the film strip, none of them trained on; none for four scenes.
         on_progress: called after each step of training and each network measured.
+        on_step: called after each step of training with the stage's name, the losses and an estimate.
         resume: go on with the experiment in ``out``; start it if there is none.
         force: remove the experiment in ``out`` first.
 
@@ -106,7 +109,7 @@ def laboratory(
     """
     plan = Plan() if plan is None else plan
     out = Path(out)
-    _refuse_trained(Path(photographs), shown)
+    _refuse_trained(listed(photographs), shown)
     if force:
         _remove(out)
     ledger = Ledger(out / "compute.jsonl")
@@ -115,14 +118,14 @@ def laboratory(
             plan.trunk,
             photographs,
             out / "trunk",
-            on_step=_told(TRUNK, counted, on_progress),
+            on_step=_told(TRUNK, counted, on_progress, on_step),
             resume=resume,
             force=force,
         )
     for seed in plan.seeds if plan.arms else ():
         for arm in plan.arms:
             with ledger.stage(f"{arm}, seed {seed}") as counted:
-                tell = _told(f"{arm}, seed {seed}", counted, on_progress)
+                tell = _told(f"{arm}, seed {seed}", counted, on_progress, on_step)
                 run_arms(
                     out / "trunk",
                     photographs,
@@ -240,13 +243,15 @@ def _scenes_shown(n_classes: int) -> list[Photograph]:
     ]
 
 
-def _refuse_trained(folder: Path, shown: Sequence[Photograph]) -> None:
+def _refuse_trained(sources: Sequence[Path], shown: Sequence[Photograph]) -> None:
     """What is shown must not have been learnt from."""
     digests = {photograph.digest: photograph.name for photograph in shown}
-    for path in photograph_paths([folder])[0] if digests else ():
+    for path in photograph_paths(sources)[0] if digests else ():
         name = digests.get(file_digest(path)) if path.is_file() else None
         if name is not None:
-            raise InputError(f"{name!r} is to be shown and lies in {str(folder)!r} too: take it out of one")
+            raise InputError(
+                f"{name!r} is to be shown and lies in {str(path.parent)!r} too: take it out of one"
+            )
 
 
 def _remove(out: Path) -> None:
@@ -258,9 +263,16 @@ def _remove(out: Path) -> None:
         (out / name).unlink(missing_ok=True)
 
 
-def _told(stage: str, counted: list[int], on_progress: OnProgress | None) -> Callable[[Progress], None]:
+def _told(
+    stage: str,
+    counted: list[int],
+    on_progress: OnProgress | None,
+    on_step: Callable[[str, Progress], None] | None,
+) -> Callable[[Progress], None]:
     def tell(progress: Progress) -> None:
         counted[0] += 1
+        if on_step is not None:
+            on_step(stage, progress)
         if on_progress is not None:
             on_progress(stage, progress.step, progress.steps)
 

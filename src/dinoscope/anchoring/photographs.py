@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,21 @@ from dinoscope.data.results import Failure
 from dinoscope.errors import ImageError, InputError, NoUsablePhotographError
 from dinoscope.io.images import read_photograph
 from dinoscope.io.sources import photograph_paths
+
+DEMO = frozenset(
+    {
+        "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
+        "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
+        "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
+        "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
+        "db18e9c4157617403c3537a6ba355dfeafe9a7eabb6b9b94cb33f6525dd49179",
+        "a77f6ec41e353afdf8bdff2ea981b2955535d8d83294f8cfa49cf4e423dd5638",
+    }
+)
+"""Digests of the demo's photographs: what is shown must not have been learnt."""
+
+Photographs = str | Path | Sequence[str | Path]
+"""A folder, or several folders and files."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,11 +54,16 @@ class PhotographMemory:
         return len(self.pixels)
 
 
-def read_memory(folder: str | Path, *, batch: int, crop_px: int, memory_px: int) -> PhotographMemory:
-    """Read the photographs directly inside a folder, by name.
+def listed(sources: Photographs) -> list[Path]:
+    """The sources, one by one."""
+    return [Path(sources)] if isinstance(sources, str | Path) else [Path(source) for source in sources]
+
+
+def read_memory(sources: Photographs, *, batch: int, crop_px: int, memory_px: int) -> PhotographMemory:
+    """Read photographs, in the order of the sources and by name inside a folder.
 
     Args:
-        folder: of photographs.
+        sources: a folder, or several folders and files.
         batch: how many are needed at least.
         crop_px: shortest side a photograph may have.
         memory_px: larger ones are reduced to this short side; 0 keeps them. Memory is about
@@ -50,12 +71,14 @@ def read_memory(folder: str | Path, *, batch: int, crop_px: int, memory_px: int)
 
     Raises:
         NoUsablePhotographError: none can be read.
-        InputError: not a folder, fewer than a batch, smaller than a crop, or all the same picture.
+        InputError: no such folder, fewer than a batch, smaller than a crop, all the same picture, or
+            photographs of the demo among them.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{str(folder)!r} is not a folder of photographs")
-    paths, failures = photograph_paths([folder])
+    wanted = listed(sources)
+    for source in wanted:
+        if not source.exists():
+            raise InputError(f"{str(source)!r} is neither a folder of photographs nor a photograph")
+    paths, failures = photograph_paths(wanted)
     photographs: list[Photograph] = []
     too_small: list[str] = []
     for path in paths:
@@ -64,12 +87,16 @@ def read_memory(folder: str | Path, *, batch: int, crop_px: int, memory_px: int)
         except ImageError as error:
             failures.append(Failure(str(path), error.reason))
             continue
+        require(
+            photograph.digest not in DEMO,
+            f"{str(path)!r} is one of the demo's photographs, on which networks are shown: take it out",
+        )
         if min(photograph.size) < crop_px:
             too_small.append(f"{photograph.name} ({photograph.size[0]}x{photograph.size[1]})")
         photographs.append(_reduced(photograph, memory_px))
     if not photographs:
         reasons = "; ".join(f"{f.source}: {f.reason}" for f in failures[:3])
-        raise NoUsablePhotographError(f"no photograph in {str(folder)!r} can be used: {reasons}")
+        raise NoUsablePhotographError(f"no photograph in {_named(wanted)} can be used: {reasons}")
     require(
         not too_small,
         f"{len(too_small)} photographs are smaller than a crop of {crop_px} px on their short side: "
@@ -93,6 +120,10 @@ def read_memory(folder: str | Path, *, batch: int, crop_px: int, memory_px: int)
         digest=hashlib.sha256("\n".join([*digests, str(memory_px)]).encode()).hexdigest(),
         failures=tuple(failures),
     )
+
+
+def _named(sources: Sequence[Path]) -> str:
+    return ", ".join(repr(str(source)) for source in sources[:3]) + (", ..." if len(sources) > 3 else "")
 
 
 def _reduced(photograph: Photograph, memory_px: int) -> Photograph:

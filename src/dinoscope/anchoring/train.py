@@ -30,7 +30,7 @@ from dinoscope.anchoring.folder import (
     settle,
 )
 from dinoscope.anchoring.network import write_backbone
-from dinoscope.anchoring.photographs import PhotographMemory, read_memory
+from dinoscope.anchoring.photographs import PhotographMemory, Photographs, read_memory
 from dinoscope.anchoring.state import State, fresh_state, half_precision, restore, torch_device
 from dinoscope.anchoring.step import NotFiniteError, learn
 
@@ -55,7 +55,7 @@ class Progress:
 
 def run(
     config: Settings,
-    photographs_folder: str | Path,
+    photographs: Photographs,
     out: str | Path,
     *,
     on_step: Callable[[Progress], None] | None = None,
@@ -71,7 +71,7 @@ def run(
 
     Args:
         config: everything about the run.
-        photographs_folder: the photographs directly inside are learnt from.
+        photographs: folder whose photographs are learnt from, or several folders and files.
         out: folder of the run; see `dinoscope.anchoring.folder`.
         on_step: called after each step, in this thread.
         fork: checkpoint of another run that this one branches off from; needs ``config.second_stage``.
@@ -90,10 +90,10 @@ def run(
     )
     anchored = stage is not None and stage.anchor != "none"
     require(anchored == (anchor_teacher is not None), "an anchor needs its teacher's folder, and the reverse")
-    photographs = read_memory(
-        photographs_folder, batch=config.batch, crop_px=config.crops.global_px, memory_px=config.memory_px
+    memory = read_memory(
+        photographs, batch=config.batch, crop_px=config.crops.global_px, memory_px=config.memory_px
     )
-    base = None if fork is None else _base(Path(fork), config, photographs.digest)
+    base = None if fork is None else _base(Path(fork), config, memory.digest)
     folder = RunFolder(Path(out))
     with only_process(folder), _reproducible(device):
         state = fresh_state(config, device, None if anchor_teacher is None else Path(anchor_teacher))
@@ -101,16 +101,16 @@ def run(
             folder,
             config,
             {
-                "n": len(photographs),
-                "digest": photographs.digest,
-                "left_out": [f"{failure.source}: {failure.reason}" for failure in photographs.failures],
+                "n": len(memory),
+                "digest": memory.digest,
+                "left_out": [f"{failure.source}: {failure.reason}" for failure in memory.failures],
             },
             None if base is None else {"step": base.step, "digest": file_digest(base.path)},
             resume=resume,
             force=force,
         )
-        _bring_up(state, folder, config, base, photographs.digest, device)
-        _go_on(state, folder, config, photographs, device, on_step)
+        _bring_up(state, folder, config, base, memory.digest, device)
+        _go_on(state, folder, config, memory, device, on_step)
     return folder
 
 
