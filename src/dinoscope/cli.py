@@ -15,10 +15,12 @@ from dinoscope import __version__
 from dinoscope.commands.anchor import anchor_command
 from dinoscope.commands.compare import compare_command
 from dinoscope.commands.embed import embed_command
+from dinoscope.commands.evaluate import evaluate_command
 from dinoscope.commands.extract import extract_command
 from dinoscope.commands.measure import measure_command
 from dinoscope.commands.models import models_command
 from dinoscope.commands.scenes import scenes_command
+from dinoscope.commands.search import search_command
 from dinoscope.commands.view import view_command
 from dinoscope.errors import (
     DinoscopeError,
@@ -54,6 +56,8 @@ def options(
 app.command("compare")(compare_command)
 app.command("measure")(measure_command)
 app.command("embed")(embed_command)
+app.command("search")(search_command)
+app.command("evaluate")(evaluate_command)
 app.command("scenes")(scenes_command)
 app.command("extract")(extract_command)
 app.command("view")(view_command)

@@ -37,6 +37,30 @@ def read_ints(words: str, option: str) -> tuple[int, ...]:
         raise InputError(f"{option} takes whole numbers separated by commas, got {words!r}") from None
 
 
+def read_words(words: str) -> list[str]:
+    """Words separated by commas.
+
+    >>> read_words("mean, cls,")
+    ['mean', 'cls']
+    """
+    return [word.strip() for word in words.split(",") if word.strip()]
+
+
+def read_floats(words: str, option: str, count: int) -> tuple[float, ...]:
+    """So many numbers separated by commas.
+
+    >>> read_floats("0.1,0.2", "--patch", 2)
+    (0.1, 0.2)
+    """
+    try:
+        numbers = tuple(float(word) for word in words.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != count:
+        raise InputError(f"{option} takes {count} numbers separated by commas, got {words!r}")
+    return numbers
+
+
 def read_triple(words: str, option: str) -> tuple[int, int, int]:
     """Exactly three whole numbers."""
     numbers = read_ints(words, option)

@@ -57,6 +57,54 @@ class Hits:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PatchHit:
+    """One patch that was found.
+
+    Attributes:
+        rank: from 1.
+        score: cosine, in [-1, 1].
+        source, digest: of the photograph.
+        row, col: of the patch in the photograph's grid.
+        box: its footprint (left, top, right, bottom) in [0, 1]² of the photograph.
+    """
+
+    rank: int
+    score: float
+    source: str
+    digest: str
+    row: int
+    col: int
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Match:
+    """Why two photographs are alike: what every patch gives to the cosine of their pooled vectors.
+
+    Attributes:
+        score: the cosine, in [-1, 1].
+        query, hit: the share of every patch; where ``exact``, each sums to the score.
+        pairs: the strongest pairs of patches: (row, col) of the query, (row, col) of the hit.
+        pair_shares: of each, strongest first.
+        pooling, suppression: what was compared.
+        exact: False where the pooling is no weighted mean: the shares are then those of the plain mean.
+    """
+
+    score: float
+    query: Float64[np.ndarray, "_ _"]
+    hit: Float64[np.ndarray, "_ _"]
+    pairs: tuple[tuple[tuple[int, int], tuple[int, int]], ...]
+    pair_shares: tuple[float, ...]
+    pooling: str
+    suppression: str
+    exact: bool
+
+    def __post_init__(self) -> None:
+        for name in ("query", "hit"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RankCurve:
     """Mean average precision against the number of directions, each fitted without the queries scored.

@@ -1,0 +1,55 @@
+"""`dinoscope evaluate`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dinoscope.options import Seed
+
+
+def evaluate_command(
+    store: Annotated[Path, typer.Argument(help="Folder that `dinoscope embed` filled.", show_default=False)],
+    *,
+    labels: Annotated[
+        str, typer.Option(help="folders, or a CSV or JSON file of names and labels.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for page.html, scores.csv and .json.", show_default=False),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Table or model, where the store has several.", show_default=False)
+    ] = None,
+    poolings: Annotated[str, typer.Option(help="Of mean, cls, gem, foreground; all by default.")] = "",
+    suppressions: Annotated[
+        str, typer.Option(help="Of centre, common, whiten, background; all by default.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    seed: Seed = 0,
+) -> None:
+    """Score a store by class: every pooling and suppression, with held-out ranks, intervals and controls."""
+    from dinoscope.analyses.evaluate_retrieval import evaluate_retrieval
+    from dinoscope.io.store import open_store
+    from dinoscope.present.retrieval_text import scores_json, scores_text
+    from dinoscope.terminal import read_words
+
+    opened = open_store(store, table=table)
+    scores = evaluate_retrieval(
+        opened,
+        labels=labels,
+        poolings=read_words(poolings) or None,
+        suppressions=read_words(suppressions) or None,
+        seed=seed,
+    )
+    if out is not None:
+        from dinoscope.commands.evaluate_pictures import retrieval_pictures
+        from dinoscope.present.retrieval_page import write_retrieval
+
+        chosen = [k for row in scores.rows for k in row.chosen if k and row.suppression == "background"]
+        pictures = retrieval_pictures(opened, labels, max(set(chosen), key=chosen.count) if chosen else None)
+        print(f"page: {write_retrieval(scores, out, pictures)}", file=sys.stderr)
+    print(scores_json(scores) if as_json else scores_text(scores))

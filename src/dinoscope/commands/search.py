@@ -1,0 +1,96 @@
+"""`dinoscope search`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dinoscope.errors import InputError
+from dinoscope.options import Device, Dtype, Seed
+
+Store = Annotated[Path, typer.Argument(help="Folder that `dinoscope embed` filled.", show_default=False)]
+
+
+def search_command(
+    store: Store,
+    query: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Photograph, or several to search for together.", show_default=False),
+    ] = None,
+    *,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="The store's model, where its name does not say where the weights are.", show_default=False
+        ),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Table or model, where the store has several.", show_default=False)
+    ] = None,
+    k: Annotated[int, typer.Option("--k", help="Hits.")] = 10,
+    pooling: Annotated[str, typer.Option(help="mean, cls, gem or foreground.")] = "mean",
+    suppress: Annotated[str, typer.Option(help="none, centre, common, whiten or background.")] = "none",
+    components: Annotated[
+        int | None, typer.Option(help="Directions that the suppression removes.", show_default=False)
+    ] = None,
+    box: Annotated[
+        str | None,
+        typer.Option(help="Region of the query, each in [0, 1].", metavar="X0,Y0,X1,Y1", show_default=False),
+    ] = None,
+    patch: Annotated[
+        str | None, typer.Option(help="One patch of the query.", metavar="X,Y", show_default=False)
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(help="Condition on the columns, such as \"source LIKE '%beach%'\".", show_default=False),
+    ] = None,
+    duplicates: Annotated[
+        float | None,
+        typer.Option(help="Instead: list stored pairs with at least this cosine.", show_default=False),
+    ] = None,
+    why: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for a picture of each hit: what every patch gives to its score.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    seed: Seed = 0,
+) -> None:
+    """Find the photographs of a store that are like this one."""
+    from dinoscope.analyses.search import near_duplicates, search
+    from dinoscope.backbones.load import load_backbone
+    from dinoscope.io.store import open_store
+    from dinoscope.present.hits_text import duplicates_text, hits_json, hits_text
+    from dinoscope.terminal import read_floats
+
+    opened = open_store(store, table=table)
+    if duplicates is not None:
+        print(duplicates_text(near_duplicates(opened, least=duplicates, pooling=pooling), as_json=as_json))
+        return
+    if not query:
+        raise InputError("nothing to search for: name a photograph, or ask for --duplicates 0.98")
+    backbone = None if model is None else load_backbone(model, device=device, dtype=dtype, seed=seed)
+    region = None if box is None else read_floats(box, "--box", 4)
+    place = None if patch is None else read_floats(patch, "--patch", 2)
+    hits = search(
+        opened,
+        query,
+        k=k,
+        pooling=pooling,
+        suppress=suppress,
+        components=components,
+        box=None if region is None else (region[0], region[1], region[2], region[3]),
+        patch=None if place is None else (place[0], place[1]),
+        where=where,
+        backbone=backbone,
+    )
+    print(hits_json(hits) if as_json else hits_text(hits))
+    if why is not None:
+        from dinoscope.commands.search_matches import write_matches
+
+        write_matches(opened, query[0], hits, why, region, place, components, backbone)
