@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,13 @@ def embed_command(
     batch_size: Annotated[
         int | None, typer.Option(help="Photographs in one forward pass.", show_default=False)
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="local, or ray: several processes on one machine or many.")
+    ] = "local",
+    workers: Annotated[int, typer.Option(help="With ray: processes that keep the model.")] = 2,
+    gpus_per_worker: Annotated[
+        float, typer.Option(help="With ray: GPUs for each, or a fraction of one; 0 for none.")
+    ] = 0.0,
     layer: Layer = None,
     resize: ResizeFilter = "bilinear",
     device: Device = "auto",
@@ -50,11 +58,21 @@ def embed_command(
     from dinoscope.io.collections import each_item
     from dinoscope.io.store_dense import dense_bytes
     from dinoscope.pipeline.embed import embed, in_shard
+    from dinoscope.pipeline.embed_ray import RayOptions, embed_with_ray
     from dinoscope.terminal import end, load_models, note, progress, read_shard
 
     part = read_shard(shard)
+    if engine not in ("local", "ray"):
+        raise InputError(f"--engine is local or ray, not {engine!r}")
+    with_ray = engine == "ray"
+    if with_ray and part is not None:
+        raise InputError("--engine ray shares the work out by itself: leave --shard out")
+    if with_ray and device not in ("auto", "cpu"):
+        raise InputError("--engine ray places the model by --gpus-per-worker: leave --device out")
+    options = RayOptions(workers=workers, gpus_per_worker=gpus_per_worker)
     total = sum(in_shard(item.key, part) for item in each_item(source))
-    backbone, *others = load_models(model, grid=grid, device=device, dtype=dtype, seed=seed)
+    placed = "cpu" if with_ray else device  # Ray's workers take it to their own devices
+    backbone, *others = load_models(model, grid=grid, device=placed, dtype=dtype, seed=seed)
     if others:
         raise InputError("embed takes one model at a time")
     if dense is not None:
@@ -62,7 +80,8 @@ def embed_command(
         print(f"whole maps of {total} photographs: about {size / 1e9:,.2f} GB", file=sys.stderr)
     failures: list[Failure] = []
     with progress("photographs", total) as advance:
-        result = embed(
+        run = partial(embed_with_ray, options=options) if with_ray else partial(embed, shard=part)
+        result = run(
             source,
             backbone,
             store,
@@ -71,7 +90,6 @@ def embed_command(
             resize=resize,
             dense=dense,
             batch_size=batch_size,
-            shard=part,
             on_progress=advance,
             on_failure=note(failures),
         )

@@ -1,0 +1,253 @@
+"""The two stages of `embed_with_ray` that run in Ray's processes: reading, and a worker of the pool."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dinoscope.backbones.base import Backbone
+from dinoscope.data.photograph import Photograph
+from dinoscope.data.results import Failure
+from dinoscope.errors import DinoscopeError, ImageError, InputError, StoreInUseError
+from dinoscope.io.collections import each_item
+from dinoscope.io.store_lance import arrow, batches, exists
+from dinoscope.io.store_schema import TableSettings
+from dinoscope.io.store_writer import TableWriter, open_writer
+from dinoscope.pipeline.embed import in_shard, new_row
+from dinoscope.pipeline.extract import extract
+
+FREE_WITHIN_S = 30.0
+"""How long a writer's place is waited for after its process has ended."""
+
+_KNOWN, _READ = "known", "read"
+
+
+class Ledger:
+    """What all workers together have been through: one of Ray's actors, asked by them and by the caller.
+
+    Errors travel as words: Ray does not bring an exception's causes back from another process.
+
+    Args:
+        limit: how often workers may begin: at first, after a death, after an error.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._starts = 0
+        self._last: tuple[bool, str] | None = None
+
+    def begin(self) -> bool:
+        """Count one more start; whether that is still within the limit."""
+        self._starts += 1
+        return self._starts <= self._limit
+
+    def note(self, words: str, *, is_system: bool) -> None:
+        """Keep the words of an error, the system's or ours."""
+        self._last = is_system, words
+
+    def verdict(self) -> tuple[bool, str] | None:
+        """Whether it was the system's error, and the words; None where nothing is known."""
+        if self._starts <= self._limit:
+            return self._last
+        words = "the workers died" if self._last is None else self._last[1]
+        is_system = self._last is not None and self._last[0]
+        return is_system, (
+            f"{words} (given up after {self._limit} starts of workers). What is committed stays, and the "
+            "same command goes on from there; smaller batches need less memory"
+        )
+
+
+class _GivenUpError(Exception):
+    """Too many starts; the ledger has the words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker must know beside the backbone.
+
+    Attributes:
+        store_path: absolute.
+        settings: of the table.
+        resize: as asked for.
+        batch_size: photographs in one forward pass.
+        places: how many workers write at the same time, each under the name of its place.
+    """
+
+    store_path: str
+    settings: TableSettings
+    resize: str
+    batch_size: int | None
+    places: int
+
+
+@dataclass(slots=True)
+class _Seat:
+    """The open writer of a worker, and what closes it."""
+
+    writer: TableWriter
+    stack: ExitStack = field(repr=False)
+
+
+class EmbedBatch:
+    """A worker: photographs in, rows committed, one line each out.
+
+    Args:
+        backbone, ledger: Ray's references to a backbone and to a `Ledger`.
+        work: what else there is to know.
+        device: where the backbone computes.
+    """
+
+    def __init__(self, backbone: Any, ledger: Any, work: Work, *, device: str) -> None:
+        import ray
+
+        moved: Backbone = ray.get(backbone)
+        self._backbone = moved.to(device)
+        self._ray, self._ledger = ray, ledger
+        self._work = work
+        self._seat: _Seat | None = None
+
+    def __call__(self, batch: Any) -> Any:
+        try:
+            return self._embedded(batch)
+        except Exception as error:
+            self._leave(error)  # claimed and not committed: a fresh writer claims them again
+            if isinstance(error, DinoscopeError | OSError):
+                is_system = not isinstance(error, DinoscopeError)
+                self._ray.get(self._ledger.note.remote(str(error), is_system=is_system))
+            raise
+
+    def _embedded(self, batch: Any) -> Any:
+        if self._seat is None:
+            if not self._ray.get(self._ledger.begin.remote()):
+                raise _GivenUpError
+            self._seat = _take_seat(self._work)
+        writer = self._seat.writer
+        rows = batch.to_pylist()
+        reasons: dict[str, str] = {}
+        stamps: dict[str, tuple[str, str]] = {}
+        photographs: list[Photograph] = []
+
+        def fail(failure: Failure) -> None:
+            writer.fail(failure)
+            reasons[failure.source] = failure.reason
+
+        for row in rows:
+            if row["kind"] == _KNOWN:
+                writer.knows(row["source"], row["stamp"])
+            elif row["reason"]:
+                fail(Failure(row["source"], row["reason"]))
+            elif not writer.claim(row["digest"]):
+                writer.known_twin(row["source"])
+            else:
+                stamps[row["digest"]] = (row["source"], row["stamp"])
+                photographs.append(_photograph(row))
+        settings = self._work.settings
+        for f in extract(
+            photographs,
+            self._backbone,
+            grid=settings.grid,
+            layer=settings.layer,
+            final_norm=settings.final_norm,
+            resize=self._work.resize,
+            batch_size=self._work.batch_size,
+            on_failure=fail,
+        ):
+            source, stamp = stamps[f.provenance.image_digest]
+            try:
+                writer.add(new_row(f, source=source, stamp=stamp, keep_values=settings.dense is not None))
+            except InputError as error:
+                fail(Failure(source, str(error)))
+        writer.commit()
+        sources = [row["source"] for row in rows]
+        return arrow().table({"source": sources, "reason": [reasons.get(s, "") for s in sources]})
+
+    def _leave(self, error: Exception) -> None:
+        if self._seat is not None:
+            seat, self._seat = self._seat, None
+            seat.stack.__exit__(type(error), error, error.__traceback__)
+
+
+def _take_seat(work: Work) -> _Seat:
+    """The first of the writers' places that is free; a dead worker's is free when its process has ended.
+
+    Raises:
+        StoreInUseError: none becomes free.
+    """
+    until = time.monotonic() + FREE_WITHIN_S
+    while True:
+        for i in range(work.places):
+            stack = ExitStack()
+            try:
+                writer = stack.enter_context(
+                    open_writer(work.store_path, work.settings, shard=(i, work.places), commit_rows=2**31)
+                )
+            except StoreInUseError:
+                if i == work.places - 1 and time.monotonic() > until:
+                    raise
+                continue
+            return _Seat(writer, stack)
+        time.sleep(0.1)
+
+
+def read_part(batch: Any, *, source: str, n_parts: int, table_path: str) -> Iterator[Any]:
+    """One row for each photograph of a part of the collection, decoded unless the table has it."""
+    known = _pairs(Path(table_path))
+    for part in batch.column("id").to_pylist():
+        for item in each_item(source):
+            if not in_shard(item.key, (part, n_parts)):
+                continue
+            facts: dict[str, Any] = {"source": item.source, "stamp": item.stamp}
+            if item.stamp and (item.source, item.stamp) in known:
+                yield _line(**facts, kind=_KNOWN)
+                continue
+            try:
+                photograph = item.load()
+            except DinoscopeError as error:
+                reason = error.reason if isinstance(error, ImageError) else str(error)
+                yield _line(**facts, reason=reason)
+            else:
+                yield _line(**facts, photograph=photograph)
+
+
+def _pairs(path: Path) -> frozenset[tuple[str, str]]:
+    """Source and stamp of every row."""
+    if not exists(path):
+        return frozenset()
+    return frozenset(
+        pair
+        for rows in batches(path, ["source", "stamp"])
+        for pair in zip(*(column.to_pylist() for column in rows.columns), strict=True)
+    )
+
+
+def _line(
+    *, source: str, stamp: str, kind: str = _READ, reason: str = "", photograph: Photograph | None = None
+) -> Any:
+    """One photograph as an Arrow table of one row."""
+    pa = arrow()
+    pixels = None if photograph is None else np.ascontiguousarray(photograph.pixels)
+    facts = {
+        "source": source,
+        "stamp": stamp,
+        "kind": kind,
+        "reason": reason,
+        "name": "" if photograph is None else photograph.name,
+        "digest": "" if photograph is None else photograph.digest,
+        "size": [0, 0] if photograph is None else list(photograph.size),
+        "rows": 0 if pixels is None else len(pixels),
+    }
+    columns = {name: pa.array([value]) for name, value in facts.items()}
+    columns["pixels"] = pa.array([b"" if pixels is None else pixels.tobytes()], pa.large_binary())
+    return pa.table(columns)
+
+
+def _photograph(row: dict[str, Any]) -> Photograph:
+    width, height = row["size"]
+    pixels = np.frombuffer(row["pixels"], np.uint8).reshape(row["rows"], -1, 3)
+    return Photograph(row["name"], row["digest"], (width, height), pixels, source=row["source"])
