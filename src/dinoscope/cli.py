@@ -14,6 +14,7 @@ import typer
 from dinoscope import __version__
 from dinoscope.commands.anchor import anchor_command
 from dinoscope.commands.compare import compare_command
+from dinoscope.commands.doctor import doctor_command
 from dinoscope.commands.embed import embed_command
 from dinoscope.commands.evaluate import evaluate_command
 from dinoscope.commands.extract import extract_command
@@ -62,6 +63,7 @@ app.command("scenes")(scenes_command)
 app.command("extract")(extract_command)
 app.command("view")(view_command)
 app.command("anchor")(anchor_command)
+app.command("doctor")(doctor_command)
 app.command("models")(models_command)
 
 

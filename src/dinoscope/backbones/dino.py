@@ -116,6 +116,16 @@ class DinoBackbone:
             model = _cast(model, device, dtype, self._found)
         return DinoBackbone(model, self._found, self._spec, self._origin)
 
+    def altered(self, change: Callable[[nn.Module], None]) -> DinoBackbone:
+        """A copy of this backbone whose network was changed in place by ``change``; this one stays as it is.
+
+        The change is lost where the copy is itself copied, or sent to another process.
+        """
+        with self._lock:
+            model = copy.deepcopy(self._model)
+        change(model)
+        return DinoBackbone(model, self._found, self._spec, self._origin)
+
     def _run(self, pixels: Tensor, layers: tuple[int, ...]) -> dict[int, Tensor]:
         """Outputs of the asked blocks, before the final normalisation; no other output is kept."""
         kept: dict[int, Tensor] = {}

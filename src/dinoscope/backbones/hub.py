@@ -43,6 +43,21 @@ class Snapshot:
         return f"hub:{self.repo}@{self.revision}"
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the hub says about one repository.
+
+    Attributes:
+        readable: whether this account may have it.
+        reached: whether the hub answered at all.
+        reason: why it cannot be had; empty where it can.
+    """
+
+    readable: bool
+    reached: bool
+    reason: str = ""
+
+
 class _SourceError(Exception):
     """A source that cannot be used; ``final`` where no other source on the hub can be either."""
 
@@ -68,6 +83,15 @@ def cached(repo: str, extra_files: Sequence[str] = ()) -> Snapshot | None:
     if not all(_settled(repo, file) for file in extra_files):
         return None
     return Snapshot(weights.parent, repo, weights.parent.name)
+
+
+def ask(repo: str) -> Answer:
+    """May this repository be had? One HEAD request, even where the offline switch is on."""
+    try:
+        _probe(repo)
+    except _SourceError as refusal:
+        return Answer(readable=False, reached=not refusal.final, reason=refusal.reason)
+    return Answer(readable=True, reached=True)
 
 
 def locate(
