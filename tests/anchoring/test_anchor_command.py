@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import skimage
+import torch
 
+from dinoscope.anchoring import checkpoint as checkpoint_module
+from dinoscope.anchoring import step as step_module
+from dinoscope.cli import main
 from tests.anchoring.small_runs import write_photographs
 
 SMALL = [
@@ -20,12 +27,30 @@ SMALL = [
     *("--patch-size", "4", "--crops", "16,8", "--snapshot-every", "2", "--checkpoint-every", "2"),
     *("--measure-every", "10", "--measured-scenes", "8", "--device", "cpu"),
 ]
-BRIEF = [*SMALL, "--arms", "continue,gram-x2", "--seeds", "1"]
+BRIEF = [*SMALL, "--arms", "continue,gram-x2", "--seeds", "1", "--planted-steps", "2"]
 
 
 def anchor(*words: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from dinoscope.cli import main; main()", "anchor", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def refused(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Run the command in this process; what it says where it ends with an exit code of its own."""
+
+    def run(*words: str, source: Path = photographs, code: int = 2) -> str:
+        argv = ["dinoscope", "anchor", str(source), "--out", str(tmp_path / "out"), *BRIEF, *words]
+        monkeypatch.setattr(sys, "argv", argv)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr().err
+        assert ended.value.code == code and "Traceback" not in said
+        return said
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +73,10 @@ def test_a_run_that_was_killed_goes_on_and_reports(photographs: Path, tmp_path: 
     metrics = json.loads((out / "metrics.json").read_text())
     assert done.stdout.startswith(metrics["conclusion"][0])
     assert {line["run"] for line in metrics["scores"]} >= {"continue", "gram-x2", "trunk"}
+    planted = metrics["positive_control"]
+    assert metrics["gate"] is None or (planted is None) == metrics["gate"]["fires"]
+    if planted is not None:
+        assert planted["sentences"][0] in done.stdout.split("Positive control, no part of the above:")[1]
     assert (out / "report.html").is_file()
     teacher = json.loads((out / "arms/seed-0/gram-x2/teacher/config.json").read_text())
     assert teacher["model_type"] == "dinov3_vit" and teacher["hidden_size"] == 16
@@ -67,17 +96,61 @@ def test_a_run_that_was_killed_goes_on_and_reports(photographs: Path, tmp_path: 
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(
-    photographs: Path, tmp_path: Path, words: list[str], said: str
+    refused: Callable[..., str], words: list[str], said: str
 ) -> None:
-    done = anchor(photographs, "--out", tmp_path / "out", *BRIEF, *words)
-    assert done.returncode == 2
-    assert said in done.stderr and "Traceback" not in done.stderr
+    assert said in refused(*words)
 
 
-def test_the_demos_photographs_are_not_learnt_from(photographs: Path, tmp_path: Path) -> None:
+def test_the_demos_photographs_are_not_learnt_from(refused: Callable[..., str]) -> None:
     cat = Path(skimage.__file__).parent / "data" / "chelsea.png"
-    done = anchor(photographs, cat, "--out", tmp_path / "out", *BRIEF)
-    assert done.returncode == 2 and "one of the demo's photographs" in done.stderr
+    assert "one of the demo's photographs" in refused(str(cat))
+
+
+def test_one_picture_many_times_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path / "same", n=1)
+    for i in range(5):
+        (folder / f"copy-{i}.png").write_bytes((folder / "00.png").read_bytes())
+    assert "all 6 photographs are the same picture" in refused(source=folder)
+
+
+def test_a_loss_that_is_not_finite_stops_at_the_last_good_checkpoint(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+    koleo = step_module.koleo_loss
+
+    def breaks(vectors: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return koleo(vectors) if calls <= 8 else torch.tensor(float("nan"))  # two crops a step
+
+    monkeypatch.setattr(step_module, "koleo_loss", breaks)
+    said = refused()
+    assert "stopped at step 5: koleo is not finite" in said and "step-00000004.pt" in said
+    assert (tmp_path / "out/trunk/checkpoints/step-00000004.pt").is_file()
+
+
+def test_a_full_disk_an_interrupt_and_another_architecture(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = torch.save
+
+    def fills_up(content: dict[str, Any], file: Any) -> None:
+        if content["state"]["step"] == 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(content, file)
+
+    monkeypatch.setattr(checkpoint_module.torch, "save", fills_up)
+    assert "No space left on device); make room and resume; the last good checkpoint is" in refused()
+    monkeypatch.setattr(checkpoint_module.torch, "save", save)
+    assert "holds another run: network.dim was 16, is 32" in refused("--dim", "32", "--resume")
+
+    def interrupts(vectors: torch.Tensor) -> torch.Tensor:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(step_module, "koleo_loss", interrupts)
+    assert "the same command with --resume goes on" in refused("--resume", code=130)
+    assert [p.name for p in (tmp_path / "out/trunk/checkpoints").iterdir()] == ["step-00000002.pt"]
 
 
 def test_scenes_can_be_learnt_from(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import math
@@ -11,10 +12,13 @@ import pytest
 from PIL import Image
 
 from dinoscope.data.laboratory import (
+    AFTER_DAMAGE,
     METRICS,
+    PLANTED,
     RANDOM,
     TRUNK,
     Conclusion,
+    Control,
     Frame,
     Gate,
     GramPair,
@@ -26,9 +30,15 @@ from dinoscope.data.laboratory import (
 )
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import InputError
-from dinoscope.present.laboratory import NOT_SHOWN, laboratory_html, laboratory_json, write_laboratory
-from dinoscope.present.laboratory_curves import colour_of, plot_scores
-from dinoscope.present.laboratory_maps import animation, plot_grams, plot_strip
+from dinoscope.present.laboratory import (
+    NO_CONTROL,
+    NOT_SHOWN,
+    laboratory_html,
+    laboratory_json,
+    write_laboratory,
+)
+from dinoscope.present.laboratory_curves import colour_of, plot_control, plot_scores
+from dinoscope.present.laboratory_maps import animation, film, plot_grams, plot_strip
 
 HOSTILE = "<script>alert(1)</script>.png"
 
@@ -83,6 +93,7 @@ def test_the_page_is_whole_says_the_conclusion_first_and_asks_nobody() -> None:
     anchors = set(re.findall(r'href="#([^"]+)"', page))
     assert anchors <= set(re.findall(r'id="([^"]+)"', page))
     assert all(sentence.replace("'", "&#x27;") in page for sentence in NOT_SHOWN)
+    assert NO_CONTROL in page and 'id="control"' not in page
     assert "0.40" in page and "trunk (frozen teacher)" in page
 
 
@@ -118,6 +129,42 @@ def test_a_trunk_alone_has_a_report_too() -> None:
     assert anchors <= set(re.findall(r'id="([^"]+)"', page))
 
 
+def control() -> Control:
+    def at(run: str, seed: int, step: int, value: float) -> Score:
+        return Score(run, seed, step, dict.fromkeys(METRICS, value))
+
+    before = [at(TRUNK, 0, 100, 0.1), at(TRUNK, 0, 300, 0.4), at(PLANTED, 0, 350, 0.2)]
+    after = [at(f"{AFTER_DAMAGE}continue", seed, 400, 0.3 + 0.01 * seed) for seed in (0, 1, 2)]
+    whole = laboratory().strip
+    assert whole is not None
+    strip = dataclasses.replace(whole, frames=(frame(PLANTED, 350), frame(f"{AFTER_DAMAGE}continue", 400)))
+    return Control((*before, *after), 300, 350, 100, ("Planted & <released>.",), strip)
+
+
+def test_a_positive_control_is_labelled_and_kept_apart(tmp_path: Path) -> None:
+    controlled = dataclasses.replace(laboratory(), control=control())
+    page = write_laboratory(controlled, tmp_path).read_text(encoding="utf-8")
+    head, section = page.split('<section id="control"')
+    assert "Positive control: damage planted on purpose" in section
+    assert "Planted &amp; &lt;released&gt;." in section and "Planted &amp;" not in head
+    assert NO_CONTROL not in page and 'href="#control"' in head
+    content = json.loads(laboratory_json(controlled))
+    assert content["positive_control"]["planted"] is True
+    assert not any(AFTER_DAMAGE in s["run"] or s["run"] == PLANTED for s in content["scores"])
+    drawn = {p.name for p in (tmp_path / "figures").iterdir()}
+    assert {"planted-scores.png", "planted-strip.png"} <= drawn
+
+
+def test_planted_damage_is_drawn_from_the_trunks_last_step_on() -> None:
+    figure = plot_control(control())
+    pull, after = figure.axes[:2]
+    assert pull.get_xlim() == (300.0, 350.0) and after.get_xlim() == (350.0, 400.0)
+    (line,) = [line for line in pull.lines if line.get_marker() == "o"]
+    assert [float(v) for v in line.get_ydata()] == pytest.approx([40.0, 20.0])  # type: ignore[union-attr]
+    (line,) = [line for line in after.lines if line.get_marker() == "o"]
+    assert [float(v) for v in line.get_ydata()] == pytest.approx([20.0, 31.0])  # type: ignore[union-attr]
+
+
 def test_bands_reach_from_the_lowest_to_the_highest_seed() -> None:
     figure = plot_scores(laboratory())
     arms = figure.axes[1]  # beside the first metric's trunk
@@ -145,6 +192,17 @@ def test_the_strip_shows_every_frame_and_the_animation_the_trunks() -> None:
     assert (
         animation(Strip(strip.photographs, strip.at, strip.patches, strip.frames[:1], strip.explained)) == b""
     )
+
+
+def test_frames_can_be_stepped_through_without_a_script() -> None:
+    strip = laboratory().strip
+    assert strip is not None
+    labels, pictures = zip(*film(strip), strict=True)
+    assert labels == ("trunk, step 100", "trunk, step 300", "gram-x2, seed 0, step 400")
+    assert len({Image.open(io.BytesIO(p)).size for p in pictures}) == 1
+    page = laboratory_html(laboratory())
+    assert page.count('type="radio"') == 3 and page.count(" checked>") == 1
+    assert "input:checked+label+img" in page
 
 
 def test_gram_matrices_are_drawn_on_fixed_scales() -> None:

@@ -104,6 +104,7 @@ def run_arms(
     arms: Sequence[str] = ARMS,
     fork_step: int | None = None,
     seed: int | None = None,
+    teachers: str | Path | None = None,
     on_step: Callable[[str, Progress], None] | None = None,
     resume: bool = False,
     force: bool = False,
@@ -118,6 +119,7 @@ def run_arms(
         arms: which of `ARMS`.
         fork_step: of the trunk's checkpoint; None for its newest.
         seed: of the order and the crops from the fork on; None for the trunk's.
+        teachers: folder of the run whose snapshot the frozen teacher is; None for the trunk.
         on_step: called with the arm's name after each step.
         resume, force: as in `run`, for every arm.
 
@@ -130,7 +132,8 @@ def run_arms(
     checkpoint = _checkpoint(source, fork_step)
     base = read_checkpoint(checkpoint)
     settings = base.settings if seed is None else replace(base.settings, seed=seed)
-    teacher_step = _teacher_step(source, base.step, recipe.teacher_step)
+    held = source if teachers is None else RunFolder(Path(teachers))
+    teacher_step = _teacher_step(held, base.step, recipe.teacher_step)
     done: dict[str, RunFolder] = {}
     for arm in arms:
         chosen = arm_settings(settings, base.step, arm, recipe, teacher_step=teacher_step)
@@ -142,11 +145,16 @@ def run_arms(
             Path(out) / arm,
             on_step=_named(on_step, arm),
             fork=checkpoint,
-            anchor_teacher=source.snapshot(teacher_step) if anchored else None,
+            anchor_teacher=held.snapshot(teacher_step) if anchored else None,
             resume=resume,
             force=force,
         )
     return done
+
+
+def without_arm(tell: Callable[[Progress], None]) -> Callable[[str, Progress], None]:
+    """For a listener that knows which arm it listens to."""
+    return lambda _arm, progress: tell(progress)
 
 
 def _named(on_step: Callable[[str, Progress], None] | None, arm: str) -> Callable[[Progress], None] | None:

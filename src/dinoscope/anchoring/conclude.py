@@ -24,7 +24,7 @@ CAVEAT = (
 
 
 NOTABLE_FALL = 0.02
-"""Of an area under a curve, from its highest value to its last, that is mentioned beside the gate."""
+"""Change of an area under a curve that is mentioned although no rule asks for it."""
 
 
 def conclude(
@@ -51,6 +51,7 @@ def conclude(
     sentences += _seed_sentences(scores, planned_seeds)
     for arm in arms:
         sentences.append(_arm_sentence(arm, found, fired=gate is not None and gate.fires))
+        sentences += _beside_the_rules(arm, found)
         sentences += _loss_works(arm, found)
         sentences.append(_credit_sentence(arm, why[arm], fired=gate is not None and gate.fires))
     sentences += [_control_sentence(e) for e in found if e.metric == DENSE and e.arm in CONTROLS]
@@ -155,6 +156,16 @@ def _arm_sentence(arm: str, effects: Sequence[Effect], *, fired: bool) -> str:
     what = f"{what}, at step {dense.step:,}"
     rest = ", ".join(f"{METRICS[e.metric].title} {_difference(e)}" for e in others if e is not None)
     return f"{what}; {rest}." if rest else f"{what}."
+
+
+def _beside_the_rules(arm: str, effects: Sequence[Effect]) -> list[str]:
+    found = _find(effects, arm, "continue", "coherence_auc")
+    if found is None or abs(found.mean) < NOTABLE_FALL:
+        return []
+    return [
+        f"Outside the rules, its {METRICS['coherence_auc'].title} differs by {_difference(found)} from "
+        "continuing without it; no rule was set for this number, so no gain is credited for it."
+    ]
 
 
 def _loss_works(arm: str, effects: Sequence[Effect]) -> list[str]:

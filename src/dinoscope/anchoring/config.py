@@ -139,6 +139,8 @@ class SecondStage:
         teacher_step: of the snapshot that the frozen teacher is, for the record.
         update_every: steps after which the current EMA replaces the frozen teacher; 0 for never.
         max_updates: how often that happens.
+        pull: weight of the pull of all patches towards their crop's class token: damage planted on purpose,
+            for the positive control; 0 for none.
     """
 
     start: int
@@ -150,9 +152,10 @@ class SecondStage:
     teacher_step: int = 0
     update_every: int = 0
     max_updates: int = 3
+    pull: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("start", "ramp", "local", "weight", "teacher_step", "update_every", "max_updates"):
+        for name in (f.name for f in fields(self) if f.name not in ("anchor", "scale")):
             require(getattr(self, name) >= 0, f"{name} of the second stage must not be negative")
         require(self.anchor in ("none", "gram", "feature-mse"), f"no anchor {self.anchor!r}")
         require(self.scale >= 1, f"scale must be at least 1, got {self.scale}")

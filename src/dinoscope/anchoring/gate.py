@@ -1,4 +1,4 @@
-"""The rules that were set before the first score was seen: the gate, and what an arm may be credited with.
+"""The gate, set before the first score was seen, and what an arm may be credited with.
 
 An arm is above (below) another where every seed of it scores above (below) every seed of the other, with at
 least three seeds of both. Where arms did not differ, three against three would be apart in one direction by
@@ -28,6 +28,9 @@ CONTROLS = ("continue", "local-half", "feature-mse")
 
 MUST_HOLD = (IMAGE, "boundary_auc", "effective_rank")
 """What a gain in patch score may not be paid with."""
+
+BESIDE = ("coherence_auc", "gram_distance")
+"""Compared and told, with no part in any rule."""
 
 _ROUNDING = 1e-9
 
@@ -116,14 +119,12 @@ def effect(scores: Iterable[Score], arm: str, over: str, metric: str) -> Effect 
 
 
 def effects_of(scores: Sequence[Score]) -> tuple[Effect, ...]:
-    """Every arm over ``continue``, and the Gram arms over the other controls, in all resting metrics."""
+    """Every arm over ``continue``, Gram arms over the other controls too, in all that is ruled or told."""
     arms = list(dict.fromkeys(s.run for s in scores))
     pairs = [(arm, "continue") for arm in arms if arm in (*GRAM_ARMS, "local-half", "feature-mse")]
     pairs += [(arm, over) for arm in arms if arm in GRAM_ARMS for over in CONTROLS[1:]]
     found = (
-        effect(scores, arm, over, metric)
-        for arm, over in pairs
-        for metric in (DENSE, *MUST_HOLD, "gram_distance")
+        effect(scores, arm, over, metric) for arm, over in pairs for metric in (DENSE, *MUST_HOLD, *BESIDE)
     )
     return tuple(e for e in found if e is not None)
 

@@ -4,6 +4,7 @@
 
     trunk/                  see `dinoscope.anchoring.folder`
     arms/seed-0/ARM/        likewise
+    planted/                the positive control, where the gate did not fire; `dinoscope.anchoring.planted`
     random/                 the trunk's network before its first step
     held-out.npz            the scenes that everything is measured on
     evaluation.jsonl        one line for each network
@@ -15,7 +16,8 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -23,21 +25,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dinoscope.anchoring.arms import ARMS, Recipe, run_arms
+from dinoscope.anchoring.arms import ARMS, Recipe, run_arms, without_arm
 from dinoscope.anchoring.checkpoint import file_digest
 from dinoscope.anchoring.checks import require
 from dinoscope.anchoring.conclude import conclude
 from dinoscope.anchoring.config import Settings
 from dinoscope.anchoring.evaluate import Subject, evaluate, subjects_of
 from dinoscope.anchoring.folder import RunFolder
-from dinoscope.anchoring.held_out import Probes, held_out
+from dinoscope.anchoring.gate import mean_gate
+from dinoscope.anchoring.held_out import HeldOut, Probes, held_out
 from dinoscope.anchoring.logs import Ledger, loss_curve
 from dinoscope.anchoring.network import write_backbone
 from dinoscope.anchoring.photographs import Photographs, listed
+from dinoscope.anchoring.planted import Planting, examine_planted, train_planted
 from dinoscope.anchoring.state import fresh_state, torch_device
 from dinoscope.anchoring.strip import AT, chosen_frames, film_strip, gram_pairs, last_of_arms
 from dinoscope.anchoring.train import Progress, run
-from dinoscope.data.laboratory import RANDOM, TRUNK, Laboratory, LossCurve
+from dinoscope.data.laboratory import RANDOM, TRUNK, Laboratory, LossCurve, Score
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import InputError
 from dinoscope.io.images import photograph_from_array
@@ -62,6 +66,7 @@ class Plan:
         probes: how networks are measured.
         measure_every: snapshots whose step is a multiple of this, and the last, are measured.
         at: reference place of the film strip.
+        planted: the positive control that follows if the gate does not fire; None for none.
     """
 
     trunk: Settings = field(default_factory=Settings)
@@ -71,11 +76,13 @@ class Plan:
     probes: Probes = field(default_factory=Probes)
     measure_every: int = 1
     at: tuple[float, float] = AT
+    planted: Planting | None = None
 
     def __post_init__(self) -> None:
         require(len(set(self.seeds)) == len(self.seeds), f"a seed is given twice: {self.seeds}")
         require(bool(self.seeds) or not self.arms, "arms need at least one seed")
         require(self.measure_every >= 1, f"measure_every must be at least 1, got {self.measure_every}")
+        require(bool(self.seeds) or self.planted is None, "the positive control needs at least one seed")
         for arm in self.arms:
             require(arm in ARMS, f"no arm {arm!r}; there are {', '.join(ARMS)}")
 
@@ -112,20 +119,19 @@ def laboratory(
     _refuse_trained(listed(photographs), shown)
     if force:
         _remove(out)
-    ledger = Ledger(out / "compute.jsonl")
-    with ledger.stage(TRUNK) as counted:
+    stage = partial(_stage, Ledger(out / "compute.jsonl"), on_progress, on_step)
+    with stage(TRUNK) as tell:
         run(
             plan.trunk,
             photographs,
             out / "trunk",
-            on_step=_told(TRUNK, counted, on_progress, on_step),
+            on_step=tell,
             resume=resume,
             force=force,
         )
     for seed in plan.seeds if plan.arms else ():
         for arm in plan.arms:
-            with ledger.stage(f"{arm}, seed {seed}") as counted:
-                tell = _told(f"{arm}, seed {seed}", counted, on_progress, on_step)
+            with stage(f"{arm}, seed {seed}") as tell:
                 run_arms(
                     out / "trunk",
                     photographs,
@@ -133,10 +139,24 @@ def laboratory(
                     plan.recipe,
                     arms=[arm],
                     seed=seed,
-                    on_step=partial(_without_arm, tell),
+                    on_step=without_arm(tell),
                     resume=resume,
                     force=force,
                 )
+    if plan.planted is not None:
+        gate = mean_gate(_measured(out, plan, on_progress=on_progress).scores)
+        if gate is None or not gate.fires:
+            train_planted(
+                out / "trunk",
+                photographs,
+                out / "planted",
+                plan.recipe,
+                plan.planted,
+                seeds=plan.seeds,
+                stage=stage,
+                resume=resume,
+                force=force,
+            )
     return examine(out, plan, shown=shown, on_progress=on_progress)
 
 
@@ -146,6 +166,7 @@ def examine(
     *,
     trunk: str | Path | None = None,
     arms: str | Path | None = None,
+    planted: str | Path | None = None,
     shown: Sequence[Photograph] = (),
     on_progress: OnProgress | None = None,
     force: bool = False,
@@ -155,7 +176,8 @@ def examine(
     Args:
         out: folder of the experiment.
         plan: as in `laboratory`; arms and seeds that are not there yet are left out.
-        trunk, arms: folders that lie elsewhere; they are only read.
+        trunk, arms, planted: folders that lie elsewhere; only the last is written to: its
+            scores lie with it.
         shown: photographs of the film strip; none for four scenes.
         on_progress: called after each network measured.
         force: measure everything again.
@@ -164,12 +186,91 @@ def examine(
         InputError: no trunk with a snapshot, or an evaluation of something else.
     """
     out = Path(out)
+    measured = _measured(out, plan, trunk=trunk, arms=arms, on_progress=on_progress, force=force)
+    source, subjects, teacher_step = measured.trunk, measured.subjects, measured.teacher_step
+    pictures = list(shown) or _scenes_shown(plan.probes.n_classes)
+    ledger = Ledger(out / "compute.jsonl")
+    control = None
+    if plan.planted is not None:
+        with ledger.stage("the positive control's measurement and pictures"):
+            control = examine_planted(
+                out / "planted" if planted is None else Path(planted),
+                source,
+                plan.planted,
+                measured.scenes,
+                pictures,
+                seeds=plan.seeds,
+                every=plan.measure_every,
+                at=plan.at,
+                device=measured.device,
+                on_score=_scored(on_progress),
+                force=force,
+            )
+    with ledger.stage("pictures"):
+        strip = film_strip(
+            chosen_frames(subjects, also=teacher_step), pictures, at=plan.at, device=measured.device
+        )
+        grams = (
+            ()
+            if teacher_step is None
+            else gram_pairs(
+                last_of_arms(subjects),
+                source.snapshot(teacher_step),
+                teacher_step,
+                pictures,
+                device=measured.device,
+            )
+        )
+    base = source.settings()
+    logs = [(source, TRUNK, base.seed), *((f, arm, seed) for (arm, seed), f in measured.branches.items())]
+    curves: list[LossCurve] = [c for c in (loss_curve(*log) for log in logs) if c is not None]
+    return Laboratory(
+        scores=measured.scores,
+        conclusion=conclude(measured.scores, teacher_step=teacher_step, planned_seeds=len(plan.seeds)),
+        losses=tuple(curves),
+        strip=strip,
+        grams=grams,
+        control=control,
+        spent=ledger.spent(),
+        teacher_step=teacher_step,
+        fork_step=measured.fork_step,
+        settings={
+            "trunk": asdict(base),
+            "recipe": asdict(plan.recipe),
+            "probes": asdict(plan.probes),
+            "planted": None if plan.planted is None else asdict(plan.planted),
+        },
+        machine=_machine(measured.device),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    trunk: RunFolder
+    branches: dict[tuple[str, int], RunFolder]
+    subjects: list[Subject]
+    scenes: HeldOut
+    scores: tuple[Score, ...]
+    teacher_step: int | None
+    fork_step: int | None
+    device: str
+
+
+def _measured(
+    out: Path,
+    plan: Plan,
+    *,
+    trunk: str | Path | None = None,
+    arms: str | Path | None = None,
+    on_progress: OnProgress | None = None,
+    force: bool = False,
+) -> _Measured:
+    """Trunk and arms, measured as far as they were not yet."""
     source = RunFolder(out / "trunk" if trunk is None else Path(trunk))
     branches = _branches(out / "arms" if arms is None else Path(arms), plan)
     base = source.settings()
     stages = [stage for stage in (f.settings().second_stage for f in branches.values()) if stage is not None]
     teacher_step = next((stage.teacher_step for stage in stages if stage.anchor != "none"), None)
-    teacher = None if teacher_step is None else source.snapshot(teacher_step)
     subjects = [
         Subject(RANDOM, base.seed, 0, _random(out / "random", base)),
         *subjects_of(source, TRUNK, base.seed, every=plan.measure_every, also=teacher_step),
@@ -178,42 +279,25 @@ def examine(
     for (arm, seed), folder in branches.items():
         subjects += subjects_of(folder, arm, seed, every=plan.measure_every)
     device = str(torch_device(plan.trunk.machine))
-    ledger = Ledger(out / "compute.jsonl")
-    with ledger.stage("measurement"):
+    with Ledger(out / "compute.jsonl").stage("measurement"):
         scenes = held_out(plan.probes, out / "held-out.npz")
         scores = evaluate(
             subjects,
             scenes,
             out / "evaluation.jsonl",
-            teacher=teacher,
+            teacher=None if teacher_step is None else source.snapshot(teacher_step),
             device=device,
-            on_score=None
-            if on_progress is None
-            else lambda s: on_progress(f"measured {s.run}", s.step, s.step),
+            on_score=_scored(on_progress),
             force=force,
         )
-    pictures = list(shown) or _scenes_shown(plan.probes.n_classes)
-    with ledger.stage("pictures"):
-        strip = film_strip(chosen_frames(subjects), pictures, at=plan.at, device=device)
-        grams = (
-            ()
-            if teacher is None or teacher_step is None
-            else gram_pairs(last_of_arms(subjects), teacher, teacher_step, pictures, device=device)
-        )
-    logs = [(source, TRUNK, base.seed), *((f, arm, seed) for (arm, seed), f in branches.items())]
-    curves: list[LossCurve] = [c for c in (loss_curve(*log) for log in logs) if c is not None]
-    return Laboratory(
-        scores=scores,
-        conclusion=conclude(scores, teacher_step=teacher_step, planned_seeds=len(plan.seeds)),
-        losses=tuple(curves),
-        strip=strip,
-        grams=grams,
-        spent=ledger.spent(),
-        teacher_step=teacher_step,
-        fork_step=next((s.start for s in stages), None),
-        settings={"trunk": asdict(base), "recipe": asdict(plan.recipe), "probes": asdict(plan.probes)},
-        machine=_machine(device),
-    )
+    fork_step = next((s.start for s in stages), None)
+    return _Measured(source, branches, subjects, scenes, scores, teacher_step, fork_step, device)
+
+
+def _scored(on_progress: OnProgress | None) -> Callable[[Score], None] | None:
+    if on_progress is None:
+        return None
+    return lambda score: on_progress(f"measured {score.run}", score.step, score.step)
 
 
 def _branches(arms: Path, plan: Plan) -> dict[tuple[str, int], RunFolder]:
@@ -256,31 +340,31 @@ def _refuse_trained(sources: Sequence[Path], shown: Sequence[Photograph]) -> Non
 
 def _remove(out: Path) -> None:
     """What this laboratory wrote and the runs themselves do not replace."""
-    for name in ("random", "arms"):
+    for name in ("random", "arms", "planted"):
         if (out / name).is_dir():
             shutil.rmtree(out / name)
     for name in ("evaluation.jsonl", "compute.jsonl"):
         (out / name).unlink(missing_ok=True)
 
 
-def _told(
-    stage: str,
-    counted: list[int],
+@contextmanager
+def _stage(
+    ledger: Ledger,
     on_progress: OnProgress | None,
     on_step: Callable[[str, Progress], None] | None,
-) -> Callable[[Progress], None]:
-    def tell(progress: Progress) -> None:
-        counted[0] += 1
-        if on_step is not None:
-            on_step(stage, progress)
-        if on_progress is not None:
-            on_progress(stage, progress.step, progress.steps)
+    name: str,
+) -> Iterator[Callable[[Progress], None]]:
+    """Time a stage; yields what its steps are told to."""
+    with ledger.stage(name) as counted:
 
-    return tell
+        def tell(progress: Progress) -> None:
+            counted[0] += 1
+            if on_step is not None:
+                on_step(name, progress)
+            if on_progress is not None:
+                on_progress(name, progress.step, progress.steps)
 
-
-def _without_arm(tell: Callable[[Progress], None], _arm: str, progress: Progress) -> None:
-    tell(progress)
+        yield tell
 
 
 def _machine(device: str) -> str:

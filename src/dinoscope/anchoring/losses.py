@@ -126,6 +126,20 @@ def feature_mse(
     return difference.square().sum(dim=-1).mean()
 
 
+def cls_pull(patches: Float[Tensor, "b n dim"], cls: Float[Tensor, "b dim"]) -> Float[Tensor, ""]:
+    """One minus the mean cosine of patches with their class token, in [0, 2]; no gradient reaches the latter.
+
+    Damage planted on purpose: minimised, it makes all patches of a crop alike.
+
+    Raises:
+        ShapeError: different crops or channels.
+    """
+    if (len(patches), patches.shape[2]) != cls.shape:
+        raise ShapeError("cls", expected=f"b={len(patches)} dim={patches.shape[2]}", actual=cls.shape)
+    towards = F.normalize(cls.detach().float(), dim=-1)
+    return 1.0 - torch.einsum("bnd,bd->bn", F.normalize(patches.float(), dim=-1), towards).mean()
+
+
 def reduced_patches(patches: Float[Tensor, "b n_fine dim"], fine: int, grid: int) -> Float[Tensor, "b n dim"]:
     """Patches of a square grid brought to a smaller one, before any normalisation.
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from dinoscope.anchoring.batches import N_GLOBAL, Batch
 from dinoscope.anchoring.config import SecondStage, Settings
 from dinoscope.anchoring.losses import (
+    cls_pull,
     dino_loss,
     feature_mse,
     ibot_loss,
@@ -56,13 +57,15 @@ def learn(state: State, batch: Batch, settings: Settings, step: int, *, half: bo
     torch.manual_seed(torch_seed(settings.seed, Purpose.NETWORK, step))
     device = batch.global_crops.device
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-        terms, patches = _distillation(state, batch, settings)
+        terms, wide = _distillation(state, batch, settings)
     _check_finite(terms)
     stage = settings.second_stage
+    if stage is not None and stage.pull:
+        terms["cls_pull"] = cls_pull(wide.patches, wide.cls)
     if state.anchor is not None and stage is not None:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
             target = anchor_patches(state.anchor, batch, settings.grid)
-        name, anchored = _anchored(stage, patches, target)
+        name, anchored = _anchored(stage, wide.patches, target)
         terms[name] = anchored
     _check_finite(terms)
     weights = loss_weights(settings, step)
@@ -105,7 +108,7 @@ def loss_weights(settings: Settings, step: int) -> dict[str, float]:
     near, far = N_GLOBAL * (N_GLOBAL - 1), N_GLOBAL * settings.crops.n_local
     share = 0.0 if stage is None else stage.share(step)
     local = objective.local if stage is None else objective.local + (stage.local - objective.local) * share
-    anchor = 0.0 if stage is None else stage.weight * share
+    anchor, pull = (0.0, 0.0) if stage is None else (stage.weight * share, stage.pull * share)
     return {
         "dino_global": objective.dino * near / (near + far),
         "dino_local": objective.dino * local * far / (near + far),
@@ -113,6 +116,7 @@ def loss_weights(settings: Settings, step: int) -> dict[str, float]:
         "koleo": objective.koleo,
         "gram": anchor,
         "feature_mse": anchor,
+        "cls_pull": pull,
     }
 
 
@@ -125,7 +129,7 @@ def anchor_patches(anchor: nn.Module, batch: Batch, grid: int) -> Tensor:
     return reduced_patches(patches, math.isqrt(patches.shape[1]), grid)
 
 
-def _distillation(state: State, batch: Batch, settings: Settings) -> tuple[dict[str, Tensor], Tensor]:
+def _distillation(state: State, batch: Batch, settings: Settings) -> tuple[dict[str, Tensor], Tokens]:
     objective, masks = settings.objective, batch.masks
     with torch.no_grad():
         seen: Tokens = state.teacher(batch.global_crops)
@@ -150,7 +154,7 @@ def _distillation(state: State, batch: Batch, settings: Settings) -> tuple[dict[
         guessed = state.student.ibot_head(wide.patches[masks])
         terms["ibot"] = ibot_loss(guessed, hidden, masks, temperature=temperature)
     terms["koleo"] = torch.stack([koleo_loss(cls) for cls in wide.cls.chunk(N_GLOBAL)]).sum()
-    return terms, wide.patches
+    return terms, wide
 
 
 def _anchored(stage: SecondStage, patches: Tensor, target: Tensor) -> tuple[str, Tensor]:

@@ -93,12 +93,15 @@ def gram_pairs(
     )
 
 
-def chosen_frames(subjects: Sequence[Subject], *, most: int = FRAMES) -> list[Subject]:
-    """Evenly spaced snapshots of the first trunk, then the last of each arm of the first seed."""
+def chosen_frames(
+    subjects: Sequence[Subject], *, most: int = FRAMES, also: int | None = None
+) -> list[Subject]:
+    """Of the first trunk, snapshots evenly spaced and that of step ``also``; of each arm, the last."""
     trunks = [s for s in subjects if s.run == TRUNK]
     first = [s for s in trunks if s.seed == trunks[0].seed]
     places = np.unique(np.linspace(0, len(first) - 1, min(most, len(first))).round().astype(int))
-    return [first[i] for i in places] + last_of_arms(subjects)
+    chosen = [s for i, s in enumerate(first) if i in places or s.step == also]
+    return chosen + last_of_arms(subjects)
 
 
 def last_of_arms(subjects: Sequence[Subject]) -> list[Subject]:

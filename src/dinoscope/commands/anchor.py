@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -68,6 +69,15 @@ def anchor_command(
     ] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Through torch.compile.")] = False,
     workers: Annotated[int, typer.Option(help="Threads that cut crops.")] = 1,
+    planted_steps: Annotated[
+        int,
+        typer.Option(
+            help="Steps of planted damage, the positive control where the gate does not fire; 0 for none."
+        ),
+    ] = 200,
+    planted_arms: Annotated[
+        str, typer.Option(help="Arms after the damage, separated by commas.")
+    ] = "continue,gram-x2",
     device: Device = "auto",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the experiment in the folder.")
@@ -79,9 +89,10 @@ def anchor_command(
     from dinoscope.anchoring.config import Crops, Machine, Network, Settings
     from dinoscope.anchoring.held_out import Probes
     from dinoscope.anchoring.laboratory import Plan, laboratory
+    from dinoscope.anchoring.planted import Planting
     from dinoscope.io.images import read_photograph
     from dinoscope.present.laboratory import write_laboratory
-    from dinoscope.terminal import read_ints, tell_training, training_sources
+    from dinoscope.terminal import read_ints, read_words, tell_training, training_sources
 
     sides = read_ints(crops, "--crops")
     if len(sides) != 2:
@@ -100,23 +111,33 @@ def anchor_command(
         crops=Crops(global_px=sides[0], local_px=sides[1], mask_side=(block, 2 * block)),
         machine=Machine(device=device, compile=compiled, workers=workers),
     )
+    planting = None
+    if planted_steps:
+        planting = Planting(steps=planted_steps, arms=tuple(read_words(planted_arms)))
     plan = Plan(
         trunk=trunk,
         recipe=Recipe(steps, weight, ramp=ramp, teacher_step=teacher_step, update_every=update_every),
-        arms=tuple(arm.strip() for arm in arms.split(",") if arm.strip()),
+        arms=tuple(read_words(arms)),
         seeds=tuple(range(seeds)),
         probes=Probes(n=measured_scenes, n_dense=min(96, measured_scenes)),
         measure_every=measure_every,
+        planted=planting,
     )
-    found = laboratory(
-        training_sources(photos, out),
-        out,
-        plan,
-        shown=[read_photograph(path) for path in show or ()],
-        on_step=tell_training(),
-        resume=resume,
-        force=force,
-    )
+    try:
+        found = laboratory(
+            training_sources(photos, out),
+            out,
+            plan,
+            shown=[read_photograph(path) for path in show or ()],
+            on_step=tell_training(),
+            resume=resume,
+            force=force,
+        )
+    except KeyboardInterrupt:
+        print(f"cut off; the same command with --resume goes on in {str(out)!r}", file=sys.stderr)
+        raise
     report = write_laboratory(found, out)
     print("\n".join(found.conclusion.sentences))
+    if found.control is not None:
+        print("\nPositive control, no part of the above:\n" + "\n".join(found.control.sentences))
     print(f"\nreport: {report}")

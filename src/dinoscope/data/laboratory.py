@@ -16,6 +16,9 @@ TRUNK = "trunk"
 RANDOM = "random weights"
 """The trunk's network before its first step."""
 
+PLANTED, AFTER_DAMAGE = "planted damage", "planted: "
+"""The positive control's damaged run, and what the names of the arms after it begin with."""
+
 DENSE, IMAGE = "patch_knn_miou", "cls_knn"
 """The two scores of the gate, shares in [0, 1]."""
 
@@ -25,7 +28,7 @@ class Score:
     """Every measure of one network.
 
     Attributes:
-        run: `TRUNK`, `RANDOM` or an arm.
+        run: `TRUNK`, `RANDOM`, `PLANTED`, an arm, or `AFTER_DAMAGE` and an arm.
         seed: of the run; of an arm, that of its order and crops from the fork on.
         step: counted from the trunk's first.
         values: by metric, as `METRICS` says; NaN where undefined.
@@ -253,6 +256,27 @@ class GramPair:
     teacher: Float[np.ndarray, "n n"]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Control:
+    """The positive control: damage planted on purpose, and what became of it.
+
+    Attributes:
+        scores: of the trunk where the pull began and of the frozen teacher, of the damaged network, and of
+            the arms after it.
+        start_step, release_step: of the pull.
+        teacher_step: of the frozen teacher; None without anchored arms.
+        sentences: for people, by the rules.
+        strip: maps before, damaged, and after.
+    """
+
+    scores: tuple[Score, ...]
+    start_step: int
+    release_step: int
+    teacher_step: int | None
+    sentences: tuple[str, ...]
+    strip: Strip | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Spent:
     """Time of one stage.
@@ -283,6 +307,7 @@ class Laboratory:
         fork_step: where the arms branch off; None without arms.
         settings: of training, arms and measurement.
         machine: in words.
+        control: damage of a known cause; None where none was planted.
     """
 
     scores: tuple[Score, ...]
@@ -295,3 +320,4 @@ class Laboratory:
     fork_step: int | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     machine: str = ""
+    control: Control | None = None

@@ -8,16 +8,16 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from dinoscope.data.laboratory import METRICS, TRUNK, Laboratory, Score
+from dinoscope.data.laboratory import METRICS, TRUNK, Control, Laboratory, Score, Strip
 from dinoscope.errors import InputError
-from dinoscope.present.laboratory_curves import plot_losses, plot_scores
-from dinoscope.present.laboratory_maps import animation, plot_grams, plot_strip
+from dinoscope.present.laboratory_curves import plot_control, plot_losses, plot_scores
+from dinoscope.present.laboratory_maps import animation, film, plot_grams, plot_strip
 from dinoscope.present.markup import definitions, name, table, text
 from dinoscope.present.report import STATIC_POLICY
 from dinoscope.present.sheet import DPI
@@ -26,7 +26,8 @@ FILES = ("report.html", "metrics.json", "figures")
 
 RULES = (
     "The gate fires if, at the last snapshot, patch kNN mIoU is at least 2 percentage points below its "
-    "highest earlier value while class-token kNN is not lower than it was there.",
+    "highest earlier value while class-token kNN is not lower than it was there. Of these rules this one was "
+    "set before the first score was measured.",
     "An arm is above (below) another where every fork seed of it scores above (below) every fork seed of the "
     "other, with at least three seeds of both. Between arms that do not differ, three against three fall so "
     "once in twenty.",
@@ -44,7 +45,32 @@ NOT_SHOWN = (
     "order and crops after the fork only.",
     "Photographs: the scores are measured on procedural scenes, which the network was not trained for. They "
     "rank the same network's snapshots; they are no benchmark.",
-    "Repair of known damage: no positive control is part of this run.",
+)
+
+NO_CONTROL = "Repair of known damage: no positive control is part of this run."
+STYLE = """.film{border:0;display:flex;flex-wrap:wrap;gap:6px;margin:16px 0;padding:0}
+.film{min-width:0;overflow-x:auto;position:relative}
+.film legend{font-weight:600;padding:0 0 6px}
+.film input{opacity:0;position:absolute}
+.film label{border:1px solid currentColor;border-radius:4px;cursor:pointer;font-size:14px;padding:3px 8px}
+.film input:checked+label{background:CanvasText;color:Canvas}
+.film input:focus-visible+label{outline:3px solid Highlight;outline-offset:1px}
+.film img{display:none;flex:none;image-rendering:pixelated;max-width:100%;order:1}
+.film input:checked+label+img{display:block}
+@media screen and (max-width:700px){
+.plot{overflow-x:auto}
+.plot img{max-width:none;width:720px}
+.film img{max-width:none}
+}
+@media print{.film{display:none}}
+"""
+"""Beside the reports' style: frames are chosen without a script; on narrow screens pictures scroll."""
+
+CONTROL_RULES = (
+    "Rules of this part, written after the trunk had been measured and before any arm after the damage was: "
+    "repair is judged only if the damage cost at least 2 points of patch kNN mIoU, between arms after the "
+    "same damage, by the spread of their seeds. Strength and length of the pull are chosen so that it does "
+    "damage; they are no finding."
 )
 
 
@@ -117,30 +143,50 @@ def laboratory_json(laboratory: Laboratory) -> str:
             }
             for e in conclusion.effects
         ],
-        "scores": [
-            {"run": s.run, "seed": s.seed, "step": s.step, "values": _json(s.values)}
-            for s in laboratory.scores
-        ],
+        "scores": _score_values(laboratory.scores),
         "teacher_step": laboratory.teacher_step,
         "fork_step": laboratory.fork_step,
         "spent": [{"stage": s.stage, "steps": s.steps, "seconds": s.seconds} for s in laboratory.spent],
         "machine": laboratory.machine,
         "settings": dict(laboratory.settings),
+        "positive_control": None if laboratory.control is None else _control_values(laboratory.control),
     }
     return json.dumps(content, indent=2, allow_nan=False)
+
+
+def _control_values(control: Control) -> dict[str, object]:
+    return {
+        "planted": True,
+        "sentences": list(control.sentences),
+        "start_step": control.start_step,
+        "release_step": control.release_step,
+        "teacher_step": control.teacher_step,
+        "scores": _score_values(control.scores),
+    }
+
+
+def _score_values(scores: Sequence[Score]) -> list[dict[str, object]]:
+    return [{"run": s.run, "seed": s.seed, "step": s.step, "values": _json(s.values)} for s in scores]
 
 
 def _page(laboratory: Laboratory, pictures: Mapping[str, bytes]) -> str:
     style = files("dinoscope.present").joinpath("static", "report.css").read_text(encoding="utf-8")
     first, *others = laboratory.conclusion.sentences
     said = "".join(f"<p>{text(sentence)}</p>\n" for sentence in others)
+    if laboratory.control is not None:
+        said += (
+            '<p>Nothing above rests on the <a href="#control">positive control</a>: damage planted on '
+            "purpose, reported apart.</p>\n"
+        )
+    limits = (*NOT_SHOWN, NO_CONTROL) if laboratory.control is None else NOT_SHOWN
     parts = {
         "#scores": ("Scores", _scores(laboratory, pictures)),
         "#strip": ("Maps", _strip(laboratory, pictures)),
         "#grams": ("Gram matrices", _grams(laboratory, pictures)),
+        "#control": ("Positive control", _control(laboratory.control, pictures)),
         "#losses": ("Losses", _losses(pictures)),
-        "#rules": ("Rules", _listed("rules", "Rules, set before the first score", RULES)),
-        "#limits": ("What is not shown", _listed("limits", "What is not shown", NOT_SHOWN)),
+        "#rules": ("Rules", _listed("rules", "Rules", RULES)),
+        "#limits": ("What is not shown", _listed("limits", "What is not shown", limits)),
         "#compute": ("Compute", _compute(laboratory)),
         "#settings": ("Settings", _settings(laboratory)),
     }
@@ -156,7 +202,7 @@ def _page(laboratory: Laboratory, pictures: Mapping[str, bytes]) -> str:
 <meta name="referrer" content="no-referrer">
 <title>Gram laboratory – dinoscope</title>
 <style>
-{style}</style>
+{style}{STYLE}</style>
 </head>
 <body>
 <header>
@@ -180,6 +226,11 @@ def _pictures(laboratory: Laboratory) -> dict[str, bytes]:
         found["strip.png"] = _png(plot_strip(laboratory.strip))
         if moving := animation(laboratory.strip):
             found["strip.gif"] = moving
+    if laboratory.control is not None:
+        found["planted-scores.png"] = _png(plot_control(laboratory.control))
+        if laboratory.control.strip is not None:
+            strip = plot_strip(laboratory.control.strip, title="Positive control: planted damage")
+            found["planted-strip.png"] = _png(strip)
     if laboratory.grams:
         found["grams.png"] = _png(plot_grams(laboratory))
     return found
@@ -241,7 +292,18 @@ def _strip(laboratory: Laboratory, pictures: Mapping[str, bytes]) -> str:
         "photographs were not trained on. The reference patch and the cosine scale are the same throughout."
         "</p>"
     )
-    return _section("strip", "Maps", note + still + moving)
+    return _section("strip", "Maps", note + _film(laboratory.strip) + still + moving)
+
+
+def _film(strip: Strip) -> str:
+    """The frames in one place, one at a time: nothing moves by itself, and no script is needed."""
+    items = "".join(
+        f'<input type="radio" name="film" id="film-{i}"{" checked" if i == 0 else ""}>'
+        f'<label for="film-{i}">{text(label)}</label>'
+        f'<img src="{_uri(data, "png")}" alt="{text(f"Component maps: {label}")}">\n'
+        for i, (label, data) in enumerate(film(strip))
+    )
+    return f'<fieldset class="film"><legend>One network at a time</legend>\n{items}</fieldset>'
 
 
 def _grams(laboratory: Laboratory, pictures: Mapping[str, bytes]) -> str:
@@ -253,6 +315,17 @@ def _grams(laboratory: Laboratory, pictures: Mapping[str, bytes]) -> str:
         "Gram matrices",
         note + _image(pictures["grams.png"], "png", "Gram matrices of each arm, of the teacher, and apart"),
     )
+
+
+def _control(control: Control | None, pictures: Mapping[str, bytes]) -> str:
+    if control is None:
+        return ""
+    said = "".join(f"<p>{text(sentence)}</p>\n" for sentence in (*control.sentences, CONTROL_RULES))
+    curves = _image(pictures["planted-scores.png"], "png", "Every metric during and after planted damage")
+    maps = ""
+    if "planted-strip.png" in pictures:
+        maps = _image(pictures["planted-strip.png"], "png", "Maps before planted damage, damaged, and after")
+    return _section("control", "Positive control: damage planted on purpose", said + curves + maps)
 
 
 def _losses(pictures: Mapping[str, bytes]) -> str:
@@ -298,8 +371,11 @@ def _section(id_: str, title: str, inside: str) -> str:
 
 
 def _image(data: bytes, kind: str, alternative: str) -> str:
-    uri = f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
-    return f'<div class="plot"><img src="{uri}" alt="{text(alternative)}"></div>\n'
+    return f'<div class="plot"><img src="{_uri(data, kind)}" alt="{text(alternative)}"></div>\n'
+
+
+def _uri(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _png(figure: Figure) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -11,12 +11,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from dinoscope.data.laboratory import METRICS, RANDOM, TRUNK, Laboratory
+from dinoscope.data.laboratory import (
+    AFTER_DAMAGE,
+    METRICS,
+    PLANTED,
+    RANDOM,
+    TRUNK,
+    Control,
+    Laboratory,
+    Score,
+)
 from dinoscope.present.sheet import FACE, Sheet, lines
 from dinoscope.present.style import CONTROL_COLOUR, INK, LINE, MODEL_COLOURS, QUIET
 
 ARM_COLOURS: Mapping[str, str] = {
     TRUNK: INK,
+    PLANTED: MODEL_COLOURS[5],
     "continue": MODEL_COLOURS[0],
     "gram-x2": MODEL_COLOURS[1],
     "local-half": MODEL_COLOURS[2],
@@ -53,17 +63,40 @@ class _Line:
 
 def plot_scores(laboratory: Laboratory) -> Figure:
     """Every metric against steps. Bands reach from the lowest to the highest seed, lines are means."""
+    fork = TRUNK, laboratory.fork_step
     panels = {
-        name: (metric.title, metric.unit, metric.rests, _score_lines(laboratory, name))
+        name: (metric.title, metric.unit, metric.rests, _score_lines(laboratory.scores, name, *fork))
         for name, metric in METRICS.items()
     }
-    levels = {name: _levels(laboratory, name) for name in METRICS}
+    levels = {name: _levels(laboratory.scores, name, laboratory.teacher_step) for name in METRICS}
     note = (
         "Left of the gap: the trunk. Right: the arms, on a wider axis; line = mean, band = lowest to "
         "highest fork seed, where there is more than one. Grey dashes: random weights. Dotted: the frozen "
         "teacher. A dot before a title: the conclusion may rest on it."
     )
     return _panels(panels, levels, laboratory.fork_step, note)
+
+
+def plot_control(control: Control) -> Figure:
+    """As `plot_scores`, of the positive control: before the release on the left, after it on the right."""
+    begins = [replace(s, run=PLANTED) for s in control.scores if s.step == control.start_step]
+    scores = [*begins, *(s for s in control.scores if s.run != TRUNK)]
+    panels = {
+        name: (
+            metric.title,
+            metric.unit,
+            metric.rests,
+            _score_lines(scores, name, PLANTED, control.release_step),
+        )
+        for name, metric in METRICS.items()
+    }
+    levels = {name: _levels(control.scores, name, control.teacher_step) for name in METRICS}
+    note = (
+        "Positive control: damage planted on purpose. Left of the gap: the pull towards the class token, "
+        "from the trunk's last step on. Right: after its release, on a wider axis; line = mean, band = "
+        "lowest to highest fork seed, where there is more than one. Dotted: the frozen teacher."
+    )
+    return _panels(panels, levels, control.release_step, note)
 
 
 def plot_losses(laboratory: Laboratory) -> Figure:
@@ -86,7 +119,7 @@ def plot_losses(laboratory: Laboratory) -> Figure:
 
 def colour_of(run: str) -> str:
     """Of a run's marks."""
-    return ARM_COLOURS.get(run, CONTROL_COLOUR)
+    return ARM_COLOURS.get(run.removeprefix(AFTER_DAMAGE), CONTROL_COLOUR)
 
 
 def _panels(
@@ -95,6 +128,7 @@ def _panels(
     fork: int | None,
     note: str,
 ) -> Figure:
+    panels = {name: panel for name, panel in panels.items() if panel[3]}
     rows = -(-len(panels) // _COLUMNS)
     said = lines(note, _WIDTH - 2 * _MARGIN, _SIZE)
     top = 0.14 + len(said) * _SIZE * 1.4 / 72
@@ -121,8 +155,8 @@ def _panel(
     scale: float,
 ) -> None:
     x, y, width, height = box
-    trunk = [line for line in found if line.run == TRUNK]
-    arms = [line for line in found if line.run != TRUNK]
+    trunk = [line for line in found if line.run in (TRUNK, PLANTED)]
+    arms = [line for line in found if line.run not in (TRUNK, PLANTED)]
     parts: list[tuple[Axes, Sequence[_Line]]] = []
     if trunk and arms and fork is not None:
         left = _TRUNK_SHARE * (width - _GAP)
@@ -140,9 +174,8 @@ def _panel(
             end = _band(axes, [line for line in shown if line.run == run], scale)
             if end is not None and (number == len(parts) - 1):
                 ends.append((end, run, colour_of(run)))
-        starts = [float(line.steps[0]) for line in shown]
         stops = [float(line.steps[-1]) for line in shown]
-        first = float(fork) if fork is not None and shown is arms else min([0.0, *starts])
+        first = float(fork) if fork is not None and shown is arms else min(_begins(shown), default=0.0)
         end = max([*stops, first + 1])
         axes.set_xlim(first, end)
         axes.set_xticks([first, end] if number == len(parts) - 1 and number else [first, (first + end) / 2])
@@ -158,6 +191,11 @@ def _panel(
             )
     if arms:
         _name_ends(sheet, box, ends, low, high)
+
+
+def _begins(shown: Sequence[_Line]) -> list[float]:
+    """Steps an axis has to reach back to; a trunk begins at 0, whatever was measured first."""
+    return [float(line.steps[0]) if line.run == PLANTED else 0.0 for line in shown]
 
 
 def _band(axes: Axes, of_run: Sequence[_Line], scale: float) -> float | None:
@@ -202,7 +240,8 @@ def _name_ends(
     if over > 0:
         places = [p - over for p in places]
     for place, (_, run, colour) in zip(places, wanted, strict=True):
-        sheet.words(x + width + 0.06, place + 0.03, run, size=_SIZE, colour=colour, longest=_LABELS - 0.06)
+        shown = run.removeprefix(AFTER_DAMAGE)
+        sheet.words(x + width + 0.06, place + 0.03, shown, size=_SIZE, colour=colour, longest=_LABELS - 0.06)
 
 
 def _frame(axes: Axes, low: float, high: float, *, first: bool) -> None:
@@ -221,7 +260,7 @@ def _frame(axes: Axes, low: float, high: float, *, first: bool) -> None:
     axes.set_axisbelow(True)
 
 
-def _limits(values: Sequence[Float[np.ndarray, " n"]], levels: Sequence[float]) -> tuple[float, float]:
+def _limits(values: Sequence[Float[np.ndarray, " _"]], levels: Sequence[float]) -> tuple[float, float]:
     known = np.concatenate([np.ravel(v) for v in [*values, np.array(levels)]]) if values else np.zeros(1)
     known = known[np.isfinite(known)]
     if not len(known):
@@ -231,16 +270,17 @@ def _limits(values: Sequence[Float[np.ndarray, " n"]], levels: Sequence[float]) 
     return low - room, high + room
 
 
-def _score_lines(laboratory: Laboratory, metric: str) -> list[_Line]:
+def _score_lines(scores: Sequence[Score], metric: str, base: str, fork: int | None) -> list[_Line]:
+    """Lines by run and seed; those of arms begin at the fork, with the value of the base's network there."""
     found: dict[tuple[str, int], list[tuple[int, float]]] = {}
-    for score in laboratory.scores:
+    for score in scores:
         value = score.values.get(metric, float("nan"))
         if score.run != RANDOM and np.isfinite(value):
             found.setdefault((score.run, score.seed), []).append((score.step, value))
-    fork = laboratory.fork_step
-    common = next((value for step, value in _trunk(laboratory, metric) if step == fork), None)
+    of_base = [point for (run, _), points in found.items() if run == base for point in points]
+    common = next((value for step, value in of_base if step == fork), None)
     for (run, _), points in found.items():
-        if run != TRUNK and fork is not None and common is not None:
+        if run != base and fork is not None and common is not None:
             points.append((fork, common))  # until here the arms are one network
     return [
         _Line(
@@ -253,23 +293,15 @@ def _score_lines(laboratory: Laboratory, metric: str) -> list[_Line]:
     ]
 
 
-def _trunk(laboratory: Laboratory, metric: str) -> list[tuple[int, float]]:
-    return [
-        (s.step, s.values[metric])
-        for s in laboratory.scores
-        if s.run == TRUNK and np.isfinite(s.values.get(metric, float("nan")))
-    ]
-
-
-def _levels(laboratory: Laboratory, metric: str) -> dict[str, float]:
+def _levels(scores: Sequence[Score], metric: str, teacher_step: int | None) -> dict[str, float]:
     """Horizontal lines: random weights, and the frozen teacher."""
     found: dict[str, float] = {}
-    for score in laboratory.scores:
+    for score in scores:
         value = score.values.get(metric, float("nan"))
         if not np.isfinite(value):
             continue
         if score.run == RANDOM:
             found[RANDOM] = value
-        elif score.run == TRUNK and score.step == laboratory.teacher_step:
+        elif score.run == TRUNK and score.step == teacher_step:
             found["teacher"] = value
     return found

@@ -11,7 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from dinoscope.data.laboratory import TRUNK, Frame, Laboratory, Strip
+from dinoscope.data.laboratory import AFTER_DAMAGE, TRUNK, Frame, Laboratory, Strip
 from dinoscope.present.laboratory_curves import colour_of
 from dinoscope.present.sheet import Sheet, colour_bar, footprint, panel_size, patch_map, picture
 from dinoscope.present.style import QUIET, cosine_colours
@@ -26,7 +26,7 @@ DIFFERENCE = 0.5
 _FRAME_MS, _LAST_MS, _SCALE = 600, 1800, 7
 
 
-def plot_strip(strip: Strip) -> Figure:
+def plot_strip(strip: Strip, *, title: str = "The same photographs at every checkpoint") -> Figure:
     """Rows are networks; for each photograph its components in the shared basis, and its reference map."""
     sizes = [panel_size(p.size, area=_AREA) for p in strip.photographs]
     tallest = max(h for _, h in sizes)
@@ -35,7 +35,7 @@ def plot_strip(strip: Strip) -> Figure:
     height = top + (len(strip.frames) + 1) * (tallest + _GAP) + 0.62
     sheet = Sheet(width, height)
     shares = ", ".join(f"{100 * s:.0f}%" for s in strip.explained)
-    sheet.words(_MARGIN, 0.2, "The same photographs at every checkpoint", size=8, weight="bold")
+    sheet.words(_MARGIN, 0.2, title, size=8, weight="bold")
     said = (
         f"left: three components of one basis over everything shown here ({shares} of the variance); "
         "right: cosine with the marked patch"
@@ -122,6 +122,17 @@ def animation(strip: Strip) -> bytes:
     return out.getvalue()
 
 
+def film(strip: Strip) -> list[tuple[str, bytes]]:
+    """Every frame by itself: its network in words, its component maps as PNG; all of one size."""
+    found = []
+    for frame in strip.frames:
+        out = io.BytesIO()
+        _painted(strip, frame).save(out, "PNG", optimize=True)
+        run = frame.run if frame.run == TRUNK else f"{frame.run}, seed {frame.seed}"
+        found.append((f"{run}, step {frame.step:,}", out.getvalue()))
+    return found
+
+
 def _painted(strip: Strip, frame: Frame) -> Image.Image:
     tiles = [_enlarged(frame, i) for i in range(len(strip.photographs))]
     gap, band = 8, 26
@@ -133,7 +144,8 @@ def _painted(strip: Strip, frame: Frame) -> Image.Image:
         image.paste(Image.fromarray(tile), (x, band))
         x += tile.shape[1] + gap
     font = ImageFont.load_default(size=15)
-    ImageDraw.Draw(image).text((2, 3), f"step {frame.step:,}", fill="#161616", font=font)
+    said = f"step {frame.step:,}" if frame.run == TRUNK else f"{frame.run}, step {frame.step:,}"
+    ImageDraw.Draw(image).text((2, 3), said, fill="#161616", font=font)
     return image
 
 
@@ -143,7 +155,10 @@ def _enlarged(frame: Frame, photograph: int) -> UInt8[np.ndarray, "H W 3"]:
 
 
 def _name(sheet: Sheet, frame: Frame, y: float) -> None:
-    sheet.words(_MARGIN, y + 0.12, frame.run, size=7, weight="bold", colour=colour_of(frame.run))
+    run = frame.run.removeprefix(AFTER_DAMAGE)
+    sheet.words(_MARGIN, y + 0.12, run, size=7, weight="bold", colour=colour_of(run))
     sheet.words(_MARGIN, y + 0.25, f"step {frame.step:,}", size=6, colour=QUIET)
     if frame.run != TRUNK:
         sheet.words(_MARGIN, y + 0.36, f"seed {frame.seed}", size=6, colour=QUIET)
+    if run != frame.run:
+        sheet.words(_MARGIN, y + 0.47, "after planted damage", size=6, colour=QUIET)
