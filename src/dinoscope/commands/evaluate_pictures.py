@@ -56,9 +56,7 @@ def retrieval_pictures(store: FeatureStore, labels: Labels, components: int | No
 
 
 def _hits(hits: Hits, label_of: Mapping[str, str | None], wanted: str | None) -> tuple[Shown, ...]:
-    return tuple(
-        _shown(h.source, label_of, label_of[h.source] == wanted) for h in hits.hits if _here(h.source)
-    )
+    return tuple(_shown(h.source, label_of, wanted=wanted) for h in hits.hits if _here(h.source))
 
 
 def _here(source: str) -> bool:
