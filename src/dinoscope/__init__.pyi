@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dinoscope.analyses.background_alone import background_alone as background_alone
 from dinoscope.analyses.compare import compare as compare
 from dinoscope.analyses.content_free import position_basis as position_basis
 from dinoscope.analyses.content_free import without_position as without_position
 from dinoscope.analyses.evaluate_retrieval import evaluate_retrieval as evaluate_retrieval
+from dinoscope.analyses.evaluate_revisited import evaluate_revisited as evaluate_revisited
 from dinoscope.analyses.measure import measure as measure
+from dinoscope.analyses.retrieval_pictures import retrieval_pictures as retrieval_pictures
 from dinoscope.analyses.search import near_duplicates as near_duplicates
 from dinoscope.analyses.search import search as search
 from dinoscope.analyses.search_fits import fit_suppression as fit_suppression
@@ -48,6 +51,7 @@ from dinoscope.errors import UnknownBackboneError as UnknownBackboneError
 from dinoscope.errors import WeightsError as WeightsError
 from dinoscope.io.features import read_features as read_features
 from dinoscope.io.images import read_photograph as read_photograph
+from dinoscope.io.revisited import read_revisited as read_revisited
 from dinoscope.io.store import FeatureStore as FeatureStore
 from dinoscope.io.store import open_store as open_store
 from dinoscope.io.store import pooled_vectors as pooled_vectors

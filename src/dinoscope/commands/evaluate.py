@@ -32,7 +32,9 @@ def evaluate_command(
     seed: Seed = 0,
 ) -> None:
     """Score a store by class: every pooling and suppression, with held-out ranks, intervals and controls."""
+    from dinoscope.analyses.background_alone import background_alone
     from dinoscope.analyses.evaluate_retrieval import evaluate_retrieval
+    from dinoscope.errors import InputError
     from dinoscope.io.store import open_store
     from dinoscope.present.retrieval_text import scores_json, scores_text
     from dinoscope.terminal import read_words
@@ -45,11 +47,16 @@ def evaluate_command(
         suppressions=read_words(suppressions) or None,
         seed=seed,
     )
+    backgrounds = None
+    try:
+        backgrounds = background_alone(opened, labels=labels, seed=seed)
+    except InputError as error:  # the scores stand without it
+        print(f"not searched by backgrounds alone: {error}", file=sys.stderr)
     if out is not None:
-        from dinoscope.commands.evaluate_pictures import retrieval_pictures
+        from dinoscope.analyses.retrieval_pictures import retrieval_pictures
         from dinoscope.present.retrieval_page import write_retrieval
 
-        chosen = [k for row in scores.rows for k in row.chosen if k and row.suppression == "background"]
-        pictures = retrieval_pictures(opened, labels, max(set(chosen), key=chosen.count) if chosen else None)
-        print(f"page: {write_retrieval(scores, out, pictures)}", file=sys.stderr)
-    print(scores_json(scores) if as_json else scores_text(scores))
+        shows = any(row.pooling == "mean" and row.suppression == "background" for row in scores.rows)
+        pictures = retrieval_pictures(opened, scores, labels=labels) if shows else None
+        print(f"page: {write_retrieval(scores, out, pictures, backgrounds)}", file=sys.stderr)
+    print(scores_json(scores, backgrounds) if as_json else scores_text(scores, backgrounds))

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Float64, UInt8
-
 from dinoscope.atomic import write_whole
 from dinoscope.data.retrieval import RetrievalRow, RetrievalScores
+from dinoscope.data.retrieval_pictures import (
+    CASE_RULE,
+    BackgroundAlone,
+    Pictures,
+    QueryRow,
+    RemovedMap,
+    Shown,
+)
 from dinoscope.present.figure_files import png_bytes, svg_bytes
-from dinoscope.present.markup import definitions, file_uri, jpeg_uri, table, text
+from dinoscope.present.markup import definitions, file_uri, table, text
 from dinoscope.present.report import STATIC_POLICY
 from dinoscope.present.retrieval_figures import plot_gains, plot_ranks, ranked_poolings
-from dinoscope.present.retrieval_maps import removed_uri
+from dinoscope.present.retrieval_sheet import SHEET_STYLE, hits_section, removed_section
 from dinoscope.present.retrieval_text import (
     CONTROL_TITLES,
+    FIRST,
     RULE,
     TITLES,
+    case_words,
     interval_words,
     is_baseline,
     scores_csv,
@@ -28,55 +33,15 @@ from dinoscope.present.retrieval_text import (
     verdicts,
 )
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shown:
-    """A photograph as the contact sheet shows it.
-
-    Attributes:
-        name, label: data, never markup.
-        pixels: a thumbnail.
-        relevant: whether it has the query's label; None for the query itself.
-    """
-
-    name: str
-    label: str
-    pixels: UInt8[np.ndarray, "H W 3"]
-    relevant: bool | None = None
+__all__ = ["Pictures", "QueryRow", "RemovedMap", "Shown", "retrieval_html", "write_retrieval"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class QueryRow:
-    """A query with its hits without and with a suppression, best first."""
-
-    query: Shown
-    before: tuple[Shown, ...]
-    after: tuple[Shown, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RemovedMap:
-    """What a suppression takes out of a photograph: the share of each patch's squared length, in [0, 1]."""
-
-    photograph: Shown
-    shares: Float64[np.ndarray, "h w"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pictures:
-    """What the page shows beside the numbers.
-
-    Attributes:
-        suppression: in words; what ``after`` and ``removed`` are of.
-        queries, removed: may be empty.
-    """
-
-    suppression: str
-    queries: tuple[QueryRow, ...] = ()
-    removed: tuple[RemovedMap, ...] = ()
-
-
-def write_retrieval(scores: RetrievalScores, folder: str | Path, pictures: Pictures | None = None) -> Path:
+def write_retrieval(
+    scores: RetrievalScores,
+    folder: str | Path,
+    pictures: Pictures | None = None,
+    backgrounds: BackgroundAlone | None = None,
+) -> Path:
     """Write page.html, scores.json, scores.csv and the figures; returns the page's path.
 
     Raises:
@@ -90,19 +55,22 @@ def write_retrieval(scores: RetrievalScores, folder: str | Path, pictures: Pictu
             f"ranks-{pooling}.png": png_bytes(plot_ranks(scores, pooling))
             for pooling in ranked_poolings(scores)
         },
-        "scores.json": (scores_json(scores) + "\n").encode(),
+        "scores.json": (scores_json(scores, backgrounds) + "\n").encode(),
         "scores.csv": scores_csv(scores).encode(),
-        "page.html": retrieval_html(scores, pictures).encode(),
+        "page.html": retrieval_html(scores, pictures, backgrounds).encode(),
     }
     for name, data in content.items():
         write_whole(folder / name, lambda file, data=data: file.write(data))  # type: ignore[misc]
     return folder / "page.html"
 
 
-def retrieval_html(scores: RetrievalScores, pictures: Pictures | None = None) -> str:
+def retrieval_html(
+    scores: RetrievalScores, pictures: Pictures | None = None, backgrounds: BackgroundAlone | None = None
+) -> str:
     """The page as text: everything it shows is in it, no script, no outside request."""
     style = files("dinoscope.present").joinpath("static", "report.css").read_text(encoding="utf-8")
-    said = "".join(f"<p>{text(sentence)}</p>\n" for sentence in verdicts(scores))
+    sentences = [*verdicts(scores), *(() if backgrounds is None else (case_words(backgrounds),))]
+    said = "".join(f"<p>{text(sentence)}</p>\n" for sentence in sentences)
     warned = "".join(f'<p class="quiet">{text(warning)}</p>\n' for warning in scores.warnings)
     parts = {
         "gains": (
@@ -110,9 +78,10 @@ def retrieval_html(scores: RetrievalScores, pictures: Pictures | None = None) ->
             _figure(svg_bytes(plot_gains(scores)), "Paired gain of every row over the plain mean"),
         ),
         "ranks": ("Directions", _ranks(scores)),
-        "hits": ("Hits", _hits(pictures)),
-        "removed": ("What was removed", _removed(pictures)),
-        "scores": ("Scores", _table(scores)),
+        "backgrounds": ("Backgrounds alone", _backgrounds(backgrounds)),
+        "hits": ("Hits", hits_section(pictures)),
+        "removed": ("What was removed", removed_section(pictures)),
+        "scores": ("Scores", _tables(scores)),
         "settings": ("Settings", _settings(scores)),
     }
     shown = {key: part for key, part in parts.items() if part[1]}
@@ -132,14 +101,14 @@ def retrieval_html(scores: RetrievalScores, pictures: Pictures | None = None) ->
 <meta name="referrer" content="no-referrer">
 <title>Retrieval – dinoscope</title>
 <style>
-{style}{_STYLE}</style>
+{style}{SHEET_STYLE}{_STYLE}</style>
 </head>
 <body>
 <header>
 <h1>Retrieval</h1>
 <p>{len(scores.queries):,} queries among {scores.n_images:,} labelled photographs; mean average precision of a
 random ranking {scores.chance:.3f}.</p>
-{said}<p class="quiet">{text(RULE)}</p>
+{said}<p class="quiet">{text(RULE)} {text(_by_chance(scores))}</p>
 {warned}<nav aria-label="Contents">{links}</nav>
 </header>
 <main>
@@ -151,94 +120,114 @@ random ranking {scores.chance:.3f}.</p>
 
 
 _STYLE = """
-.sheet { display: grid; gap: 1.2rem; }
-.sheet .row { display: grid; grid-template-columns: 8rem 1fr; gap: .8rem; align-items: start; }
-.sheet .hits { display: flex; flex-wrap: wrap; gap: .3rem; margin: 0 0 .4rem; }
-.sheet figure { margin: 0; width: 5.2rem; font-size: .68rem; overflow-wrap: anywhere; }
-.sheet figure img { width: 100%; height: 4rem; object-fit: cover; display: block; }
-.sheet figure img { border: 3px solid transparent; }
-.sheet figure.yes img { border-color: #0072b2; }
-.sheet .query img { height: 5.5rem; }
-.sheet .query { width: 8rem; }
-.sheet small { display: block; }
-@media (max-width: 600px) { .sheet .row { grid-template-columns: 1fr; } }
+.scores { width: auto; }
+.scores caption { padding-bottom: 8px; }
+.scores th, .scores td { padding: 6px 20px 6px 0; }
+.scores td { white-space: nowrap; }
+.scores td small { color: var(--soft); }
+.scores .of { color: var(--soft); padding-left: 1.4em; display: inline-block; }
+.every { margin-top: 24px; }
+.every summary { cursor: pointer; padding: 6px 0; }
+.every .scores { font-size: 13px; }
+.every .scores th, .every .scores td { padding: 4px 14px 4px 0; }
+.every .scores small { font-size: 11px; }
+@media screen and (max-width: 900px) {
+  .plot { overflow-x: auto; }
+  .plot img { max-width: none; min-width: min(100%, 620px); width: max(100%, 620px); }
+  .scores, .scores caption, .scores tbody, .scores tr, .scores th, .scores td { display: block; }
+  .scores thead { clip-path: inset(50%); height: 1px; overflow: hidden; position: absolute; width: 1px; }
+  .scores tr { border-bottom: 1px solid var(--line); padding: 8px 0; }
+  .scores th, .scores td { border: 0; padding: 1px 0; white-space: normal; }
+  .scores .of { padding-left: 0; }
+  .scores td small { display: inline; }
+  .scores td:empty { display: none; }
+  .scores td::before { color: var(--soft); content: attr(data-head) " "; display: inline-block; }
+  .scores td::before { font-size: 13px; vertical-align: top; width: 11em; }
+  .every .scores th, .every .scores td { padding: 1px 0; }
+}
 """
+
+
+def _by_chance(scores: RetrievalScores) -> str:
+    tried = sum(not row.control and not is_baseline(row) for row in scores.rows)
+    return (
+        f"{tried} rows are compared with the plain mean: where nothing differs, about one interval in 40 "
+        "still lies above 0, and one in 40 below."
+    )
 
 
 def _ranks(scores: RetrievalScores) -> str:
     return "".join(
         _figure(
             svg_bytes(plot_ranks(scores, pooling)),
-            f"Score of {pooling} vectors against the number of directions",
+            f"Gain of {pooling} vectors over the plain mean against the number of directions",
         )
         for pooling in ranked_poolings(scores)
     )
 
 
-def _table(scores: RetrievalScores) -> str:
-    heads = ["pooling, suppression", *(_title(key) for key in scores.scores), "directions"]
+def _backgrounds(found: BackgroundAlone | None) -> str:
+    if found is None:
+        return ""
+    rows = [
+        ("background patches alone", interval_words(found.background), interval_words(found.excess)),
+        (
+            "foreground patches alone",
+            interval_words(found.foreground),
+            interval_words(found.foreground_excess),
+        ),
+        ("foreground minus background", interval_words(found.ahead, sign="+"), ""),
+    ]
+    heads = ("searched by", TITLES[FIRST], "excess over chance")
+    caption = f"{found.n_images:,} photographs with both; 95% bootstrap intervals over queries."
+    if found.n_left_out:
+        caption += f" {found.n_left_out:,} without a foreground or without a background are left out."
+    body = table(heads, rows, css="scores", caption=caption)
+    return f'<p>{text(case_words(found))}</p>\n{body}<p class="quiet">{text(CASE_RULE)}</p>\n'
+
+
+def _tables(scores: RetrievalScores) -> str:
+    heads = [
+        "vectors and suppression",
+        TITLES[FIRST],
+        "gain",
+        "suppression ahead",
+        "directions",
+    ]
     rows = [
         (
-            text(_name(row)),
-            *(text(interval_words(row.summaries[key])) for key in scores.scores),
+            _name(row),
+            text(interval_words(row.summaries[FIRST])),
+            "" if is_baseline(row) else text(interval_words(row.gains[FIRST].interval, sign="+")),
+            text(interval_words(row.margins[FIRST].interval, sign="+")) if row.margins else "",
             text(_chosen(row)),
         )
         for row in scores.rows
     ]
-    caption = "Mean over queries, 95% bootstrap interval; directions as chosen for the queries of each fold."
-    return table([text(h) for h in heads], rows, css="variance", caption=caption, labels=heads)
+    caption = (
+        "Mean over queries, 95% bootstrap interval. Gain: over the plain mean, query by query. Indented: "
+        "controls of the suppression above them; there, "
+        "how far the suppression is ahead of the control, query by query. Directions as chosen for the "
+        "queries of each fold."
+    )
+    first = table([text(h) for h in heads], rows, css="scores", caption=caption, labels=heads)
+    every = ["vectors and suppression", *(_title(key) for key in scores.scores)]
+    whole = [
+        (_name(row), *(_cell(interval_words(row.summaries[key])) for key in scores.scores))
+        for row in scores.rows
+    ]
+    second = table([text(h) for h in every], whole, css="scores", labels=every)
+    return f'{first}<details class="every"><summary>Every score</summary>\n{second}</details>\n'
+
+
+def _cell(words: str) -> str:
+    mean, _, interval = words.partition(" ")
+    return f"{text(mean)} <small>{text(interval)}</small>" if interval else text(mean)
 
 
 def _settings(scores: RetrievalScores) -> str:
     return definitions(
         (text(key.replace("_", " ")), text(value)) for key, value in scores.settings.items() if value != ""
-    )
-
-
-def _hits(pictures: Pictures | None) -> str:
-    if pictures is None or not pictures.queries:
-        return ""
-    rows = []
-    for row in pictures.queries:
-        rows.append(
-            f'<div class="row">{_thumbnail(row.query, "query")}<div>'
-            f'<small>plain mean</small><div class="hits">{_thumbnails(row.before)}</div>'
-            f"<small>{text(pictures.suppression)}</small><div "
-            f'class="hits">{_thumbnails(row.after)}</div></div></div>\n'
-        )
-    note = (
-        "<p>Queries chosen by their digests, not by their results. Framed in blue: photographs of the "
-        "query's label. The suppression was fitted on the whole store.</p>\n"
-    )
-    return f'{note}<div class="sheet">{"".join(rows)}</div>\n'
-
-
-def _removed(pictures: Pictures | None) -> str:
-    if pictures is None or not pictures.removed:
-        return ""
-    cells = "".join(
-        f'<figure><img src="{jpeg_uri(one.photograph.pixels)}" alt="{text(one.photograph.name)}">'
-        f'<img src="{removed_uri(one.shares)}" alt="share removed, mean {one.shares.mean():.0%}">'
-        f"<figcaption>{one.shares.mean():.0%} of the squared length</figcaption></figure>"
-        for one in pictures.removed
-    )
-    note = (
-        f"<p>What {text(pictures.suppression)} takes out of each patch, as a share of its squared length: "
-        "black nothing, white everything, one scale. If it were background alone, subjects would stay "
-        "black.</p>\n"
-    )
-    return f'{note}<div class="sheet"><div class="hits">{cells}</div></div>\n'
-
-
-def _thumbnails(shown: Sequence[Shown]) -> str:
-    return "".join(_thumbnail(one, "yes" if one.relevant else "no") for one in shown)
-
-
-def _thumbnail(shown: Shown, css: str) -> str:
-    said = "" if shown.relevant is None else (", relevant" if shown.relevant else ", not relevant")
-    return (
-        f'<figure class="{css}"><img src="{jpeg_uri(shown.pixels)}" alt="{text(shown.name + said)}">'
-        f"<figcaption>{text(shown.label)}</figcaption></figure>"
     )
 
 
@@ -248,10 +237,9 @@ def _figure(data: bytes, described: str) -> str:
 
 def _name(row: RetrievalRow) -> str:
     if row.control:
-        return f"{row.pooling}, {row.suppression}: {CONTROL_TITLES.get(row.control, row.control)}"
-    return f"{row.pooling}, {'no suppression' if row.suppression == 'none' else row.suppression}" + (
-        " (what gains refer to)" if is_baseline(row) else ""
-    )
+        return f'<span class="of">{text(CONTROL_TITLES.get(row.control, row.control))}</span>'
+    said = f"{row.pooling}, {'no suppression' if row.suppression == 'none' else row.suppression}"
+    return text(said + (" (the plain mean)" if is_baseline(row) else ""))
 
 
 def _title(key: str) -> str:

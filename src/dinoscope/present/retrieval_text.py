@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from dinoscope.data.results import Interval
 from dinoscope.data.retrieval import RetrievalRow, RetrievalScores
+from dinoscope.data.retrieval_pictures import CASE_RULE, BackgroundAlone
 
 TITLES = {
     "ap": "mAP",
@@ -29,7 +30,32 @@ RULE = (
 )
 
 
-def scores_text(scores: RetrievalScores) -> str:
+CASES = {
+    "independent": "as in a collection whose backgrounds are independent of class",
+    "partly": "as in a collection whose backgrounds partly go with the class",
+    "carried": "as in a collection whose backgrounds carry the class",
+    "unclear": "between two cases: more photographs would tell",
+}
+"""What each case of `CASE_RULE` is like."""
+
+
+def case_words(found: BackgroundAlone) -> str:
+    """Which kind of collection this is, by `CASE_RULE`, in a sentence."""
+    ahead = found.ahead
+    lead = (
+        "foregrounds find it better"
+        if ahead.low > 0
+        else "backgrounds find it better than foregrounds"
+        if ahead.high < 0
+        else "foregrounds and backgrounds are not told apart"
+    )
+    return (
+        f"Searched by backgrounds alone: {CASES[found.case]} (excess {interval_words(found.excess)}); {lead} "
+        f"({interval_words(ahead, sign='+')})."
+    )
+
+
+def scores_text(scores: RetrievalScores, backgrounds: BackgroundAlone | None = None) -> str:
     """The first score of every row with its gain, then the verdicts and what must be read beside them."""
     lines = [f"{'pooling':11}{'suppression':44}{'mAP':>22}  {'gain over the plain mean':>26}"]
     for row in scores.rows:
@@ -42,7 +68,9 @@ def scores_text(scores: RetrievalScores) -> str:
         pooling = "" if row.control else row.pooling
         lines.append(f"{pooling:11}{name:44}{interval_words(row.summaries[FIRST]):>22}  {gain:>26}")
     lines += ["", f"a random ranking: {scores.chance:.3f}; {_counted(scores)}"]
-    lines += [f"{sentence}" for sentence in verdicts(scores)]
+    lines += verdicts(scores)
+    if backgrounds is not None:
+        lines.append(case_words(backgrounds))
     lines += [f"note: {warning}" for warning in scores.warnings]
     return "\n".join(lines)
 
@@ -82,11 +110,11 @@ def interval_words(interval: Interval, *, sign: str = "") -> str:
     """Mean and interval, three digits; a dash where undefined."""
     if not math.isfinite(interval.mean):
         return "–"
-    form = f"{{:{sign}.3f}}"
-    return f"{form.format(interval.mean)} [{form.format(interval.low)}, {form.format(interval.high)}]"
+    mean, low, high = (f"{round(v, 3) + 0.0:{sign}.3f}" for v in (interval.mean, interval.low, interval.high))
+    return f"{mean} [{low}, {high}]"
 
 
-def scores_json(scores: RetrievalScores) -> str:
+def scores_json(scores: RetrievalScores, backgrounds: BackgroundAlone | None = None) -> str:
     """Everything but the single queries' values; undefined numbers are null."""
     content = {
         "chance": scores.chance,
@@ -118,6 +146,8 @@ def scores_json(scores: RetrievalScores) -> str:
             for row in scores.rows
         ],
     }
+    if backgrounds is not None:
+        content["backgrounds"] = {**asdict(backgrounds), "rule": CASE_RULE}
     return json.dumps(_plain(content), indent=2, allow_nan=False)
 
 
