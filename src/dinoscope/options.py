@@ -41,3 +41,31 @@ RemovePosition = Annotated[
         help="Take this many directions that place alone moves patches in out of every model.", min=0
     ),
 ]
+Profile = Annotated[
+    bool,
+    typer.Option("--profile", help="Say on stderr where the time went: decoding, model, copies, writing."),
+]
+Tile = Annotated[
+    int | None,
+    typer.Option(
+        help="Cut larger inputs into tiles of so many pixels a side; a seam score says how they agree.",
+        show_default=False,
+        min=1,
+    ),
+]
+Overlap = Annotated[
+    int | None,
+    typer.Option(
+        help="Pixels that neighbouring tiles share; a quarter of a tile.", show_default=False, min=0
+    ),
+]
+Compile = Annotated[
+    bool,
+    typer.Option("--compile", help="Run DINO models through torch.compile; without a compiler as ever."),
+]
+AllowInexact = Annotated[
+    bool,
+    typer.Option(
+        "--allow-inexact", help="Measure even where the dtype's cosine to float32 is below 0.999 on average."
+    ),
+]

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from dinoscope.data.features import Provenance
 from dinoscope.errors import InputError
-from dinoscope.options import Device, Dtype, Grid, Photos, ResizeFilter, Seed
+from dinoscope.options import (
+    Compile,
+    Device,
+    Dtype,
+    Grid,
+    Overlap,
+    Photos,
+    Profile,
+    ResizeFilter,
+    Seed,
+    Tile,
+)
 
 
 def extract_command(
@@ -22,6 +35,10 @@ def extract_command(
     ] = "",
     file_format: Annotated[str, typer.Option("--format", help="safetensors or npz.")] = "safetensors",
     resize: ResizeFilter = "bilinear",
+    tile: Tile = None,
+    overlap: Overlap = None,
+    compiled: Compile = False,
+    profile: Profile = False,
     device: Device = "auto",
     dtype: Dtype = "float32",
     seed: Seed = 0,
@@ -29,23 +46,48 @@ def extract_command(
     """Write the patch features of photographs, one file each."""
     from dinoscope.io.features import check_format, feature_path, write_features
     from dinoscope.pipeline.extract import extract_layers
+    from dinoscope.pipeline.profile import profile_told, timed
     from dinoscope.terminal import end, load_models, note, progress, read_ints, read_photographs
 
     suffix = check_format(file_format)
     paths, failures = read_photographs(photos)
-    backbone, *others = load_models(model, grid=grid, device=device, dtype=dtype, seed=seed)
+    whole = grid if tile is None else min(grid, 1)  # with tiles, a grid need not fit in memory
+    backbone, *others = load_models(model, grid=whole, device=device, dtype=dtype, seed=seed)
     if others:
         raise InputError("extract takes one model at a time")
     chosen = read_ints(layers, "--layers") or None
 
-    with progress("photographs", len(paths)) as advance:
+    with profile_told(_tell, asked=profile), progress("photographs", len(paths)) as advance:
         written = 0
         for by_layer in extract_layers(
-            paths, backbone, layers=chosen, grid=grid, resize=resize, on_failure=note(failures)
+            paths,
+            backbone,
+            layers=chosen,
+            grid=grid,
+            resize=resize,
+            tile=tile,
+            overlap=overlap,
+            compiled=compiled,
+            on_failure=note(failures),
         ):
+            for features in by_layer.values():
+                _tell_seam(features.provenance)
             path = feature_path(out, next(iter(by_layer.values())).provenance, suffix)
-            write_features(path, by_layer, format_=suffix)
+            with timed("write"):
+                write_features(path, by_layer, format_=suffix)
             written += 1
             advance(written + len(failures))
     print(f"{written} of {len(paths)} photographs: {out}")
     end(failures)
+
+
+def _tell(words: str) -> None:
+    print(words, file=sys.stderr)
+
+
+def _tell_seam(provenance: Provenance) -> None:
+    from dinoscope.terminal import printable
+
+    if provenance.tiles:
+        seam = "no tiles overlap" if provenance.seam is None else f"seam score {provenance.seam:.4f}"
+        _tell(f"{printable(provenance.image)}, layer {provenance.layer}: tiles of {provenance.tiles}; {seam}")

@@ -26,6 +26,9 @@ class Provenance:
         dtype: the arithmetic of the forward pass.
         resize: the resize filter's name.
         mean, std: of the normalisation; None where unknown.
+        tiles: how the photograph was cut where it went through in tiles; empty where it went through whole.
+        seam: of tiles: mean of 1 − cosine between what two neighbours say of the same patch; None where no
+            two overlap.
     """
 
     image: str
@@ -38,6 +41,8 @@ class Provenance:
     resize: str = "unknown"
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
+    tiles: str = ""
+    seam: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -54,8 +54,15 @@ def resize_pixels(photograph: Photograph, size: tuple[int, int], filter_: str) -
         image = Image.fromarray(np.asarray(pixels)).resize((size[1], size[0]), Image.Resampling.BICUBIC)
         pixels = np.asarray(image)
     # DLPack takes read-only arrays; nothing below writes to it.
-    planes = torch.from_dlpack(pixels).permute(2, 0, 1).float().div_(255.0)
-    if planes.shape[-2:] == size:
+    return resize_planes(torch.from_dlpack(pixels), size, filter_)
+
+
+def resize_planes(
+    pixels: UInt8[Tensor, "H W 3"], size: tuple[int, int], filter_: str
+) -> Float[Tensor, "3 newH newW"]:
+    """Pixels at another size, in [0, 1], computed where they are; ``filter_`` bilinear or bicubic."""
+    planes = pixels.permute(2, 0, 1).float().div_(255.0)
+    if planes.shape[-2:] == size or filter_ == "bicubic-8bit":
         return planes.contiguous()
     resized = F.interpolate(planes[None], size=size, mode=filter_, antialias=True, align_corners=False)[0]
     return resized.clamp_(0.0, 1.0)

@@ -54,6 +54,7 @@ class TableWriter:
         self._digests: set[bytes] = set()  # half of each digest: 16 bytes
         self._sources: set[bytes] = set()
         self._pending: list[NewRow] = []
+        self._overtaken: set[bytes] = set()
         self._pending_bytes = 0
         self._failures: dict[str, str] = {}
         self._failed_before: set[str] = set()
@@ -112,8 +113,8 @@ class TableWriter:
             return
         self._is_committing = True
         with committing(self.table.folder):
-            others = self._committed_by_others()
-            rows = [row for row in self._pending if _digest_key(row.digest) not in others]
+            self._committed_by_others()
+            rows = [row for row in self._pending if _digest_key(row.digest) not in self._overtaken]
             if rows:
                 self._append(rows)
             if self._failures:
@@ -197,23 +198,26 @@ class TableWriter:
             for batch in batches(self.table.errors_path, ["source"]):
                 self._failed_before |= set(batch.column(0).to_pylist())
 
-    def _committed_by_others(self) -> set[bytes]:
-        """Photographs that other shards committed since this one last looked."""
+    def _committed_by_others(self) -> None:
+        """Learn of photographs that other shards committed since this one last looked.
+
+        One that was claimed here before is overtaken, also where its row comes only after later commits.
+        """
         path = self.table.vectors_path
         if not exists(path):
-            return set()
+            return
         dataset = open_dataset(path)
         if dataset.version == self._version:
-            return set()
+            return
         theirs = f"session != {quoted(self._session)}"
         found = {
             _digest_key(digest)
             for batch in batches(path, ["digest"], where=theirs, newer_than=self._fragment)
             for digest in batch.column(0).to_pylist()
         }
+        self._overtaken |= found & self._digests
         self._digests |= found
         self._saw(dataset)
-        return found
 
     def _saw(self, dataset: Any) -> None:
         self._version, self._fragment = int(dataset.version), newest_fragment(dataset)

@@ -74,7 +74,7 @@ def embed(
         dense: keep whole maps too: ``float16``, or ``rank:D`` for D components of 8 bits, whose error
             stands in each row. The components are those of the first batch
             committed. See `dense_bytes` for the size.
-        batch_size: photographs in one forward pass; None chooses 1 on a CPU and 16 elsewhere.
+        batch_size: photographs in one forward pass, at most; None as for `extract`.
         commit_rows: photographs in one commit, at most; what is lost when the process is killed.
         shard: ``(i, n)``: only the i-th of n parts of the collection, i from 0.
         on_progress: called with how many photographs of the source (of the shard) are done with: computed,

@@ -1,53 +1,58 @@
 """Photographs and a backbone in, patch features out, in order, streamed.
 
-Photographs of equal grid that lie within a bounded window share a forward pass; none is ever padded,
-so what stands beside a photograph never changes its features. Where the model runs on another device
-than the CPU, decoding and resizing run ahead in a thread meanwhile.
+Threads decode and resize ahead of the model, a bounded number of photographs. Those of equal grid share a
+forward pass; none is ever padded, so what stands beside a photograph never changes its features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from itertools import islice
-from pathlib import Path
-
-import numpy as np
-import torch
-from jaxtyping import Float
-from PIL import Image
-from torch import Tensor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
 
 from dinoscope.backbones.base import Backbone
-from dinoscope.data.features import PatchFeatures, Provenance
+from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
-from dinoscope.data.layers import LayerOutputs
-from dinoscope.data.photograph import Photograph
-from dinoscope.data.results import Failure
 from dinoscope.data.spec import check_layers
-from dinoscope.errors import DinoscopeError, ImageError, InputError
-from dinoscope.io.images import photograph_from_array, read_photograph
-from dinoscope.io.resize import filter_name, resize_pixels
-from dinoscope.io.sources import photograph_paths
-from dinoscope.pipeline.memory import check_memory, forward_bytes
+from dinoscope.errors import DinoscopeError, InputError
+from dinoscope.io.resize import filter_name
+from dinoscope.pipeline.batches import (
+    LARGEST,
+    BatchLimits,
+    InOrder,
+    batches_in_turn,
+    equal_shapes,
+    first_batch_size,
+    halving,
+)
+from dinoscope.pipeline.described import FeatureMaps
+from dinoscope.pipeline.fast import compiled_backbone
+from dinoscope.pipeline.feed import HELD_BYTES, ahead, cores, worker_count
+from dinoscope.pipeline.lane import Landing, Lane, Prepared, prepared
+from dinoscope.pipeline.memory import check_forward, device_bytes, forward_bytes, tiled_bytes
+from dinoscope.pipeline.photographs import (
+    ImageLike,
+    OnFailure,
+    each_image,
+    failure_of,
+    load_photograph,
+    report,
+)
+from dinoscope.pipeline.tiles import Tiling, blended, tiling
 
-ImageLike = str | Path | Photograph | Image.Image | np.ndarray
-"""A file, a decoded photograph, a PIL image, or an ``H W 3`` array of uint8."""
+__all__ = [
+    "ImageLike",
+    "OnFailure",
+    "each_image",
+    "extract",
+    "extract_layers",
+    "failure_of",
+    "load_photograph",
+]
 
-OnFailure = Callable[[Failure], None]
 WINDOW = 4
-"""How many batches are decoded ahead."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A photograph ready for the model."""
-
-    photograph: Photograph
-    grid: PatchGrid
-    pixels: Float[Tensor, "3 H W"]
+"""How many batches' photographs are looked at for equal grids."""
 
 
 def extract(
@@ -60,6 +65,9 @@ def extract(
     final_norm: bool = True,
     resize: str = "bilinear",
     batch_size: int | None = None,
+    tile: int | None = None,
+    overlap: int | None = None,
+    compiled: bool = False,
     on_failure: OnFailure | None = None,
 ) -> Iterator[PatchFeatures]:
     """Patch features of photographs by one layer, in the order given.
@@ -72,14 +80,21 @@ def extract(
         layer: absolute 0-based block number; None for the last.
         final_norm: apply the backbone's final normalisation.
         resize: ``bilinear`` or ``bicubic`` for every model, or ``official``, each family's own.
-        batch_size: photographs in one forward pass; None chooses 1 on a CPU and 16 elsewhere.
+        batch_size: photographs (tiles) in one forward pass, at most; None chooses 1 on a CPU and by the free
+            memory elsewhere. Where memory runs out it is halved.
+        tile: pixels of the model's input on each side of a tile: a photograph larger than that goes through
+            in overlapping tiles, which are blended. Not the features of the whole: see the provenance's
+            ``seam``. No class or register tokens then. None: whole.
+        overlap: pixels that neighbouring tiles share; None for a quarter of a tile.
+        compiled: run the blocks of a DINO model through ``torch.compile``; without a compiler as ever,
+            with a warning.
         on_failure: called with each photograph that cannot be used, which is then left out. None
             raises at the first.
 
     Raises:
         ImageError: a photograph cannot be used, and there is no ``on_failure``.
         LayerError: no such layer.
-        InputError: an impossible grid, size or resize.
+        InputError: an impossible grid, size, resize or tile.
     """
     chosen = None if layer is None else (layer,)
     for by_layer in extract_layers(
@@ -91,6 +106,9 @@ def extract(
         final_norm=final_norm,
         resize=resize,
         batch_size=batch_size,
+        tile=tile,
+        overlap=overlap,
+        compiled=compiled,
         on_failure=on_failure,
     ):
         yield from by_layer.values()
@@ -106,190 +124,154 @@ def extract_layers(
     final_norm: bool = True,
     resize: str = "bilinear",
     batch_size: int | None = None,
+    tile: int | None = None,
+    overlap: int | None = None,
+    compiled: bool = False,
     on_failure: OnFailure | None = None,
 ) -> Iterator[dict[int, PatchFeatures]]:
     """Patch features by several layers of one forward pass; otherwise as `extract`."""
     if grid is None and size_px is None:
         grid = 32
     layers = check_layers(layers, backbone.spec.depth)
-    if batch_size is None:
-        batch_size = 1 if backbone.device.type == "cpu" else 16
-    if batch_size < 1:
+    if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size must be at least 1, got {batch_size}")
-    filter_ = filter_name(resize, backbone.spec.family)
+    if tile is None and overlap is not None:
+        raise InputError("an overlap is one of tiles; give tile too")
+    spec = backbone.spec
+    filter_ = filter_name(resize, spec.family)
+    cut = None if tile is None else tiling(tile, overlap, spec.patch_size)
+    if compiled:
+        backbone = compiled_backbone(backbone)
+    lane = Lane(backbone, layers, filter_, final_norm=final_norm)
+    maps = FeatureMaps(backbone, layers, filter_, final_norm=final_norm)
+    # Tiles are cut from the resized photograph: the decoding thread resizes it.
+    way = lane.route if cut is None else replace(lane.route, resize_there=False)
+    limits = BatchLimits(lambda shape: batch_size or _batch_size(backbone, shape))
 
     def prepare(image: ImageLike) -> Prepared:
         photograph = load_photograph(image)
-        patch_grid = PatchGrid.fit(photograph.size, backbone.spec.patch_size, grid=grid, size_px=size_px)
-        check_memory(
-            forward_bytes(backbone.spec, patch_grid),
-            f"{photograph.name!r} on a grid of {patch_grid.h}x{patch_grid.w} through {backbone.spec.name}",
-            "Ask for a smaller grid.",
+        patch_grid = PatchGrid.fit(photograph.size, spec.patch_size, grid=grid, size_px=size_px)
+        whole = cut is None or cut.within(patch_grid).shape == patch_grid.shape
+        check_forward(
+            spec,
+            patch_grid,
+            device_bytes(backbone.device),
+            what=repr(photograph.name),
+            n_bytes=None
+            if cut is None or whole
+            else tiled_bytes(spec, patch_grid, cut.within(patch_grid), len(layers)),
         )
-        return Prepared(photograph, patch_grid, resize_pixels(photograph, patch_grid.input_size, filter_))
+        return prepared(photograph, patch_grid, filter_, way)
 
-    # On a CPU the model takes every core: a thread beside it would only get in its way.
-    ahead = backbone.device.type != "cpu"
-    for window in _windows(each_image(images), prepare, batch_size, on_failure, ahead=ahead):
-        results: dict[int, dict[int, PatchFeatures]] = {}
-        for batch in _equal_shapes(window, batch_size):
-            outputs = _forward(backbone, [window[i] for i in batch], layers, final_norm=final_norm)
-            for row, i in enumerate(batch):
-                item = window[i]
-                try:
-                    results[i] = {
-                        layer: _features(item, outputs, row, layer, backbone, filter_) for layer in layers
-                    }
-                except InputError as error:
-                    _report(item.photograph, error, on_failure)
-        for i in sorted(results):
-            yield results[i]
+    feed = _numbered(each_image(images), prepare, _window_size(backbone, batch_size), backbone, on_failure)
+    with closing(feed):  # whatever ends this run, the decoding threads end with it
+        if cut is not None:
+            yield from _tiled(feed, lane, maps, cut, limits, on_failure)
+        else:
+            yield from _whole(feed, lane, maps, limits, _window_size(backbone, batch_size), on_failure)
 
 
-def load_photograph(image: ImageLike) -> Photograph:
-    """A photograph from whatever the user gave.
-
-    Raises:
-        ImageError: it cannot be used.
-    """
-    if isinstance(image, Photograph):
-        return image
-    if isinstance(image, np.ndarray):
-        return photograph_from_array(image, name="array")
-    if isinstance(image, Image.Image):
-        name = Path(str(getattr(image, "filename", "") or "image")).name
-        return photograph_from_array(np.asarray(image.convert("RGB")), name=name)
-    if isinstance(image, str | Path):
-        return read_photograph(image)
-    raise ImageError(
-        repr(image)[:80], f"a {type(image).__name__} is no photograph: give a path, PIL image or uint8 array"
-    )
+def _batch_size(backbone: Backbone, shape: tuple[int, int]) -> int:
+    spec = backbone.spec
+    each = forward_bytes(spec, PatchGrid(*shape, spec.patch_size, (1, 1)))
+    return first_batch_size(backbone.device.type, each, device_bytes(backbone.device))
 
 
-def each_image(images: ImageLike | Iterable[ImageLike]) -> Iterator[ImageLike]:
-    """Every photograph meant: a single one, those directly inside a folder, or those of an iterable.
-
-    Raises:
-        InputError: a folder without photographs.
-    """
-    if isinstance(images, str | Path) and Path(images).is_dir():
-        paths, failures = photograph_paths([images])
-        if failures:
-            raise InputError(f"{str(images)!r}: {failures[0].reason}")
-        return iter(paths)
-    if isinstance(images, str | Path | Photograph | Image.Image):
-        return iter([images])
-    if isinstance(images, np.ndarray) and images.ndim == 3:
-        return iter([images])
-    return iter(images)
+def _window_size(backbone: Backbone, batch_size: int | None) -> int:
+    size = batch_size or (1 if backbone.device.type == "cpu" else LARGEST)
+    return size if size == 1 else size * WINDOW
 
 
-def _windows(
+def _numbered(
     images: Iterator[ImageLike],
     prepare: Callable[[ImageLike], Prepared],
-    batch_size: int,
+    window: int,
+    backbone: Backbone,
     on_failure: OnFailure | None,
-    *,
-    ahead: bool,
-) -> Iterator[list[Prepared]]:
-    """Prepared photographs by the window; with ``ahead``, the next window is prepared meanwhile."""
-    size = batch_size if batch_size == 1 else batch_size * WINDOW
-    pool = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-decode") if ahead else None
-    try:
-        coming = _submit(pool, prepare, images, size)
-        while coming:
-            pending = coming
-            if pool is not None:
-                coming = _submit(pool, prepare, images, size)
-            window = []
-            for image, prepared in pending:
-                try:
-                    window.append(prepared())
-                except DinoscopeError as error:
-                    _report(image, error, on_failure)
-            if window:
-                yield window
-            if pool is None:
-                coming = _submit(pool, prepare, images, size)
-    finally:
-        if pool is not None:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _submit(
-    pool: ThreadPoolExecutor | None,
-    prepare: Callable[[ImageLike], Prepared],
-    images: Iterator[ImageLike],
-    size: int,
-) -> list[tuple[ImageLike, Callable[[], Prepared]]]:
-    """The next window's photographs, each with what returns it prepared."""
-    if pool is None:
-        return [(image, partial(prepare, image)) for image in islice(images, size)]
-    return [(image, pool.submit(prepare, image).result) for image in islice(images, size)]
-
-
-def _report(image: ImageLike, error: DinoscopeError, on_failure: OnFailure | None) -> None:
-    if on_failure is None:
-        raise error
-    on_failure(failure_of(image, error))
-
-
-def failure_of(image: ImageLike, error: DinoscopeError) -> Failure:
-    """What to list about a photograph that could not be used."""
-    if isinstance(error, ImageError):
-        return Failure(error.source, error.reason)
-    if isinstance(image, Photograph):
-        return Failure(image.source or image.name, str(error))
-    return Failure(str(image) if isinstance(image, str | Path) else "image", str(error))
-
-
-def _equal_shapes(window: list[Prepared], batch_size: int) -> Iterator[list[int]]:
-    groups: dict[tuple[int, int], list[int]] = {}
-    for i, item in enumerate(window):
-        groups.setdefault(item.grid.shape, []).append(i)
-    for members in groups.values():
-        for start in range(0, len(members), batch_size):
-            yield members[start : start + batch_size]
-
-
-def _forward(
-    backbone: Backbone, batch: list[Prepared], layers: tuple[int, ...], *, final_norm: bool
-) -> LayerOutputs:
-    mean = torch.tensor(backbone.spec.mean).view(3, 1, 1)
-    std = torch.tensor(backbone.spec.std).view(3, 1, 1)
-    pixels = torch.stack([item.pixels for item in batch]).sub_(mean).div_(std)
-    return backbone.forward(pixels, layers=layers, final_norm=final_norm)
-
-
-def _features(
-    item: Prepared, outputs: LayerOutputs, row: int, layer: int, backbone: Backbone, filter_: str
-) -> PatchFeatures:
-    values = outputs.patches[layer][row].float().cpu().numpy()
-    if not np.isfinite(values).all():
-        raise InputError(
-            f"{backbone.spec.name} gives NaN or infinite features for {item.photograph.name!r}"
-            + ("" if backbone.dtype == torch.float32 else f" in {backbone.dtype}; try float32")
-        )
-    grid = item.grid
-    if values.shape[:2] != grid.shape:  # an earlier stage of a ConvNeXt has smaller patches
-        h, w = values.shape[:2]
-        grid = PatchGrid(h, w, grid.patch_size * grid.h // h, grid.image_size)
-    registers = outputs.registers[layer][row].float().cpu().numpy() if layer in outputs.registers else None
-    return PatchFeatures(
-        values=values,
-        grid=grid,
-        provenance=Provenance(
-            image=item.photograph.name,
-            image_digest=item.photograph.digest,
-            backbone=backbone.spec.name,
-            weights_digest=backbone.origin.digest,
-            layer=layer,
-            final_norm=outputs.final_norm,
-            dtype=str(backbone.dtype).removeprefix("torch."),
-            resize=filter_,
-            mean=backbone.spec.mean,
-            std=backbone.spec.std,
-        ),
-        cls=outputs.cls[layer][row].float().cpu().numpy() if layer in outputs.cls else None,
-        registers=registers if registers is not None and len(registers) else None,
+) -> Generator[tuple[int, Prepared | None], None, None]:
+    """Prepared photographs with their places; None for one that cannot be used."""
+    feed = ahead(
+        images,
+        prepare,
+        workers=worker_count(backbone.device.type, cores()),
+        depth=max(window, WINDOW),
+        weight=lambda item: item.n_bytes,
     )
+    with closing(feed):
+        for place, (image, ready) in enumerate(feed):
+            try:
+                item = ready()
+            except DinoscopeError as error:
+                report(image, error, on_failure)
+                yield place, None
+            else:
+                yield place, item
+
+
+def _whole(
+    feed: Iterator[tuple[int, Prepared | None]],
+    lane: Lane,
+    maps: FeatureMaps,
+    limits: BatchLimits,
+    window_size: int,
+    on_failure: OnFailure | None,
+) -> Iterator[dict[int, PatchFeatures]]:
+    order: InOrder[dict[int, PatchFeatures]] = InOrder()
+    started: deque[tuple[list[tuple[int, Prepared]], Landing]] = deque()
+
+    def collect(until: int) -> Iterator[dict[int, PatchFeatures]]:
+        while len(started) > until:
+            batch, land = started.popleft()
+            outputs = land()
+            for row, (place, item) in enumerate(batch):
+                try:
+                    found: dict[int, PatchFeatures] | None = maps.of_row(item, outputs, row)
+                except InputError as error:
+                    report(item.photograph, error, on_failure)
+                    found = None
+                yield from order.put(place, found)
+
+    for window in batches_in_turn(feed, window_size, lambda item: item.n_bytes, HELD_BYTES):
+        usable = [(place, item) for place, item in window if item is not None]
+        for place, item in window:
+            if item is None:
+                yield from order.put(place, None)
+        for batch in equal_shapes(usable, lambda member: member[1].grid.shape, limits):
+            shape = batch[0][1].grid.shape
+            for part, landing in halving(
+                batch,
+                shape,
+                lambda members: lane.start([item for _, item in members]),
+                limits,
+                before_retry=lane.free_memory,
+            ):
+                if isinstance(landing, InputError):
+                    for place, item in part:
+                        report(item.photograph, landing, on_failure)
+                        yield from order.put(place, None)
+                else:
+                    started.append((part, landing))
+                    yield from collect(lane.route.deferred)
+    yield from collect(0)
+
+
+def _tiled(
+    feed: Iterator[tuple[int, Prepared | None]],
+    lane: Lane,
+    maps: FeatureMaps,
+    cut: Tiling,
+    limits: BatchLimits,
+    on_failure: OnFailure | None,
+) -> Iterator[dict[int, PatchFeatures]]:
+    for _, item in feed:
+        if item is None:
+            continue
+        try:
+            if cut.within(item.grid).shape == item.grid.shape:
+                found = maps.of_row(item, lane.start([item])(), 0)
+            else:
+                found = maps.of_tiles(item, blended(item, lane, maps.layers, cut, limits), cut)
+        except InputError as error:
+            report(item.photograph, error, on_failure)
+            continue
+        yield found

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Callable
+
+import torch
 
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.spec import BackboneSpec
 from dinoscope.errors import InputError
 
+LOG = logging.getLogger(__name__)
+
 LIVE_WIDTHS = 14
 """Token widths alive at the peak of a block: its input, the normalised tokens, query, key, value and
 attention output, the 4-wide hidden layer before and after its activation, and the kept features."""
+
+LARGE_BYTES = 2**30
+"""A photograph that needs more than this is announced before it is begun."""
 
 
 def forward_bytes(spec: BackboneSpec, grid: PatchGrid) -> int:
@@ -21,6 +30,13 @@ def forward_bytes(spec: BackboneSpec, grid: PatchGrid) -> int:
     height, width = grid.input_size
     tokens = grid.n + 1 + spec.registers
     return tokens * spec.dim * 4 * LIVE_WIDTHS + height * width * 3 * 4 * 2
+
+
+def tiled_bytes(spec: BackboneSpec, grid: PatchGrid, tile: PatchGrid, n_layers: int) -> int:
+    """The same for one that goes through in tiles: one tile, the resized photograph, and the maps."""
+    height, width = grid.input_size
+    kept = grid.n * spec.dim * 4 * 2 * n_layers
+    return forward_bytes(spec, tile) + height * width * 3 * 4 * 2 + kept
 
 
 def available_bytes() -> int | None:
@@ -38,18 +54,85 @@ def available_bytes() -> int | None:
         return None
 
 
+def device_bytes(device: torch.device) -> int | None:
+    """Memory that can be had on a device now; None where it does not say.
+
+    On CUDA, what torch keeps for later counts: it can be had again.
+    """
+    if device.type == "cuda":
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + kept
+    return available_bytes()
+
+
 def check_memory(needed_bytes: int, what: str, advice: str) -> None:
     """Refuse work that cannot fit.
 
     Raises:
         InputError: more is needed than can be had.
     """
-    available = available_bytes()
-    if available is not None and needed_bytes > available:
-        raise InputError(
-            f"{what} needs about {needed_bytes / 2**30:,.1f} GiB; {available / 2**30:,.1f} GiB are "
-            f"available. {advice}"
+    _refuse_beyond(available_bytes(), needed_bytes, what, lambda: advice)
+
+
+def check_forward(
+    spec: BackboneSpec, grid: PatchGrid, available: int | None, *, what: str, n_bytes: int | None = None
+) -> int:
+    """Refuse a photograph that cannot fit, and announce a large one.
+
+    Args:
+        spec: of the backbone.
+        grid: of the photograph.
+        available: bytes on the device that computes; None where unknown.
+        what: the photograph, in words.
+        n_bytes: needed, where it is not one whole forward pass.
+
+    Returns:
+        The estimate, in bytes.
+
+    Raises:
+        InputError: more is needed than can be had; names the largest grid of the same shape that fits.
+    """
+    needed = forward_bytes(spec, grid) if n_bytes is None else n_bytes
+
+    def advice() -> str:
+        if n_bytes is not None:
+            return "Ask for a smaller grid or smaller tiles."
+        best = largest_grid(spec, grid, available or 0)
+        if best is None:
+            return "Not even one patch fits; a smaller grid does not help."
+        height, width = best.input_size
+        return (
+            f"Ask for a smaller grid: {best.h}x{best.w} ({height:,}x{width:,} px) is the nearest that fits; "
+            "or for tiles (--tile)."
         )
+
+    described = f"{what} on a grid of {grid.h}x{grid.w} through {spec.name}"
+    _refuse_beyond(available, needed, described, advice)
+    if needed > LARGE_BYTES:
+        room = "" if available is None else f" of {available / 2**30:,.1f} available"
+        LOG.warning("%s: about %s GiB%s", described, f"{needed / 2**30:,.1f}", room)
+    return needed
+
+
+def largest_grid(spec: BackboneSpec, wanted: PatchGrid, available: int) -> PatchGrid | None:
+    """The largest grid of about the shape of ``wanted``, and no larger, whose forward pass fits; None where
+    none does.
+    """
+    short, long = sorted(wanted.shape)
+
+    def shaped(side: int) -> PatchGrid:
+        other = max(side, min(long, (2 * side * long + short) // (2 * short)))
+        h, w = (side, other) if wanted.h <= wanted.w else (other, side)
+        return PatchGrid(h, w, wanted.patch_size, wanted.image_size)
+
+    fits, fails = 0, short + 1
+    while fails - fits > 1:
+        middle = (fits + fails) // 2
+        if forward_bytes(spec, shaped(middle)) <= available:
+            fits = middle
+        else:
+            fails = middle
+    return shaped(fits) if fits else None
 
 
 def check_grid(spec: BackboneSpec, grid: int | tuple[int, int]) -> None:
@@ -63,8 +146,20 @@ def check_grid(spec: BackboneSpec, grid: int | tuple[int, int]) -> None:
         raise InputError(f"a grid needs at least 1 patch on each side, got {h}x{w}")
     plan = PatchGrid(h, w, spec.patch_size, (w * spec.patch_size, h * spec.patch_size))
     height, width = plan.input_size
-    check_memory(
+    available = available_bytes()
+    nearest = largest_grid(spec, plan, available) if available is not None else None
+    advice = "Ask for a smaller grid" + (f": {nearest.h}x{nearest.w} fits." if nearest else ".")
+    _refuse_beyond(
+        available,
         forward_bytes(spec, plan),
         f"a grid of {h}x{w} ({height:,}x{width:,} px) through {spec.name}",
-        "Ask for a smaller grid.",
+        lambda: advice,
     )
+
+
+def _refuse_beyond(available: int | None, needed: int, what: str, advice: Callable[[], str]) -> None:
+    if available is not None and needed > available:
+        raise InputError(
+            f"{what} needs about {needed / 2**30:,.1f} GiB; {available / 2**30:,.1f} GiB are "
+            f"available. {advice()}"
+        )

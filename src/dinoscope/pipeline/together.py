@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 
 from dinoscope.backbones.base import Backbone
@@ -11,6 +12,7 @@ from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Failure
 from dinoscope.errors import DinoscopeError, InputError
 from dinoscope.pipeline.extract import ImageLike, OnFailure, extract, failure_of, load_photograph
+from dinoscope.pipeline.feed import ahead, cores, worker_count
 
 WINDOW = 8
 """Decoded photographs held at a time."""
@@ -45,42 +47,46 @@ def extract_together(
     if len(layers) != len(backbones):
         raise InputError(f"{len(layers)} layers for {len(backbones)} backbones")
     seen: dict[str, str] = {}
-    rest = iter(images)
+    workers = max((worker_count(b.device.type, cores()) for b in backbones), default=1)
+    feed = ahead(
+        iter(images), load_photograph, workers=workers, depth=WINDOW, weight=lambda photo: photo.pixels.nbytes
+    )
     done = 0
-    while window := list(islice(rest, WINDOW)):
-        photographs = []
-        for image in window:
-            try:
-                photograph = load_photograph(image)
-            except DinoscopeError as error:
-                on_failure(failure_of(image, error))
-                continue
-            if photograph.digest in seen:
-                twin = seen[photograph.digest]
-                on_failure(Failure(photograph.source, f"the same photograph as {twin!r}; used once"))
-                continue
-            seen[photograph.digest] = photograph.name
-            photographs.append(photograph)
-        columns: list[dict[str, PatchFeatures]] = []
-        for backbone, layer in zip(backbones, layers, strict=True):
-            usable = [p for p in photographs if all(p.digest in column for column in columns)]
-            columns.append(
-                {
-                    f.provenance.image_digest: f
-                    for f in extract(
-                        usable,
-                        backbone,
-                        grid=grid,
-                        layer=layer,
-                        final_norm=final_norm,
-                        resize=resize,
-                        batch_size=batch_size,
-                        on_failure=on_failure,
-                    )
-                }
-            )
-        done += len(window)
-        on_progress(done)
-        for photograph in photographs:
-            if all(photograph.digest in column for column in columns):
-                yield photograph, tuple(column[photograph.digest] for column in columns)
+    with closing(feed):
+        while window := list(islice(feed, WINDOW)):
+            photographs = []
+            for image, loaded in window:
+                try:
+                    photograph = loaded()
+                except DinoscopeError as error:
+                    on_failure(failure_of(image, error))
+                    continue
+                if photograph.digest in seen:
+                    twin = seen[photograph.digest]
+                    on_failure(Failure(photograph.source, f"the same photograph as {twin!r}; used once"))
+                    continue
+                seen[photograph.digest] = photograph.name
+                photographs.append(photograph)
+            columns: list[dict[str, PatchFeatures]] = []
+            for backbone, layer in zip(backbones, layers, strict=True):
+                usable = [p for p in photographs if all(p.digest in column for column in columns)]
+                columns.append(
+                    {
+                        f.provenance.image_digest: f
+                        for f in extract(
+                            usable,
+                            backbone,
+                            grid=grid,
+                            layer=layer,
+                            final_norm=final_norm,
+                            resize=resize,
+                            batch_size=batch_size,
+                            on_failure=on_failure,
+                        )
+                    }
+                )
+            done += len(window)
+            on_progress(done)
+            for photograph in photographs:
+                if all(photograph.digest in column for column in columns):
+                    yield photograph, tuple(column[photograph.digest] for column in columns)

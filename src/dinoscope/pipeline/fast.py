@@ -1,0 +1,201 @@
+"""Faster arithmetic for a backbone: 16-bit products, or compiled blocks. Never chosen on its own."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+import weakref
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.dino import DinoBackbone
+from dinoscope.backbones.networks import blocks
+from dinoscope.data.layers import LayerOutputs
+from dinoscope.data.spec import BackboneSpec, WeightsOrigin
+from dinoscope.errors import DinoscopeError, InputError
+from dinoscope.pipeline.batches import out_of_memory
+
+
+class CompilationWarning(UserWarning):
+    """``torch.compile`` was asked for and could not be had; the model runs as without it."""
+
+
+def fast_dtype(device_type: str, capability: tuple[int, int] | None) -> torch.dtype:
+    """The dtype a device computes fastest in without losing much: float32 on processors.
+
+    Args:
+        device_type: as torch names it.
+        capability: of a CUDA device; None elsewhere.
+    """
+    if device_type == "cuda" and capability is not None:
+        if capability >= (8, 0):
+            return torch.bfloat16
+        if capability >= (7, 0):
+            return torch.float16
+    return torch.float32
+
+
+def check_dtype(dtype: torch.dtype, device_type: str, capability: tuple[int, int] | None) -> None:
+    """Refuse a dtype that a GPU only pretends to have.
+
+    Raises:
+        InputError: bfloat16 on a CUDA device older than compute capability 8.0.
+    """
+    if dtype == torch.bfloat16 and device_type == "cuda" and capability is not None and capability < (8, 0):
+        raise InputError(
+            f"this GPU (compute capability {capability[0]}.{capability[1]}) has no bfloat16 arithmetic; "
+            "use float16 or float32"
+        )
+
+
+def capability(device: torch.device) -> tuple[int, int] | None:
+    """Of a CUDA device; None elsewhere."""
+    return torch.cuda.get_device_capability(device) if device.type == "cuda" else None
+
+
+def autocast_backbone(backbone: Backbone, dtype: torch.dtype | None = None) -> Backbone:
+    """The same weights, with matrix products in a 16-bit dtype and normalisation in float32.
+
+    Args:
+        backbone: in float32.
+        dtype: bfloat16 or float16; None for the device's `fast_dtype`, which is no change on a processor.
+
+    Raises:
+        InputError: a dtype that this is not for, or that the GPU does not have.
+    """
+    device = backbone.device
+    chosen = dtype or fast_dtype(device.type, capability(device))
+    if chosen == torch.float32:
+        return backbone
+    if chosen not in (torch.bfloat16, torch.float16):
+        raise InputError(f"autocast takes bfloat16 or float16, got {chosen}")
+    check_dtype(chosen, device.type, capability(device))
+    return _Autocast(backbone, chosen)
+
+
+_compiled: weakref.WeakKeyDictionary[DinoBackbone, Backbone] = weakref.WeakKeyDictionary()
+_said: set[str] = set()
+
+
+def compiled_backbone(backbone: Backbone) -> Backbone:
+    """The same backbone with its blocks through ``torch.compile``: tens of seconds the first time it runs.
+
+    A copy, kept for as long as ``backbone`` lives. Where the compiler fails, it runs uncompiled and one
+    `CompilationWarning` says so. Only DINO backbones are compiled; others come back as they are, with that
+    warning too.
+    """
+    if isinstance(backbone, _Compiled):
+        return backbone
+    if isinstance(backbone, _Autocast):
+        return _Autocast(compiled_backbone(backbone.inner), backbone.dtype)
+    if not isinstance(backbone, DinoBackbone):
+        _say(f"{backbone.spec.name} is not compiled: only DINO models are")
+        return backbone
+    if backbone not in _compiled:
+        _compiled[backbone] = _Compiled(backbone.altered(_compile_blocks))
+    return _compiled[backbone]
+
+
+class _Wrapped:
+    """A backbone that runs another one in some way."""
+
+    def __init__(self, inner: Backbone) -> None:
+        self.inner = inner
+
+    @property
+    def spec(self) -> BackboneSpec:
+        return self.inner.spec
+
+    @property
+    def origin(self) -> WeightsOrigin:
+        return self.inner.origin
+
+    @property
+    def device(self) -> torch.device:
+        return self.inner.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.inner.dtype
+
+
+class _Autocast(_Wrapped):
+    def __init__(self, inner: Backbone, dtype: torch.dtype) -> None:
+        super().__init__(inner)
+        self._dtype = dtype
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self._dtype
+
+    def forward(
+        self,
+        pixels: Float[Tensor, "b 3 H W"],
+        layers: tuple[int, ...] | None = None,
+        *,
+        final_norm: bool = True,
+    ) -> LayerOutputs:
+        with torch.autocast(self.device.type, self._dtype):
+            return self.inner.forward(pixels, layers, final_norm=final_norm)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Backbone:
+        return autocast_backbone(self.inner.to(device), dtype or self._dtype)
+
+
+class _Compiled(_Wrapped):
+    """A copy with compiled blocks; after a failure, with the blocks as they were, for good."""
+
+    inner: DinoBackbone
+
+    def __init__(self, inner: DinoBackbone) -> None:
+        super().__init__(inner)
+        self._failed = False
+        self._lock = threading.Lock()
+
+    def forward(
+        self,
+        pixels: Float[Tensor, "b 3 H W"],
+        layers: tuple[int, ...] | None = None,
+        *,
+        final_norm: bool = True,
+    ) -> LayerOutputs:
+        if self._failed:
+            return self.inner.forward(pixels, layers, final_norm=final_norm)
+        try:
+            return self.inner.forward(pixels, layers, final_norm=final_norm)
+        except DinoscopeError:
+            raise
+        except (RuntimeError, ImportError, OSError, TypeError, AttributeError) as error:
+            if out_of_memory(error):
+                raise
+            lines = str(error).strip().splitlines() or [""]
+            reason = f"{type(error).__name__}: {lines[0][:200]}"
+        with self._lock:
+            self.inner, self._failed = self.inner.altered(_restore_blocks), True
+        _say(f"torch.compile failed ({reason}); going on without it")
+        return self.inner.forward(pixels, layers, final_norm=final_norm)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Backbone:
+        return compiled_backbone(self.inner.altered(_restore_blocks).to(device, dtype))
+
+
+def _compile_blocks(model: nn.Module) -> None:
+    """One by one: equal blocks share the work, and listeners to a block's output stay outside."""
+    for block in blocks(model):
+        compiled: Any = torch.compile(block.forward)
+        block.forward = compiled
+
+
+def _restore_blocks(model: nn.Module) -> None:
+    for block in blocks(model):
+        vars(block).pop("forward", None)  # the class's own comes back
+
+
+def _say(words: str) -> None:
+    if words not in _said:
+        _said.add(words)
+        warnings.warn(words, CompilationWarning, stacklevel=3)
