@@ -1,0 +1,33 @@
+"""Every notebook runs from its script, and the one that is kept was made from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from notebooks.build import executed, notebook_of, scripts
+
+SCRIPTS = scripts()
+
+
+def test_there_are_notebooks() -> None:
+    assert "walkthrough" in {script.stem for script in SCRIPTS}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_the_kept_notebook_is_the_scripts_with_every_output(script: Path) -> None:
+    kept = nbformat.read(script.with_suffix(".ipynb"), as_version=4)
+    fresh = notebook_of(script)
+    assert [(c.cell_type, c.source) for c in kept.cells] == [(c.cell_type, c.source) for c in fresh.cells]
+    code = [cell for cell in kept.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert not any(output.output_type == "error" for cell in code for output in cell.outputs)
+    assert any("image/png" in output.get("data", {}) for cell in code for output in cell.outputs)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_it_runs_from_top_to_bottom(script: Path) -> None:
+    ran = executed(notebook_of(script), script.parent)
+    assert all(cell.execution_count for cell in ran.cells if cell.cell_type == "code")
