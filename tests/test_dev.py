@@ -307,6 +307,6 @@ def test_everything_that_the_two_commands_install_is_pinned() -> None:
     assert lines == sorted(lines, key=simple)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
-    named = [*project["project"]["dependencies"], *groups["demo"], *groups["test"]]
+    named = [*project["project"]["dependencies"], *groups["demo"], *groups["docs"], *groups["test"]]
     needed = {simple(name) for name in named if isinstance(name, str)}
     assert needed <= {simple(line) for line in lines}

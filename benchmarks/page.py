@@ -1,0 +1,233 @@
+"""The page of measured figures, written from ``benchmarks/results``.
+
+    python -m benchmarks.page
+
+Seconds. Writes docs/benchmarks/index.md, which a test holds equal to the results. A result whose figures are
+not chosen below is shown with every single number it holds.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import statistics
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import RESULTS
+
+PAGE = RESULTS.parents[1] / "docs" / "benchmarks" / "index.md"
+HEAD = """# Benchmarks
+
+<!-- Written by `python -m benchmarks.page`: do not edit. -->
+
+Speed, memory and size, each with the command that measured it and the machine it was measured on. Ratios were
+measured side by side in one run, and of several rounds the median is shown; absolute times belong to that
+machine and to what else ran on it. None of this is part of the tests. Run a command again for your own figures.
+"""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of a table.
+
+    Attributes:
+        says: what it is.
+        path: of the number in the result, separated by dots; of a list of numbers the median is shown.
+        unit: behind it.
+        digits: significant.
+        scale: what the stored number is multiplied by.
+    """
+
+    says: str
+    path: str
+    unit: str = ""
+    digits: int = 3
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Section:
+    """One benchmark of the page.
+
+    Attributes:
+        title: its heading.
+        figures: its rows.
+        about: one sentence; the first line of the script's docstring where empty.
+        command: where the result was written in several runs, that of all of them together.
+    """
+
+    title: str
+    figures: tuple[Figure, ...]
+    about: str = ""
+    command: str = ""
+
+
+MIB = 1 / 2**20
+SECTIONS: Mapping[str, Section] = {
+    "extract": Section(
+        "From photographs to features",
+        (
+            Figure("photographs of one megapixel", "photographs", digits=4),
+            Figure("a plain loop, as documentation shows it", "seconds.plain", "s"),
+            Figure("`extract`", "seconds.ours", "s"),
+            Figure("plain over ours", "ratio_plain_over_ours", "×"),
+            Figure("share of the machine's float32 matrix rate", "share_of_gemm.ours", "%", 2, 100),
+            Figure("mean cosine of the two's features", "mean_cosine_of_features", digits=6),
+        ),
+    ),
+    "measure": Section(
+        "The measures' own cost",
+        (
+            Figure("Gram distance, 16,384 x 384, dense form", "gram.16384x384.seconds.dense", "s"),
+            Figure("the same, ours", "gram.16384x384.seconds.ours", "s"),
+            Figure("its speed ratio", "gram.16384x384.speed_ratio.of_medians", "×"),
+            Figure("its memory ratio", "gram.16384x384.memory_ratio", "×"),
+            Figure("65,536 x 768, ours: memory", "gram.65536x768.peak_mib_beyond_inputs.ours", "MiB"),
+            Figure("PCA of 136,900 patches, scikit-learn's IncrementalPCA", "pca.seconds.sklearn", "s"),
+            Figure("the same, ours (exact)", "pca.seconds.ours", "s"),
+            Figure("its speed ratio", "pca.speed_ratio.of_medians", "×"),
+            Figure("subspace error, IncrementalPCA", "pca.subspace_error.sklearn", digits=2),
+            Figure("subspace error, ours", "pca.subspace_error.ours", digits=2),
+            Figure("forward pass of a ViT-B/16 at 512 px", "metrics.forward_seconds", "s"),
+            Figure("all metrics of its map", "metrics.metrics_seconds", "s"),
+        ),
+        about="Gram distance, exact PCA, and every metric of one feature map.",
+        command="python -m benchmarks.measure",
+    ),
+    "memory": Section(
+        "Memory of a large input",
+        (
+            Figure("side of the input", "side_px", "px", 5),
+            Figure("peak", "peak_gib", "GiB"),
+            Figure("of that before the call", "before_gib", "GiB"),
+        ),
+        about="2,048 x 2,048 pixels through ViT-S/16 on the CPU; the whole process, torch included.",
+    ),
+    "memory-4096": Section(
+        "Memory of a larger one",
+        (
+            Figure("side of the input", "side_px", "px", 5),
+            Figure("blocks run (memory peaks within one)", "blocks"),
+            Figure("peak", "peak_gib", "GiB"),
+            Figure("of that before the call", "before_gib", "GiB"),
+        ),
+        about="The same for 4,096 x 4,096 pixels, which are 65,536 patches.",
+    ),
+    "scaling": Section(
+        "A store of many photographs",
+        (
+            Figure("one row on disk, 384 channels", "dim_384.bytes_per_row", "B", 4),
+            Figure("one row on disk, 1024 channels", "dim_1024.bytes_per_row", "B", 4),
+            Figure("pooling one photograph, 384 channels", "dim_384.pooled.s_per_row", "ms", 2, 1000),
+            Figure("committing one, 32 to a commit", "dim_384.commit.32.s_per_row", "ms", 2, 1000),
+            Figure("committing one, 256 to a commit", "dim_384.commit.256.s_per_row", "ms", 2, 1000),
+            Figure("memory of a writer, each row", "writer_opened.bytes_per_row", "B"),
+        ),
+        about="What [the plan for a billion photographs](../scaling.md) rests on, for each row.",
+    ),
+    "view": Section(
+        "The interactive view",
+        (
+            Figure("6 photographs, 2 models, 32 x 32: hover, median", "six.hover_median_ms", "ms", 2),
+            Figure("the same, 90%", "six.hover_p90_ms", "ms"),
+            Figure("its file", "six.file_bytes", "MiB", 2, MIB),
+            Figure("opening it", "six.open_ms", "ms"),
+            Figure("1 photograph, 2 models, 256 x 256: hover, median", "large.hover_median_ms", "ms"),
+            Figure("the same, 90%", "large.hover_p90_ms", "ms"),
+            Figure("its file", "large.file_bytes", "MiB", 2, MIB),
+        ),
+    ),
+}
+"""By the result's name, in the order of the page."""
+
+
+def page(results: Path = RESULTS) -> str:
+    """The page's text.
+
+    Raises:
+        KeyError: a figure that is chosen here is not in its result.
+    """
+    known = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in results.glob("*.json")}
+    names = [*(name for name in SECTIONS if name in known), *sorted(set(known) - set(SECTIONS))]
+    return "\n".join([HEAD, *(section(name, known[name]) for name in names)])
+
+
+def section(name: str, result: Mapping[str, Any]) -> str:
+    """One benchmark: what it is, its figures, its command and its machine."""
+    chosen = SECTIONS.get(name) or Section(name, tuple(_every(result)))
+    rows = "\n".join(f"| {figure.says} | {_shown(figure, result)} |" for figure in chosen.figures)
+    return (
+        f"## {chosen.title}\n\n{chosen.about or _first_line(name)}\n\n| | |\n|---|--:|\n{rows}\n\n"
+        f"`{chosen.command or _command(name, result)}`, {_machine(result)}.\n"
+    )
+
+
+def _shown(figure: Figure, result: Mapping[str, Any]) -> str:
+    value: Any = result
+    for key in figure.path.split("."):
+        value = value[key]
+    number = statistics.median(value) if isinstance(value, list) else value
+    if not isinstance(number, (int, float)) or isinstance(number, bool):
+        return str(number)
+    words = f"{number * figure.scale:,.{figure.digits}g}"
+    if "e" in words and abs(number) >= 1:
+        words = f"{number * figure.scale:,.0f}"
+    return f"{words}{'' if figure.unit in '×%' else ' '}{figure.unit}"
+
+
+def _every(result: Mapping[str, Any], before: str = "") -> Iterator[Figure]:
+    """A figure for each number of a result."""
+    for key, value in result.items():
+        path = f"{before}{key}"
+        if path == "machine":
+            continue
+        numbers = value if isinstance(value, list) else [value]
+        if isinstance(value, Mapping):
+            yield from _every(value, f"{path}.")
+        elif numbers and all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers):
+            yield Figure(f"`{path}`", path)
+
+
+def _module(name: str) -> Path | None:
+    """The script that writes a result, by the longest name that begins it."""
+    scripts = {path.stem: path for path in Path(__file__).parent.glob("*.py")}
+    fitting = [stem for stem in scripts if name == stem or name.startswith(f"{stem}-")]
+    return scripts[max(fitting, key=len)] if fitting else None
+
+
+def _first_line(name: str) -> str:
+    script = _module(name)
+    said = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) if script else None
+    return said.splitlines()[0] if said else ""
+
+
+def _command(name: str, result: Mapping[str, Any]) -> str:
+    machine = result.get("machine")
+    if isinstance(machine, Mapping) and "command" in machine:
+        return str(machine["command"])
+    script = _module(name)
+    return f"python -m benchmarks.{script.stem if script else name}"
+
+
+def _machine(result: Mapping[str, Any]) -> str:
+    machine = result.get("machine", "a machine that was not noted")
+    if isinstance(machine, Mapping):
+        return (
+            f"{machine['processor']}, {machine['threads']} threads, {machine['system']}, "
+            f"Python {machine['python']}, torch {machine['torch']}"
+        )
+    return ", ".join(filter(None, (str(machine), str(result.get("browser", "")))))
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")
+    print(PAGE)
+
+
+if __name__ == "__main__":
+    main()
