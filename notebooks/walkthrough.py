@@ -148,7 +148,7 @@ plt.show()
 # %% [markdown]
 # ## 4. Smoother, sharper, or merely blurrier?
 #
-# For unit vectors $\hat x_i$ the cosine of two patches is $\hat x_i^\top \hat x_j$. The mean over neighbours that
+# For unit vectors $\hat{x}_i$ the cosine of two patches is $\hat{x}_i^\top \hat{x}_j$. The mean over neighbours that
 # share a side is the **neighbour cosine**; over all pairs, the **random-pair cosine**; and
 # $\text{locality} = 1 - \frac{1 - \text{neighbour}}{1 - \text{random pair}}$ says how much more alike neighbours are
 # than patches picked at random: 0 for a shuffled map, 1 for the smoothest there can be.
@@ -250,7 +250,7 @@ ds.widget(comparison)
 # %% [markdown]
 # ## 6. Gram matrices and Gram anchoring
 #
-# All cosines of one photograph at once are a matrix: $G = \hat X \hat X^\top$, one row and one column for each of
+# All cosines of one photograph at once are a matrix: $G = \hat{X} \hat{X}^\top$, one row and one column for each of
 # the $n$ patches. It is the *geometry* of the features, whatever their axes: rotate all vectors, and $G$ stays.
 # So two models of different width can be compared by it.
 
@@ -260,9 +260,10 @@ ds.plot_gram(comparison, 0, order="superpixels")
 # %% [markdown]
 # **Gram anchoring** (DINOv3, equation 2) uses that in training. Long training improved DINOv3's class token while
 # its patch features lost their sharpness; so from some step on, the student's Gram matrix is held to that of an
-# *early* state of the network, the Gram teacher:
+# *early* state of the network, the Gram teacher. The paper sums the squares; its released code takes their mean, as
+# is done here:
 #
-# $$\mathcal L_\text{Gram} = \frac{1}{n^2} \left\lVert \hat X_S \hat X_S^\top - \hat X_T \hat X_T^\top \right\rVert_F^2$$
+# $$\mathcal L_\text{Gram} = \frac{1}{n^2} \left\lVert \hat{X}_S \hat{X}_S^\top - \hat{X}_T \hat{X}_T^\top \right\rVert_F^2$$
 #
 # By hand, in five lines, and by `gram_loss`, which needs no $n \times n$ matrix:
 
