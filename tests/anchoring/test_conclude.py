@@ -93,6 +93,17 @@ def test_what_falls_outside_the_gate_is_said() -> None:
     assert "boundary AUC fell" not in text
 
 
+def test_a_coherence_that_random_weights_reach_is_told_beside_them() -> None:
+    arms = [*arm("continue", 0.34, coherence_auc=0.62), *arm("gram-x2", 0.34, coherence_auc=0.79)]
+    alone = said([*DEGRADED, *arms])
+    assert "Outside the rules, its coherence AUC differs by +0.170" in alone
+    assert "random weights, which know no object" not in alone
+    untrained = score("random weights", 0, 0, 0.15, coherence_auc=0.77)
+    assert "It is 0.790 then; random weights, which know no object, score 0.770." in said(
+        [*DEGRADED, *arms, untrained]
+    )
+
+
 def test_an_undefined_score_is_no_snapshot() -> None:
     gate = gate_of([*DEGRADED, score("trunk", 0, 500, math.nan)], 0)
     assert gate is not None and gate.last_step == 400

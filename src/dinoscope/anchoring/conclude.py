@@ -15,7 +15,7 @@ from dinoscope.anchoring.gate import (
     mean_gate,
     shortfalls,
 )
-from dinoscope.data.laboratory import DENSE, METRICS, TRUNK, Conclusion, Effect, Gate, Score
+from dinoscope.data.laboratory import DENSE, METRICS, RANDOM, TRUNK, Conclusion, Effect, Gate, Score
 
 CAVEAT = (
     "Nothing here explains the difference between released DINOv2 and DINOv3 models: the released DINOv3 S, "
@@ -51,7 +51,7 @@ def conclude(
     sentences += _seed_sentences(scores, planned_seeds)
     for arm in arms:
         sentences.append(_arm_sentence(arm, found, fired=gate is not None and gate.fires))
-        sentences += _beside_the_rules(arm, found)
+        sentences += _beside_the_rules(arm, found, scores)
         sentences += _loss_works(arm, found)
         sentences.append(_credit_sentence(arm, why[arm], fired=gate is not None and gate.fires))
     sentences += [_control_sentence(e) for e in found if e.metric == DENSE and e.arm in CONTROLS]
@@ -158,14 +158,25 @@ def _arm_sentence(arm: str, effects: Sequence[Effect], *, fired: bool) -> str:
     return f"{what}; {rest}." if rest else f"{what}."
 
 
-def _beside_the_rules(arm: str, effects: Sequence[Effect]) -> list[str]:
+def _beside_the_rules(arm: str, effects: Sequence[Effect], scores: Sequence[Score]) -> list[str]:
     found = _find(effects, arm, "continue", "coherence_auc")
     if found is None or abs(found.mean) < NOTABLE_FALL:
         return []
-    return [
-        f"Outside the rules, its {METRICS['coherence_auc'].title} differs by {_difference(found)} from "
-        "continuing without it; no rule was set for this number, so no gain is credited for it."
+    title = METRICS["coherence_auc"].title
+    said = (
+        f"Outside the rules, its {title} differs by {_difference(found)} from continuing without it; no rule "
+        "was set for this number, so no gain is credited for it."
+    )
+    untrained = [
+        v for s in scores if s.run == RANDOM and math.isfinite(v := s.values.get("coherence_auc", math.nan))
     ]
+    reached = [s.values["coherence_auc"] for s in scores if (s.run, s.step) == (arm, found.step)]
+    if untrained and reached:
+        said += (
+            f" It is {sum(reached) / len(reached):.3f} then; random weights, which know no object, score "
+            f"{sum(untrained) / len(untrained):.3f}."
+        )
+    return [said]
 
 
 def _loss_works(arm: str, effects: Sequence[Effect]) -> list[str]:
