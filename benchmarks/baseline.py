@@ -1,10 +1,20 @@
-"""The ratios that were committed, and what changed since."""
+"""The ratios that were committed, and what changed since.
+
+    python -m benchmarks.baseline
+
+Compares every contest in ``benchmarks/results`` with ``benchmarks/baseline.json``; ends with 1 where a ratio
+left the committed one by more than twice the spreads of both.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import RESULTS
 
 BASELINE = Path(__file__).parent / "baseline.json"
 SPREADS = 2.0
@@ -12,6 +22,12 @@ SPREADS = 2.0
 
 Ratio = Mapping[str, float]
 """``median`` of a ratio over rounds, and its ``spread``: half the distance between the quartiles."""
+
+
+def baseline_key(result: Mapping[str, Any]) -> str:
+    """What a contest's ratios are committed under: the device, the dtype and the network."""
+    network = f"{result['network']['dim']}x{result['network']['depth']}"
+    return f"{result['device']} {result['dtype']} {network} at {result['side_px']} px"
 
 
 def read_baseline(key: str, path: Path = BASELINE) -> dict[str, Ratio]:
@@ -42,3 +58,18 @@ def changes(now: Mapping[str, Ratio], committed: Mapping[str, Ratio]) -> list[st
             verdict = f"changed by {moved:+.3f}" if beyond else "as it was"
             lines.append(f"{name}: {b['median']:.3f} (was {a['median']:.3f}), {verdict}")
     return lines
+
+
+def main() -> None:
+    """Say what changed; 1 where something did."""
+    moved = False
+    for path in sorted(RESULTS.glob("*/contest-*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        lines = changes(result["ratios"], read_baseline(baseline_key(result)))
+        print("\n  ".join([f"{path.parent.name}, {path.stem}:", *lines]))
+        moved = moved or any("changed by" in line for line in lines)
+    sys.exit(1 if moved else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,36 +6,53 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-MEASURED = ("photographs", "patches", "channels", "models")
-SIZES = {
-    "photographs": (8, 32, 128, 512),
-    "patches": (256, 1024, 4096),
-    "channels": (192, 384, 768),
-    "models": (1, 2, 4),
-}
-QUICK = {"photographs": (8, 32, 128), "patches": (256, 1024), "channels": (192, 384), "models": (1, 2)}
+HERE = Path(__file__).resolve().parents[1]
+PATIENCE_S = 600.0
+"""For one point; then the benchmark ends with an error instead of hanging."""
+
+LEAST_BYTES = 2**20
+"""Less than this is noise of the allocator, and counts as this much."""
 
 
-def curves(*, quick: bool) -> dict[str, Any]:
-    """Each point in a process of its own: seconds, and the peak memory beyond what it held before."""
+def curves(
+    points: Mapping[str, tuple[int, ...]], *, apart: bool = True, on_point: Callable[[str], None]
+) -> dict[str, Any]:
+    """Seconds of each point, and the peak memory beyond what was held before.
+
+    Args:
+        points: by what grows.
+        apart: each in a process of its own; else memory says nothing.
+        on_point: told of each.
+    """
     found: dict[str, Any] = {}
-    for what in MEASURED:
-        points = []
-        for n in (QUICK if quick else SIZES)[what]:
-            words = [sys.executable, "-m", "benchmarks.curves", what, str(n)]
-            answer = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
-            points.append(json.loads(answer.stdout.splitlines()[-1]))
-        ns = [p["n"] for p in points]
+    for what, sizes in points.items():
+        measured = []
+        for n in sizes:
+            measured.append(_apart(what, n) if apart else point(what, n))
+            on_point(f"{n} {what}: {measured[-1]['s']:.2f} s")
         found[what] = {
-            "points": points,
-            "time_exponent": exponent(ns, [p["s"] for p in points]),
-            "memory_exponent": exponent(ns, [p["peak_bytes"] for p in points]),
+            "points": measured,
+            "time_exponent": exponent([p["n"] for p in measured], [p["s"] for p in measured]),
+            "memory_exponent": exponent(
+                [p["n"] for p in measured], [max(p["peak_bytes"], LEAST_BYTES) for p in measured]
+            ),
         }
+    return found
+
+
+def _apart(what: str, n: int) -> dict[str, float]:
+    words = [sys.executable, "-m", "benchmarks.curves", what, str(n)]
+    answer = subprocess.run(
+        words, stdout=subprocess.PIPE, text=True, check=True, timeout=PATIENCE_S, cwd=HERE
+    )
+    found: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
     return found
 
 
@@ -44,30 +61,49 @@ def exponent(ns: list[float], values: list[float]) -> float:
     return float(np.polyfit(np.log(ns), np.log(np.maximum(values, 1e-9)), 1)[0])
 
 
+def power(slope: float) -> str:
+    """In words.
+
+    >>> power(-0.001)
+    'n^0.00'
+    """
+    return f"n^{round(slope, 2) + 0.0:.2f}"
+
+
 def point(what: str, n: int) -> dict[str, float]:
-    """One measurement, in the process that is looked at."""
-    import resource
-    import time
+    """One measurement: two photographs through one model of two blocks and 192 channels on a 32x32 grid, but
+    for what grows; with many photographs an 8x8 grid.
+    """
+    from transformers.utils.logging import disable_progress_bar
 
-    import dinoscope as ds
     from benchmarks.embed import vit, write_photographs
+    from benchmarks.machine import peak_over
+    from dinoscope.pipeline.together import extract_together
 
-    def peak() -> int:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
+    disable_progress_bar()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_photographs(folder / "photos", n if what == "photographs" else 2)
         paths = sorted((folder / "photos").rglob("*.jpg"))
         dim = n if what == "channels" else 192
-        models = [vit(folder, dim=dim, depth=2)] * (n if what == "models" else 1)
+        models = [vit(folder, dim=dim, depth=2) for _ in range(n if what == "models" else 1)]
         grid = round(n**0.5) if what == "patches" else 8 if what == "photographs" else 32
-        next(iter(ds.extract(paths[0], models[0], grid=2)))
-        before, start = peak(), time.perf_counter()
-        for model in models:
-            for _ in ds.extract(paths, model, grid=grid):
+
+        def run(images: list[Path], side: int) -> None:
+            stream = extract_together(
+                images, models, grid=side, layers=[None] * len(models), on_failure=_not_expected
+            )
+            for _ in stream:
                 pass
-        return {"n": n, "s": time.perf_counter() - start, "peak_bytes": peak() - before}
+
+        run(paths[:1], 2)
+        start = time.perf_counter()
+        peak = peak_over(lambda: run(paths, grid))
+        return {"n": n, "s": time.perf_counter() - start, "peak_bytes": peak}
+
+
+def _not_expected(failure: object) -> None:
+    raise RuntimeError(f"a photograph of the benchmark could not be used: {failure}")
 
 
 if __name__ == "__main__":

@@ -26,30 +26,31 @@ from dinoscope.backbones.base import Backbone
 SIDE = 512
 
 
-def photographs(folder: Path, count: int) -> list[Path]:
-    """JPEG files of 1024 x 1024 with photograph-like spectra."""
+def photographs(folder: Path, count: int, side_px: int = 1024) -> list[Path]:
+    """Square JPEG files with photograph-like spectra."""
     paths = []
     for i in range(count):
         rng = np.random.default_rng(i)
         image = Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))
-        image = image.resize((1024, 1024), Image.Resampling.BICUBIC)
+        image = image.resize((side_px, side_px), Image.Resampling.BICUBIC)
         paths.append(folder / f"{i}.jpg")
         image.save(paths[-1], quality=92)
     return paths
 
 
-def plain_loop(paths: list[Path], model: torch.nn.Module) -> list[np.ndarray]:
-    """One photograph at a time, as the documentation shows it."""
+def plain_loop(paths: list[Path], model: torch.nn.Module, side_px: int = SIDE) -> list[np.ndarray]:
+    """One photograph at a time in float32, as the documentation shows it."""
+    device = next(model.parameters()).device
     mean = np.array([0.485, 0.456, 0.406], np.float32)
     std = np.array([0.229, 0.224, 0.225], np.float32)
     features = []
     for path in paths:
-        image = Image.open(path).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        image = Image.open(path).convert("RGB").resize((side_px, side_px), Image.Resampling.BILINEAR)
         array = (np.asarray(image, dtype=np.float32) / 255.0 - mean) / std
         pixels = torch.from_numpy(array.transpose(2, 0, 1).copy())[None]
         with torch.no_grad():
-            tokens = model(pixel_values=pixels).last_hidden_state
-        features.append(tokens[0, 5:].reshape(SIDE // 16, SIDE // 16, -1).numpy())
+            tokens = model(pixel_values=pixels.to(device)).last_hidden_state
+        features.append(tokens[0, 5:].reshape(side_px // 16, side_px // 16, -1).cpu().numpy())
     return features
 
 
@@ -58,16 +59,18 @@ def ours(paths: list[Path], backbone: Backbone) -> list[np.ndarray]:
     return [f.values for f in ds.extract(paths, backbone, grid=SIDE // 16)]
 
 
-def same_weights() -> tuple[torch.nn.Module, Backbone]:
-    """A DINOv3 ViT-S/16 with random weights as a transformers model, and the same loaded by us."""
+def same_weights(dim: int = 384, depth: int = 12, heads: int = 6) -> tuple[torch.nn.Module, Backbone]:
+    """A DINOv3 ViT of patches of 16 pixels with random weights as a transformers model, and loaded by us."""
     from transformers import DINOv3ViTConfig, DINOv3ViTModel
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     torch.manual_seed(0)
     config = DINOv3ViTConfig(
-        hidden_size=384,
-        intermediate_size=1536,
-        num_hidden_layers=12,
-        num_attention_heads=6,
+        hidden_size=dim,
+        intermediate_size=4 * dim,
+        num_hidden_layers=depth,
+        num_attention_heads=heads,
         num_register_tokens=4,
     )
     model = DINOv3ViTModel(config).eval()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import statistics
 import sys
 import time
@@ -35,9 +36,8 @@ def gemm_rate(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> float:
-    """Matrix product rate, FLOP/s: the median of ``repeats`` products of size³; 8192³ on CUDA."""
+    """Matrix product rate, FLOP/s: the median of ``repeats`` products of size³."""
     device = torch.device(device)
-    size = 8192 if device.type == "cuda" else size
     a, b = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
 
     def product() -> None:
@@ -72,10 +72,32 @@ def seconds(job: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def write_result(name: str, result: Mapping[str, object]) -> Path:
-    """Keep a result beside the machine it was measured on."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+def machine_name(device: torch.device) -> str:
+    """A folder's name that says on what machine."""
+    facts = describe()
+    on = torch.cuda.get_device_name(device) if device.type == "cuda" else str(facts["processor"])
+    return re.sub(r"[^a-z0-9]+", "-", f"{on} {facts['threads']} threads".lower()).strip("-")
+
+
+def peak_over(job: Callable[[], object]) -> int:
+    """Bytes that a call takes at its peak beyond what this process holds before it (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again from what is resident
+    before = resident_bytes("VmRSS")
+    job()
+    return resident_bytes("VmHWM") - before
+
+
+def resident_bytes(field: str) -> int:
+    """``VmRSS`` for now, ``VmHWM`` for the peak (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) * 1024
+
+
+def write_result(name: str, result: Mapping[str, object], folder: Path | None = None) -> Path:
+    """Keep a result beside the machine it was measured on; ``folder`` in place of `RESULTS`."""
+    folder = folder or RESULTS
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
     path.write_text(json.dumps({"machine": describe(), **result}, indent=2) + "\n")
     return path
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.page
 
-Seconds. Writes docs/benchmarks/index.md, which a test holds equal to the results. A result whose figures are
-not chosen below is shown with every single number it holds.
+Seconds. Writes docs/benchmarks/index.md, which a test holds equal to the results, and the pictures beside it.
+A result whose figures are not chosen below is shown with every single number it holds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import RESULTS
+from benchmarks.machine_page import machine_sections, pictures
 
 PAGE = RESULTS.parents[1] / "docs" / "benchmarks" / "index.md"
 HEAD = """# Benchmarks
@@ -25,7 +26,8 @@ HEAD = """# Benchmarks
 
 Speed, memory and size, each with the command that measured it and the machine it was measured on. Ratios were
 measured side by side in one run, and of several rounds the median is shown; absolute times belong to that
-machine and to what else ran on it. None of this is part of the tests. Run a command again for your own figures.
+machine and to what else ran on it. None of this is part of the tests. Run a command again for your own
+figures; `python -m benchmarks.baseline` says which ratios left the committed ones.
 """
 
 
@@ -151,8 +153,10 @@ def page(results: Path = RESULTS) -> str:
         KeyError: a figure that is chosen here is not in its result.
     """
     known = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in results.glob("*.json")}
+    machines = sorted(path for path in results.iterdir() if path.is_dir())
     names = [*(name for name in SECTIONS if name in known), *sorted(set(known) - set(SECTIONS))]
-    return "\n".join([HEAD, *(section(name, known[name]) for name in names)])
+    measured = [part for folder in machines for part in machine_sections(folder)]
+    return "\n".join([HEAD, *measured, *(section(name, known[name]) for name in names)])
 
 
 def section(name: str, result: Mapping[str, Any]) -> str:
@@ -222,10 +226,22 @@ def _machine(result: Mapping[str, Any]) -> str:
     return ", ".join(filter(None, (str(machine), str(result.get("browser", "")))))
 
 
+def write_page(results: Path, page_path: Path) -> None:
+    """The page and its pictures; those of results that are gone go too."""
+    folder = page_path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    page_path.write_text(page(results), encoding="utf-8")
+    drawn = dict(picture for path in sorted(results.iterdir()) if path.is_dir() for picture in pictures(path))
+    for old in folder.glob("*.svg"):
+        if old.name not in drawn:
+            old.unlink()
+    for name, data in drawn.items():
+        (folder / name).write_bytes(data)
+
+
 def main() -> None:
     """Write the page."""
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(page(), encoding="utf-8")
+    write_page(RESULTS, PAGE)
     print(PAGE)
 
 

@@ -83,11 +83,10 @@ def main() -> None:
             raise
         print(f"dinoscope: {error}", file=sys.stderr)
         sys.exit(USAGE)
-    except KeyboardInterrupt:
-        if debug:
-            raise
-        print("dinoscope: interrupted; nothing half-written is left", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    except SystemExit as end:  # Typer makes this of Ctrl-C, without a word
+        if end.code == INTERRUPTED:
+            print("dinoscope: interrupted; nothing half-written is left", file=sys.stderr)
+        raise
 
 
 def _exit_code(error: DinoscopeError) -> int:

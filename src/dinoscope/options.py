@@ -63,9 +63,16 @@ Compile = Annotated[
     bool,
     typer.Option("--compile", help="Run DINO models through torch.compile; without a compiler as ever."),
 ]
+Autocast = Annotated[
+    bool,
+    typer.Option(
+        "--autocast",
+        help="Keep weights in float32 and only products in --dtype; alone: the 16 bits that the GPU has.",
+    ),
+]
 AllowInexact = Annotated[
     bool,
     typer.Option(
-        "--allow-inexact", help="Measure even where the dtype's cosine to float32 is below 0.999 on average."
+        "--allow-inexact", help="Measure even where the cosine to float32 is below 0.999 on average."
     ),
 ]

@@ -13,10 +13,11 @@ from typing import Any
 import typer
 
 from dinoscope.backbones.base import Backbone
-from dinoscope.backbones.load import load_backbone, planned_spec, torch_device, torch_dtype
+from dinoscope.backbones.load import load_backbone, planned_spec, torch_device
 from dinoscope.data.results import Failure
 from dinoscope.errors import InputError
 from dinoscope.io.sources import photograph_paths
+from dinoscope.pipeline.fast import wanted_dtype
 from dinoscope.pipeline.memory import check_grid
 
 SOME_FAILED = 1
@@ -128,7 +129,8 @@ def load_models(words: str, *, grid: int, device: str, dtype: str, seed: int) ->
         raise InputError("no model: --models takes names separated by commas; see `dinoscope models`")
     if grid < 1:
         raise InputError(f"a grid needs at least 1 patch on each side, got {grid}")
-    where, arithmetic = torch_device(device), torch_dtype(dtype)
+    where = torch_device(device)
+    arithmetic = wanted_dtype(dtype, where)
     for name in names:
         spec = planned_spec(name)
         if spec is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from dinoscope.analyses.health_models import hub_findings
 from dinoscope.backbones import bundled, catalog
 from dinoscope.backbones.load import load_backbone
 from dinoscope.data.diagnosis import Finding, Health
+from dinoscope.pipeline import fast
+from dinoscope.pipeline.certificate import certify
 from tests.backbones.stand_in_hub import StandInHub, closed_port, point_at
 
 
@@ -183,6 +186,15 @@ def test_a_hub_that_is_not_there_is_asked_once(monkeypatch: pytest.MonkeyPatch, 
     assert "cannot be reached" in named(hub_findings(), "access").found
 
 
+def test_a_driver_that_is_too_old_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def old() -> bool:
+        warnings.warn("CUDA initialization: The NVIDIA driver on your system is too old", stacklevel=1)
+        return False
+
+    monkeypatch.setattr(torch.cuda, "is_available", old)
+    assert "driver on your system is too old" in named(health_numbers.device_findings(), "cuda").found
+
+
 def test_an_inexact_product_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert health_numbers.matmul_finding("cpu").state == "ok"
     exact = torch.Tensor.__matmul__
@@ -212,25 +224,58 @@ def test_another_network_is_a_problem() -> None:
 def test_fast_paths_are_measured_on_photographs() -> None:
     mini = load_backbone("mini")
     photographs = health_numbers.demo_photographs()[:1]
-    exact = health_numbers.patches(mini, photographs)
-    same = health_numbers.path_finding("same", mini, photographs, exact)
-    assert "mean 1.000000, lowest 1.000000" in same.found
-    half = health_numbers.path_finding("half", mini.to("cpu", torch.bfloat16), photographs, exact)
-    rows = health_numbers.patches(mini.to("cpu", torch.bfloat16), photographs)[0].astype(float)
-    cosines = (
-        (rows * exact[0]).sum(1)
-        / np.linalg.norm(rows, axis=1)
-        / np.linalg.norm(exact[0].astype(float), axis=1)
-    )
-    assert f"mean {cosines.mean():.6f}, lowest {cosines.min():.6f}" in half.found
-    assert cosines.mean() < 1 - 1e-6
+    same = health_numbers.path_finding("same", mini, mini, photographs)
+    assert same.state == "ok" and "1.000000 mean, 1.000000 worst" in same.found
+    half = mini.to("cpu", torch.bfloat16)
+    proof = certify(mini, photographs, dtype=torch.bfloat16, grid=health_numbers.GRID)
+    found = health_numbers.path_finding("bfloat16", half, mini, photographs)
+    assert found.found == proof.words and proof.mean < 1 - 1e-6
+    assert found.state == ("ok" if proof.exact_enough else "note")
 
     def fail(*_: object) -> None:
         raise RuntimeError("no kernel\nfor this")
 
     without = mini.altered(lambda model: setattr(model, "forward", fail))  # type: ignore[attr-defined]
-    broken = health_numbers.path_finding("broken", without, photographs, exact)
+    broken = health_numbers.path_finding("broken", without, mini, photographs)
     assert broken.state == "note" and "no kernel" in broken.found and "for this" not in broken.found
+
+    rough = health_numbers.path_finding("rough", _noisy(mini), mini, photographs)
+    assert rough.state == "note" and "--allow-inexact" in rough.advice and "rough: cosine" in rough.found
+
+
+def _noisy(mini: Any) -> Any:
+    def nudge(model: torch.nn.Module) -> None:
+        generator = torch.Generator().manual_seed(0)
+        for parameter in model.parameters():
+            if parameter.ndim == 2:
+                parameter.add_(0.5 * parameter.std() * torch.randn(parameter.shape, generator=generator))
+
+    return mini.altered(nudge)
+
+
+def test_every_way_of_this_machine_has_a_certificate() -> None:
+    found = {finding.name: finding for finding in health_numbers.number_findings()}
+    ways = ["float32 on cpu", "bfloat16 on cpu", "bfloat16 autocast on cpu", "float16 on cpu"]
+    for way in [*ways, "float16 autocast on cpu", "tiles"]:
+        assert "cosine to float32 eager 0." in found[way].found or "1.000000 mean" in found[way].found, way
+    assert "3 photographs" in found["float32 on cpu"].found
+    assert found["float32 on cpu"].state == "ok"
+    assert found["tiles"].state == "note" and "tiles of" in found["tiles"].found
+
+
+def test_a_compiler_that_fails_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(function: Any) -> Any:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            raise RuntimeError("no C++ compiler here")
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", broken)
+    fast._said.clear()
+    mini = load_backbone("mini")
+    photographs = health_numbers.demo_photographs()[:1]
+    found = health_numbers.path_finding("compiled on cpu", fast.compiled_backbone(mini), mini, photographs)
+    assert found.state == "note" and "no C++ compiler here" in found.found
 
 
 def test_the_stored_features_are_those_of_an_independent_network() -> None:

@@ -16,10 +16,11 @@ from dinoscope.analyses.measure import measure
 from dinoscope.analyses.numbers import DISTANCES
 from dinoscope.analyses.passes import numbers_of_passes
 from dinoscope.analyses.sample import Sample
+from dinoscope.backbones.load import load_backbone
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.metrics import METRICS
 from dinoscope.data.results import Failure, Measurements
-from dinoscope.errors import ImageError, InputError
+from dinoscope.errors import ImageError, InputError, UnknownBackboneError
 from dinoscope.io.images import read_photograph
 from dinoscope.io.journal import Journal
 from dinoscope.maths.smoothness import smoothness
@@ -254,3 +255,16 @@ def test_foreign_features_have_a_digest_too() -> None:
 def test_errors_are_the_photographs_own() -> None:
     with pytest.raises((ImageError, InputError)):
         measure("missing.png", FakeBackbone("a"), grid=4)
+
+
+def test_backbones_may_be_named() -> None:
+    photograph = np.full((24, 32, 3), 90, np.uint8)
+    photograph[:, :10] = 200
+    named = measure(photograph, ["pixels", "mini"], grid=4, controls=False)
+    loaded = measure(photograph, [load_backbone("pixels"), load_backbone("mini")], grid=4, controls=False)
+    assert named.models == loaded.models == ("pixels", "mini")
+    assert named.summaries["neighbour"][0].mean == loaded.summaries["neighbour"][0].mean
+    (features,) = extract(photograph, "mini", grid=4)
+    assert features.provenance.backbone == "mini"
+    with pytest.raises(UnknownBackboneError, match="minni"):
+        measure(photograph, "minni", grid=4)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,29 @@ def test_too_large_for_memory_is_refused_with_the_figure(monkeypatch: pytest.Mon
     failures: list[Failure] = []
     assert list(extract(photo(0), FakeBackbone(), grid=4, on_failure=failures.append)) == []
     assert "GiB" in failures[0].reason
+
+
+@pytest.mark.parametrize("tile", [None, 16])
+def test_a_pass_that_runs_does_not_make_the_next_photograph_too_large(
+    monkeypatch: pytest.MonkeyPatch, tile: int | None
+) -> None:
+    enough, running, looked = 2**30, threading.Event(), threading.Event()
+
+    class Heavy(FakeBackbone):
+        """Takes nearly all memory while it runs, and meanwhile the next photograph is prepared."""
+
+        def forward(self, pixels, layers=None, *, final_norm=True):  # type: ignore[no-untyped-def]
+            running.set()
+            looked.wait(timeout=0.05)
+            running.clear()
+            return super().forward(pixels, layers, final_norm=final_norm)
+
+    def available() -> int:
+        return 1000 if running.is_set() else enough
+
+    monkeypatch.setattr(memory, "available_bytes", available)
+    found = list(extract([photo(i) for i in range(4)], Heavy(), grid=4, tile=tile))
+    assert len(found) == 4
 
 
 def test_the_estimate_is_linear_in_patches() -> None:

@@ -6,7 +6,15 @@ import torch
 
 from dinoscope.data.grid import PatchGrid
 from dinoscope.io.images import photograph_from_array
-from dinoscope.pipeline.lane import Lane, Route, model_pixels, prepared, route_for
+from dinoscope.pipeline.lane import (
+    LARGEST_REDUCTION,
+    Lane,
+    Route,
+    model_pixels,
+    prepared,
+    reduction,
+    route_for,
+)
 from tests.fakes import FakeBackbone
 
 PHOTO = photograph_from_array(
@@ -41,6 +49,17 @@ def test_pixels_sent_as_they_are_stay_as_they_are() -> None:
     assert sent.n_bytes == 2 * 50 * 70 * 3
     model_pixels([sent], FakeBackbone().spec, "bilinear", torch.device("cpu"))
     np.testing.assert_array_equal(sent.pixels.numpy(), PHOTO.pixels)
+
+
+def test_what_shrinks_too_much_for_a_cuda_block_is_resized_here() -> None:
+    small = PatchGrid(1, 1, 8, (8 * 33, 8))
+    large = photograph_from_array(np.zeros((8, 8 * 33, 3), np.uint8), name="wide")
+    assert reduction(large.size, small) == 33 > LARGEST_REDUCTION
+    sent = prepared(large, small, "bilinear", THERE)
+    assert sent.pixels.dtype == torch.float32 and sent.pixels.shape == (3, 8, 8)
+    mixed = [sent, prepared(photograph_from_array(large.pixels[:, :64], name="n"), small, "bilinear", THERE)]
+    assert mixed[1].pixels.dtype == torch.uint8
+    assert model_pixels(mixed, FakeBackbone().spec, "bilinear", torch.device("cpu")).shape == (2, 3, 8, 8)
 
 
 def test_a_lane_gives_float32_on_the_host() -> None:

@@ -9,8 +9,10 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
+import torch
 
 from dinoscope.analyses.controls import plan_controls, with_controls
+from dinoscope.analyses.exactness import exact_enough
 from dinoscope.analyses.fairness import fairness_ledger
 from dinoscope.analyses.measure import (
     Masks,
@@ -35,7 +37,7 @@ from dinoscope.maths.align import align_colours
 from dinoscope.maths.foreground import PC1_RULE, foreground_by_pc1, foreground_colours
 from dinoscope.maths.pca import QUANTILES, fit_pca, to_rgb
 from dinoscope.maths.similarity import similarity_map
-from dinoscope.pipeline.extract import ImageLike, each_image
+from dinoscope.pipeline.extract import ImageLike
 from dinoscope.pipeline.memory import check_grid, check_memory
 from dinoscope.pipeline.together import extract_together
 
@@ -49,7 +51,7 @@ VERSIONS = ("dinoscope", "torch", "transformers", "numpy", "pillow", "scikit-lea
 
 def compare(
     images: ImageLike | Iterable[ImageLike],
-    backbones: Backbone | Sequence[Backbone],
+    backbones: Backbone | str | Sequence[Backbone | str],
     grid: int | tuple[int, int] = 32,
     *,
     at: Sequence[tuple[float, float]] = POINTS,
@@ -61,6 +63,10 @@ def compare(
     resize: str = "bilinear",
     seed: int = 0,
     batch_size: int | None = None,
+    dtype: torch.dtype | str | None = None,
+    autocast: bool = False,
+    compiled: bool = False,
+    allow_inexact: bool = False,
     on_failure: Callable[[Failure], None] | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Comparison:
@@ -71,7 +77,7 @@ def compare(
 
     Args:
         images: as for `extract`.
-        backbones: one or more; the first is the reference of differences and colours.
+        backbones: one or more, or names of some; the first is the reference of differences and colours.
         grid: patches on the short side, or exact ``(h, w)``; the same for all models.
         at: reference places ``(x, y)`` in ``[0, 1]²``, for every photograph the same.
         components: the three 0-based components shown as red, green and blue.
@@ -82,13 +88,15 @@ def compare(
         resize: as for `extract`.
         seed: of the bootstrap.
         batch_size: as for `extract`.
+        dtype, autocast, compiled, allow_inexact: as for `measure`; the certificates are in the settings, too.
         on_failure: called with each photograph left out (they are listed in the result, too); None
             raises at the first.
         on_progress: called with how many photographs are done with.
 
     Raises:
         NoUsablePhotographError: none could be used.
-        InputError: an impossible grid, place, component, filter or foreground rule.
+        InputError: an impossible grid, place, component, filter or foreground rule; a way of computing that
+            is too far from float32.
         GridMismatchError: the models cannot be brought to one grid.
     """
     models = as_backbones(backbones)
@@ -104,6 +112,17 @@ def compare(
     ]
     beside = plan_controls(models, seed=seed) if controls else None
     known = open_masks(masks)
+    fast = exact_enough(
+        models,
+        images,
+        dtype=dtype,
+        autocast=autocast,
+        compiled=compiled,
+        allow_inexact=allow_inexact,
+        grid=grid,
+        layers=chosen_layers,
+    )
+    models = fast.backbones
     tally = Tally(labels, beside.labels if beside else (), masked=known is not None, masks=masks_named(masks))
     photographs: list[Photograph] = []
     rows: list[tuple[PatchFeatures, ...]] = []
@@ -115,7 +134,7 @@ def compare(
 
     sources = [*models, *(beside.backbones if beside else ())]
     for photograph, features in extract_together(
-        each_image(images),
+        fast.images,
         sources,
         grid=grid,
         layers=[*chosen_layers, *([None] * (len(sources) - len(models)))],
@@ -135,13 +154,14 @@ def compare(
     if not rows:
         raise NoUsablePhotographError("none of the photographs could be used")
 
+    measurements = tally.measurements(seed=seed, derive=partial(with_controls, beside) if beside else None)
     return assemble(
         photographs,
         rows,
         models,
         labels,
         chosen_layers,
-        measurements=tally.measurements(seed=seed, derive=partial(with_controls, beside) if beside else None),
+        measurements=fast.noted(measurements),
         grid=grid,
         at=at,
         components=components,
@@ -149,6 +169,7 @@ def compare(
         resize=resize,
         seed=seed,
         failures=failures,
+        arithmetic=fast.notes,
     )
 
 
@@ -167,6 +188,7 @@ def assemble(
     resize: str = "bilinear",
     seed: int = 0,
     failures: Sequence[Failure] = (),
+    arithmetic: Sequence[str] = (),
 ) -> Comparison:
     """The comparison of features that are there already; see `compare`.
 
@@ -175,6 +197,7 @@ def assemble(
         rows: one for each photograph, with one map for each model.
         labels, layers: one for each model.
         measurements: of these rows.
+        arithmetic: certificates of models that compute otherwise than in float32 eager.
     """
     n_components = max(COMPONENTS, max(components) + 1)
     columns = [
@@ -207,6 +230,7 @@ def assemble(
             "resize": resize,
             "foreground": PC1_RULE if foreground == "pc1" else "none",
             "seed": seed,
+            **({"arithmetic": list(arithmetic)} if arithmetic else {}),
             "versions": _versions(),
         },
     )

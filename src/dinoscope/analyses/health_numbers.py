@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from dinoscope.backbones.alternatives import with_attention
 from dinoscope.backbones.base import Backbone
-from dinoscope.backbones.dino import DinoBackbone
 from dinoscope.backbones.load import load_backbone
-from dinoscope.backbones.networks import blocks
 from dinoscope.data.diagnosis import Finding
-from dinoscope.data.grid import PatchGrid
 from dinoscope.data.photograph import Photograph
-from dinoscope.errors import BackboneError
+from dinoscope.errors import BackboneError, InputError
 from dinoscope.io.images import photograph_from_array
-from dinoscope.io.resize import resize_pixels
-from dinoscope.maths.same_places import patch_agreement
+from dinoscope.pipeline.certificate import certified
+from dinoscope.pipeline.fast import (
+    CompilationWarning,
+    autocast_backbone,
+    capability,
+    check_dtype,
+    compiled_backbone,
+    runs_compiled,
+)
 
 GRID = 12
 """Patches on the short side of the photographs that fast paths are checked on."""
@@ -56,7 +61,10 @@ def device_findings() -> Iterator[Finding]:
     capability = torch.backends.cpu.get_cpu_capability()
     found = f"{torch.get_num_threads()} threads of {os.cpu_count()} cores, {capability}"
     yield Finding("devices", "cpu", "ok", found)
-    if torch.cuda.is_available():
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        cuda = torch.cuda.is_available()  # says in a warning that the driver is too old
+    if cuda:
         for i in range(torch.cuda.device_count()):
             memory = torch.cuda.get_device_properties(i).total_memory
             bf16 = "bfloat16" if torch.cuda.is_bf16_supported() else "no bfloat16"
@@ -65,6 +73,7 @@ def device_findings() -> Iterator[Finding]:
     else:
         version = torch.version.cuda
         built = f"torch was built for CUDA {version}" if version else "this torch has no CUDA"
+        built += "".join(f"; {str(warning.message).splitlines()[0]}" for warning in said[:1])
         advice = "https://pytorch.org/get-started/locally/ has the command, where there is an NVIDIA GPU"
         yield Finding("devices", "cuda", "ok", f"none ({built})", "" if version else advice)
     yield Finding("devices", "mps", "ok", "there" if torch.backends.mps.is_available() else "none")
@@ -90,9 +99,10 @@ def number_findings(*, compiled: bool = False) -> Iterator[Finding]:
         return
     yield model_finding(mini)
     photographs = demo_photographs()
-    exact = patches(with_attention(mini, "eager"), photographs)
-    for name, path in _paths(mini, compiled=compiled):
-        yield path_finding(name, path, photographs, exact)
+    exact = with_attention(mini, "eager")
+    for way, fast in _paths(mini, compiled=compiled):
+        yield path_finding(way, fast, exact, photographs)
+    yield tiles_finding(mini, photographs)
     if not compiled:
         advice = "dinoscope doctor --compiled (about a minute)"
         yield Finding("numbers", "compiled", "ok", "not checked", advice)
@@ -127,25 +137,31 @@ def model_finding(backbone: Backbone) -> Finding:
     return Finding("numbers", "model", "problem", said, advice)
 
 
-def path_finding(
-    name: str,
-    backbone: Backbone,
-    photographs: Sequence[Photograph],
-    exact: Sequence[Float[np.ndarray, "_n _dim"]],
-) -> Finding:
-    """How alike the patches of one way of running the model are to float32 eager on the CPU."""
-    try:
-        found = patches(backbone, photographs)
-    except RuntimeError as error:  # no kernel, or no compiler
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        return Finding("numbers", name, "note", f"cannot be run here: {reason}", "use float32")
-    if not all(np.isfinite(rows).all() for rows in found):
-        return Finding("numbers", name, "note", "gives NaN or infinite features", "use float32")
-    agreements = [patch_agreement(f, None, e, None) for f, e in zip(found, exact, strict=True)]
-    mean = sum(a.mean for a in agreements) / len(agreements)
-    lowest = min(a.lowest for a in agreements)
-    said = f"cosine to float32 eager: mean {mean:.6f}, lowest {lowest:.6f} (mini, {len(found)} photographs)"
-    return Finding("numbers", name, "ok", said)
+def path_finding(way: str, fast: Backbone, exact: Backbone, photographs: Sequence[Photograph]) -> Finding:
+    """The certificate of one way of running the model; a note where it measures only if asked for by name."""
+    asked = runs_compiled(fast)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", CompilationWarning)
+        try:
+            proof = certified(fast, exact, photographs, way=way, grid=GRID)
+        except InputError as error:  # no kernel, or NaN
+            return Finding("numbers", way, "note", str(error), "use float32")
+    if asked and not runs_compiled(fast):
+        reason = str(said[-1].message) if said else "torch.compile failed"
+        advice = "it needs a C++ compiler and Python.h; without them models run uncompiled"
+        return Finding("numbers", way, "note", reason, advice)
+    if proof.exact_enough:
+        return Finding("numbers", way, "ok", proof.words)
+    advice = "use float32; measure and compare take this way with --allow-inexact alone"
+    return Finding("numbers", way, "note", proof.words, advice)
+
+
+def tiles_finding(backbone: Backbone, photographs: Sequence[Photograph]) -> Finding:
+    """What tiles change: never the features of the whole."""
+    side = (GRID - GRID // 3) * backbone.spec.patch_size
+    proof = certified(backbone, backbone, photographs, tile=side, grid=GRID)
+    advice = "extract alone takes tiles, and prints a seam score with each photograph"
+    return Finding("numbers", "tiles", "note", proof.words, advice)
 
 
 def demo_photographs() -> tuple[Photograph, ...]:
@@ -163,36 +179,31 @@ def demo_photographs() -> tuple[Photograph, ...]:
     return tuple(photograph_from_array(array, name=name) for name, array in arrays.items())
 
 
-def patches(backbone: Backbone, photographs: Sequence[Photograph]) -> list[Float[np.ndarray, "_n _dim"]]:
-    """Last-layer patches of each photograph, on a grid of `GRID`."""
-    spec = backbone.spec
-    mean, std = (torch.tensor(stat).view(3, 1, 1) for stat in (spec.mean, spec.std))
-    found = []
-    for photograph in photographs:
-        grid = PatchGrid.fit(photograph.size, spec.patch_size, grid=GRID)
-        pixels = (resize_pixels(photograph, grid.input_size, "bilinear") - mean) / std
-        values = backbone.forward(pixels[None]).patches[spec.depth - 1][0]
-        found.append(values.reshape(grid.n, -1).cpu().numpy())
-    return found
-
-
 def _devices() -> tuple[str, ...]:
     return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
 
 
 def _paths(mini: Backbone, *, compiled: bool) -> Iterator[tuple[str, Backbone]]:
+    """Each way that this machine has, by name."""
     yield "float32 on cpu", mini
-    if compiled and isinstance(mini, DinoBackbone):
-        yield "compiled on cpu", mini.altered(_compile)
-    for dtype in (torch.bfloat16, torch.float16):
-        yield f"{str(dtype).removeprefix('torch.')} on cpu", mini.to("cpu", dtype)
+    if compiled:
+        yield "compiled on cpu", compiled_backbone(mini)
+    yield from _sixteen_bits(mini)
     if torch.cuda.is_available():
-        on_gpu = mini.to("cuda")
+        on_gpu = load_backbone("mini", device="cuda")
         yield "float32 on cuda", on_gpu
-        for dtype in (torch.bfloat16, torch.float16):
-            yield f"{str(dtype).removeprefix('torch.')} on cuda", on_gpu.to("cuda", dtype)
+        if compiled:
+            yield "compiled on cuda", compiled_backbone(on_gpu)
+        yield from _sixteen_bits(on_gpu)
 
 
-def _compile(model: nn.Module) -> None:
-    for block in blocks(model):
-        block.compile()
+def _sixteen_bits(backbone: Backbone) -> Iterator[tuple[str, Backbone]]:
+    where = backbone.device.type
+    for dtype in (torch.bfloat16, torch.float16):
+        try:
+            check_dtype(dtype, where, capability(backbone.device))
+        except InputError:
+            continue  # the devices say so
+        name = str(dtype).removeprefix("torch.")
+        yield f"{name} on {where}", backbone.to(backbone.device, dtype)
+        yield f"{name} autocast on {where}", autocast_backbone(backbone, dtype)

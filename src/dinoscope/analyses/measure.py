@@ -8,14 +8,17 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Integer
 
 from dinoscope.analyses.content_free import position_basis
 from dinoscope.analyses.controls import plan_controls, with_controls
+from dinoscope.analyses.exactness import exact_enough
 from dinoscope.analyses.passes import numbers_of_passes
 from dinoscope.analyses.sample import Sample
 from dinoscope.analyses.tally import NUMBERS_VERSION, Row, Tally, row_of
 from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.load import as_backbone
 from dinoscope.data.annotation import Annotation
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
@@ -30,7 +33,9 @@ from dinoscope.errors import (
 from dinoscope.io.journal import Journal
 from dinoscope.io.masks import MaskFolder, check_labels, find_masks, read_annotation
 from dinoscope.maths.position import energy_curve
-from dinoscope.pipeline.extract import ImageLike, each_image, failure_of, load_photograph
+from dinoscope.pipeline.certificate import way_of
+from dinoscope.pipeline.extract import ImageLike, failure_of, load_photograph
+from dinoscope.pipeline.fast import is_autocast, runs_compiled
 from dinoscope.pipeline.memory import check_grid
 from dinoscope.pipeline.together import extract_together
 
@@ -43,7 +48,7 @@ MAX_RANK = 64
 
 def measure(
     images: ImageLike | Iterable[ImageLike],
-    backbones: Backbone | Sequence[Backbone],
+    backbones: Backbone | str | Sequence[Backbone | str],
     grid: int | tuple[int, int] = 32,
     *,
     masks: Masks | None = None,
@@ -54,6 +59,10 @@ def measure(
     resize: str = "bilinear",
     seed: int = 0,
     batch_size: int | None = None,
+    dtype: torch.dtype | str | None = None,
+    autocast: bool = False,
+    compiled: bool = False,
+    allow_inexact: bool = False,
     on_failure: Callable[[Failure], None] | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Measurements:
@@ -63,7 +72,7 @@ def measure(
 
     Args:
         images: as for `extract`.
-        backbones: one or more; the first is the reference of differences.
+        backbones: one or more, or names of some; the first is the reference of differences.
         grid: patches on the short side, or exact ``(h, w)``; the same for all models.
         masks: a folder of label images (see `dinoscope.io.masks.find_masks`), or label images by the
             photograph's name; 0 is the background, -1 unknown. A photograph without one is measured
@@ -78,12 +87,17 @@ def measure(
         resize: as for `extract`.
         seed: of the bootstrap, the controls, and of whatever is drawn.
         batch_size: as for `extract`.
+        dtype, autocast, compiled: a faster way for all ``backbones``, which are in float32: weights and
+            arithmetic in 16 bits; with ``autocast`` the products alone; the blocks through ``torch.compile``.
+            Its cosine to float32 is measured on the first photographs and kept in the result's warnings.
+        allow_inexact: measure even where that cosine is below 0.999 on average.
         on_failure: called with each photograph left out, and with each mask; None raises at the first.
         on_progress: called with how many photographs are done with.
 
     Raises:
         NoUsablePhotographError: none could be used.
-        InputError: no backbone, an impossible grid, no masks there, or a journal of other settings.
+        InputError: no backbone, an impossible grid, no masks there, a journal of other settings, or a way of
+            computing that is too far from float32.
     """
     models = as_backbones(backbones)
     for backbone in models:
@@ -92,9 +106,20 @@ def measure(
     labels = unique_labels(models)
     chosen = list(layers or [None] * len(models))
     beside = plan_controls(models, seed=seed) if controls else None
+    known = open_masks(masks)
+    fast = exact_enough(
+        models,
+        images,
+        dtype=dtype,
+        autocast=autocast,
+        compiled=compiled,
+        allow_inexact=allow_inexact,
+        grid=grid,
+        layers=chosen,
+    )
+    models = fast.backbones
     sources = [*models, *(beside.backbones if beside else ())]
     source_layers = [*chosen, *([None] * (len(sources) - len(models)))]
-    known = open_masks(masks)
     tally = Tally(labels, beside.labels if beside else (), masked=known is not None, masks=masks_named(masks))
     finished = None
     if journal is not None:
@@ -102,7 +127,7 @@ def measure(
             journal,
             _settings(models, labels, tally.controls, chosen, grid, resize, masks_named(masks), passes, seed),
         )
-    queue = _Queue(images, finished, failed)
+    queue = _Queue(fast.images, finished, failed)
 
     for photograph, features in extract_together(
         queue.wanted(),
@@ -143,6 +168,7 @@ def measure(
     if not tally.images:
         raise NoUsablePhotographError("none of the photographs could be used")
     result = tally.measurements(seed=seed, derive=partial(with_controls, beside) if beside else None)
+    result = fast.noted(result)
     if not passes:
         return result
     curve = _position_curve(tally.sample, models, grid, chosen)
@@ -177,7 +203,7 @@ class _Queue:
 
     def __init__(
         self,
-        images: ImageLike | Iterable[ImageLike],
+        images: Iterator[ImageLike],
         finished: Journal | None,
         failed: Callable[[Failure], None],
     ) -> None:
@@ -193,7 +219,7 @@ class _Queue:
         """Photographs whose features are needed: those without a row, and those of the sample."""
         needed = set(sorted(self._finished)[: Sample().kept]) if self._finished is not None else set()
         passed: set[str] = set()
-        for image in each_image(self._images):
+        for image in self._images:
             self.done += 1
             try:
                 photograph = load_photograph(image)
@@ -271,7 +297,7 @@ def _settings(
     return {
         "numbers": NUMBERS_VERSION,
         "models": [
-            [label, model.origin.digest, layer, str(model.dtype)]
+            [label, model.origin.digest, layer, str(model.dtype), *_otherwise(model)]
             for label, model, layer in zip(labels, models, layers, strict=True)
         ],
         "controls": list(controls),
@@ -281,6 +307,11 @@ def _settings(
         "passes": bool(passes),
         "seed": seed,
     }
+
+
+def _otherwise(model: Backbone) -> list[str]:
+    """How a model computes, where its dtype does not say it all."""
+    return [way_of(model)] if is_autocast(model) or runs_compiled(model) else []
 
 
 def check_equal_grids(features: Sequence[PatchFeatures]) -> None:
@@ -301,13 +332,15 @@ def check_equal_grids(features: Sequence[PatchFeatures]) -> None:
             )
 
 
-def as_backbones(backbones: Backbone | Sequence[Backbone]) -> list[Backbone]:
-    """A list, of one or more.
+def as_backbones(backbones: Backbone | str | Sequence[Backbone | str]) -> list[Backbone]:
+    """A list, of one or more; those that are named are loaded.
 
     Raises:
         InputError: none.
+        UnknownBackboneError, WeightsError: as `load_backbone`.
     """
-    models = [backbones] if isinstance(backbones, Backbone) else list(backbones)
+    several = [backbones] if isinstance(backbones, Backbone | str) else backbones
+    models = [as_backbone(backbone) for backbone in several]
     if not models:
         raise InputError("at least one backbone is needed")
     return models

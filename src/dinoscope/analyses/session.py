@@ -35,7 +35,7 @@ class Session:
     One thread at a time. Holds features and previews, never a photograph's full pixels.
 
     Args:
-        backbones: one or more; the first is the reference of differences and colours.
+        backbones: one or more, or names of some; the first is the reference of differences and colours.
         at, components, layers, resize, seed: as for `compare`.
         kept_bytes: of features; those of the grid being extracted are never let go.
         preview_bytes: of previews; these are let go by `forget` alone.
@@ -43,7 +43,7 @@ class Session:
 
     def __init__(
         self,
-        backbones: Backbone | Sequence[Backbone],
+        backbones: Backbone | str | Sequence[Backbone | str],
         *,
         at: Sequence[tuple[float, float]] = POINTS,
         components: tuple[int, int, int] = (0, 1, 2),

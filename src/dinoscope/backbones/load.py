@@ -50,6 +50,11 @@ def load_backbone(
     return built.to(torch_device(device), torch_dtype(dtype))
 
 
+def as_backbone(backbone: Backbone | str) -> Backbone:
+    """A backbone as it is; one that is named is loaded, in float32 on the CPU."""
+    return load_backbone(backbone) if isinstance(backbone, str) else backbone
+
+
 def planned_spec(name: str) -> BackboneSpec | None:
     """The spec a name will have, before anything is loaded; None where only the weights tell.
 

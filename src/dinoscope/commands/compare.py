@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,10 @@ from typing import Annotated
 import typer
 
 from dinoscope.options import (
+    AllowInexact,
     At,
+    Autocast,
+    Compile,
     Controls,
     Device,
     Dtype,
@@ -18,6 +22,7 @@ from dinoscope.options import (
     Masks,
     Models,
     Photos,
+    Profile,
     RemovePosition,
     ResizeFilter,
     Seed,
@@ -42,11 +47,18 @@ def compare_command(
     resize: ResizeFilter = "bilinear",
     device: Device = "auto",
     dtype: Dtype = "float32",
+    autocast: Autocast = False,
+    compiled: Compile = False,
+    allow_inexact: AllowInexact = False,
+    profile: Profile = False,
     seed: Seed = 0,
 ) -> None:
     """Compare models on photographs: report.html, figures, metrics and a manifest."""
     from dinoscope.analyses.compare import POINTS, compare
     from dinoscope.analyses.content_free import without_position
+    from dinoscope.backbones.load import torch_device
+    from dinoscope.pipeline.fast import wanted_dtype
+    from dinoscope.pipeline.profile import profile_told, timed
     from dinoscope.present.output import write_comparison
     from dinoscope.present.tables import summary_text
     from dinoscope.terminal import (
@@ -61,27 +73,38 @@ def compare_command(
 
     places = read_places(at or []) or POINTS
     paths, failures = read_photographs(photos)
-    backbones = load_models(models, grid=grid, device=device, dtype=dtype, seed=seed)
+    arithmetic = wanted_dtype(dtype, torch_device(device), autocast=autocast)
+    backbones = load_models(models, grid=grid, device=device, dtype="float32", seed=seed)
     if remove_position:
         backbones = [without_position(b, remove_position, grid, layer=layer) for b in backbones]
-    with progress("photographs", len(paths)) as advance:
-        comparison = compare(
-            paths,
-            backbones,
-            grid=grid,
-            at=places,
-            components=read_triple(components, "--components"),
-            foreground=foreground,
-            masks=masks,
-            controls=controls,
-            layers=[layer] * len(backbones),
-            resize=resize,
-            seed=seed,
-            on_failure=say_failure,
-            on_progress=advance,
-        )
-    comparison = replace(comparison, failures=(*failures, *comparison.failures))
-    report = write_comparison(comparison, out)
+    with profile_told(_tell, asked=profile):
+        with progress("photographs", len(paths)) as advance:
+            comparison = compare(
+                paths,
+                backbones,
+                grid=grid,
+                at=places,
+                components=read_triple(components, "--components"),
+                foreground=foreground,
+                masks=masks,
+                controls=controls,
+                layers=[layer] * len(backbones),
+                resize=resize,
+                seed=seed,
+                dtype=arithmetic,
+                autocast=autocast,
+                compiled=compiled,
+                allow_inexact=allow_inexact,
+                on_failure=say_failure,
+                on_progress=advance,
+            )
+        comparison = replace(comparison, failures=(*failures, *comparison.failures))
+        with timed("write"):
+            report = write_comparison(comparison, out)
     print(summary_text(comparison))
     print(f"\nreport: {report}")
     end(comparison.failures)
+
+
+def _tell(words: str) -> None:
+    print(words, file=sys.stderr)

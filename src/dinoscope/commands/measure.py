@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dinoscope.options import (
+    AllowInexact,
+    Autocast,
+    Compile,
     Controls,
     Device,
     Dtype,
@@ -16,6 +20,7 @@ from dinoscope.options import (
     Masks,
     Models,
     Photos,
+    Profile,
     RemovePosition,
     ResizeFilter,
     Seed,
@@ -48,34 +53,52 @@ def measure_command(
     resize: ResizeFilter = "bilinear",
     device: Device = "auto",
     dtype: Dtype = "float32",
+    autocast: Autocast = False,
+    compiled: Compile = False,
+    allow_inexact: AllowInexact = False,
+    profile: Profile = False,
     seed: Seed = 0,
 ) -> None:
     """Measure models on photographs; no pictures, memory does not grow with their number."""
     from dinoscope.analyses.content_free import without_position
     from dinoscope.analyses.measure import measure
+    from dinoscope.backbones.load import torch_device
+    from dinoscope.pipeline.fast import wanted_dtype
+    from dinoscope.pipeline.profile import profile_told, timed
     from dinoscope.present.tables import measurements_json, measurements_text, write_measurements
     from dinoscope.terminal import end, load_models, note, progress, read_photographs
 
     paths, failures = read_photographs(photos)
-    backbones = load_models(models, grid=grid, device=device, dtype=dtype, seed=seed)
+    arithmetic = wanted_dtype(dtype, torch_device(device), autocast=autocast)
+    backbones = load_models(models, grid=grid, device=device, dtype="float32", seed=seed)
     if remove_position:
         backbones = [without_position(b, remove_position, grid, layer=layer) for b in backbones]
-    with progress("photographs", len(paths)) as advance:
-        result = measure(
-            paths,
-            backbones,
-            grid=grid,
-            masks=masks,
-            controls=controls,
-            passes=passes,
-            journal=None if out is None else out / "rows.jsonl",
-            layers=[layer] * len(backbones),
-            resize=resize,
-            seed=seed,
-            on_failure=note(failures),
-            on_progress=advance,
-        )
-    if out is not None:
-        write_measurements(result, failures, out)
+    with profile_told(_tell, asked=profile):
+        with progress("photographs", len(paths)) as advance:
+            result = measure(
+                paths,
+                backbones,
+                grid=grid,
+                masks=masks,
+                controls=controls,
+                passes=passes,
+                journal=None if out is None else out / "rows.jsonl",
+                layers=[layer] * len(backbones),
+                resize=resize,
+                seed=seed,
+                dtype=arithmetic,
+                autocast=autocast,
+                compiled=compiled,
+                allow_inexact=allow_inexact,
+                on_failure=note(failures),
+                on_progress=advance,
+            )
+        if out is not None:
+            with timed("write"):
+                write_measurements(result, failures, out)
     print(measurements_json(result, failures) if as_json else measurements_text(result))
     end(failures)
+
+
+def _tell(words: str) -> None:
+    print(words, file=sys.stderr)

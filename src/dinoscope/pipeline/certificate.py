@@ -11,9 +11,18 @@ import torch
 from jaxtyping import Float, Float64
 
 from dinoscope.backbones.base import Backbone
+from dinoscope.data.results import Failure
 from dinoscope.errors import InputError
 from dinoscope.pipeline.extract import ImageLike, each_image, extract
-from dinoscope.pipeline.fast import autocast_backbone, capability, check_dtype, compiled_backbone
+from dinoscope.pipeline.fast import (
+    autocast_backbone,
+    capability,
+    check_dtype,
+    compiled_backbone,
+    exact_backbone,
+    is_autocast,
+    runs_compiled,
+)
 
 LEAST_MEAN = 0.999
 """Mean cosine below which a way is not used for measuring unless asked for by name."""
@@ -68,29 +77,60 @@ def certify(
 
     Args:
         backbone: in float32, uncompiled.
-        images: real photographs: noise excites other directions than they do.
+        images: real photographs: noise excites other directions than they do. Those that the backbone cannot
+            use in float32 say nothing and are left out.
         dtype: of the weights and the arithmetic; None for float32.
         autocast: keep the weights in float32, and only the products in ``dtype``.
         compiled: through ``torch.compile``.
         tile, overlap, grid, layer: as for `extract`.
 
     Raises:
-        InputError: a backbone that is not in float32; no photograph.
+        InputError: a backbone that is not in float32; no photograph; a way that gives no features at all.
     """
-    _check_reference(backbone)
+    if backbone.dtype != torch.float32:
+        raise InputError(f"a certificate is against float32, and this backbone is {backbone.dtype}")
     fast = faster(backbone, dtype=dtype, autocast=autocast, compiled=compiled)
-    given = list(each_image(images))
+    return certified(fast, backbone, images, tile=tile, overlap=overlap, grid=grid, layer=layer)
+
+
+def certified(
+    fast: Backbone,
+    exact: Backbone,
+    images: ImageLike | Iterable[ImageLike],
+    *,
+    way: str | None = None,
+    tile: int | None = None,
+    overlap: int | None = None,
+    grid: int | tuple[int, int] = 32,
+    layer: int | None = None,
+) -> Certificate:
+    """The certificate of a backbone that is there already, against ``exact`` of the same weights.
+
+    Args:
+        way: what is certified, in words; None for what `way_of` says of ``fast``.
+
+    Raises:
+        InputError: no photograph; features that are no numbers; a way that this machine does not have.
+    """
     cosines: list[Float64[np.ndarray, " n"]] = []
-    whole = extract(given, backbone, grid=grid, layer=layer, batch_size=1)
-    other = extract(given, fast, grid=grid, layer=layer, batch_size=1, tile=tile, overlap=overlap)
-    for a, b in zip(whole, other, strict=True):
-        cosines.append(patch_cosines(a.values, b.values))
+    unusable: list[Failure] = []
+    for image in each_image(images):
+        whole = extract(image, exact, grid=grid, layer=layer, on_failure=unusable.append)
+        for reference in whole:
+            try:
+                (found,) = extract(image, fast, grid=grid, layer=layer, tile=tile, overlap=overlap)
+            except RuntimeError as error:  # no kernel for it
+                reason = next(iter(str(error).splitlines()), type(error).__name__)
+                named = way or way_of(fast, tile=tile)
+                raise InputError(f"{exact.spec.name}, {named}: cannot be run here: {reason}") from error
+            cosines.append(patch_cosines(reference.values, found.values))
     if not cosines:
-        raise InputError("no photograph to certify with")
+        reason = f": {unusable[0].reason}" if unusable else ""
+        raise InputError(f"no photograph to certify with{reason}")
     every = np.concatenate(cosines)
     return Certificate(
-        backbone=backbone.spec.name,
-        way=way_words(dtype, autocast=autocast, compiled=compiled, tile=tile),
+        backbone=exact.spec.name,
+        way=way or way_of(fast, tile=tile),
         mean=float(every.mean()),
         minimum=float(every.min()),
         n_images=len(cosines),
@@ -131,28 +171,37 @@ def guarded(
 ) -> tuple[Backbone, Certificate | None]:
     """A backbone that computes a faster way and is exact enough to measure with, and the proof.
 
-    The proof is on the first ``n_images`` photographs given. Float32 uncompiled needs none.
+    The proof is on the first ``n_images`` photographs given. Float32 uncompiled needs none; a backbone whose
+    very weights are in 16 bits can have none.
+
+    Args:
+        backbone: in float32; one that autocasts or is compiled already is held against its own weights.
+        dtype, autocast, compiled, grid, layer: as for `certify`.
 
     Raises:
-        InputError: it departs too far, and ``allow_inexact`` is not said.
+        InputError: it departs too far, or has no float32 to be held against, and ``allow_inexact`` is not
+            said; a way that this machine does not have.
     """
-    if (dtype is None or dtype == torch.float32) and not compiled:
+    asked = compiled or (dtype is not None and dtype != backbone.dtype)
+    exact = exact_backbone(backbone)
+    if not asked and exact is backbone:
         return backbone, None
-    proof = certify(
-        backbone,
-        list(islice(images, n_images)),
-        dtype=dtype,
-        autocast=autocast,
-        compiled=compiled,
-        grid=grid,
-        layer=layer,
-    )
+    if exact is None:
+        if not allow_inexact:
+            raise InputError(
+                f"{backbone.spec.name} was loaded in {str(backbone.dtype).removeprefix('torch.')}: how far "
+                "that is from float32 cannot be said without its float32 weights. Load it in float32 and say "
+                "dtype where it is measured, or allow it by name (allow_inexact=True)"
+            )
+        return faster(backbone, dtype=dtype, autocast=autocast, compiled=compiled), None
+    fast = faster(backbone, dtype=dtype, autocast=autocast, compiled=compiled) if asked else backbone
+    proof = certified(fast, exact, list(islice(images, n_images)), grid=grid, layer=layer)
     if not (proof.exact_enough or allow_inexact):
         raise InputError(
-            f"{proof.words}; below {LEAST_MEAN} it is not used for measuring. Use float32, or allow it by "
-            "name (--allow-inexact)"
+            f"{proof.words}; below {LEAST_MEAN} on average it is not used for measuring. Use float32, or "
+            "allow it by name (--allow-inexact, allow_inexact=True)"
         )
-    return faster(backbone, dtype=dtype, autocast=autocast, compiled=compiled), proof
+    return fast, proof
 
 
 def patch_cosines(
@@ -162,6 +211,13 @@ def patch_cosines(
     x, y = (values.reshape(-1, values.shape[2]).astype(np.float64) for values in (a, b))
     lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
     return np.divide((x * y).sum(axis=1), lengths, out=np.zeros(len(x)), where=lengths > 0)
+
+
+def way_of(backbone: Backbone, *, tile: int | None = None) -> str:
+    """What the way is called that a backbone computes; one whose compiler failed is not compiled."""
+    return way_words(
+        backbone.dtype, autocast=is_autocast(backbone), compiled=runs_compiled(backbone), tile=tile
+    )
 
 
 def way_words(dtype: torch.dtype | None, *, autocast: bool, compiled: bool, tile: int | None) -> str:
@@ -174,8 +230,3 @@ def way_words(dtype: torch.dtype | None, *, autocast: bool, compiled: bool, tile
     words += ["compiled"] if compiled else []
     words += [f"tiles of {tile} px"] if tile is not None else []
     return ", ".join(words)
-
-
-def _check_reference(backbone: Backbone) -> None:
-    if backbone.dtype != torch.float32:
-        raise InputError(f"a certificate is against float32, and this backbone is {backbone.dtype}")

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.load import as_backbone
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.spec import check_layers
@@ -57,7 +58,7 @@ WINDOW = 4
 
 def extract(
     images: ImageLike | Iterable[ImageLike],
-    backbone: Backbone,
+    backbone: Backbone | str,
     *,
     grid: int | tuple[int, int] | None = None,
     size_px: int | None = None,
@@ -74,7 +75,7 @@ def extract(
 
     Args:
         images: files, PIL images, uint8 arrays ``H W 3``, or photographs; one, or any number.
-        backbone: as `load_backbone` returns it.
+        backbone: as `load_backbone` returns it, or a name for it.
         grid: patches on the short side, or the exact ``(h, w)``; 32 where neither is given.
         size_px: instead: pixels on the short side of the input.
         layer: absolute 0-based block number; None for the last.
@@ -99,7 +100,7 @@ def extract(
     chosen = None if layer is None else (layer,)
     for by_layer in extract_layers(
         images,
-        backbone,
+        as_backbone(backbone),
         layers=chosen,
         grid=grid,
         size_px=size_px,
@@ -147,6 +148,7 @@ def extract_layers(
     # Tiles are cut from the resized photograph: the decoding thread resizes it.
     way = lane.route if cut is None else replace(lane.route, resize_there=False)
     limits = BatchLimits(lambda shape: batch_size or _batch_size(backbone, shape))
+    room = _Room(backbone)
 
     def prepare(image: ImageLike) -> Prepared:
         photograph = load_photograph(image)
@@ -155,7 +157,7 @@ def extract_layers(
         check_forward(
             spec,
             patch_grid,
-            device_bytes(backbone.device),
+            room.n_bytes,
             what=repr(photograph.name),
             n_bytes=None
             if cut is None or whole
@@ -166,9 +168,23 @@ def extract_layers(
     feed = _numbered(each_image(images), prepare, _window_size(backbone, batch_size), backbone, on_failure)
     with closing(feed):  # whatever ends this run, the decoding threads end with it
         if cut is not None:
-            yield from _tiled(feed, lane, maps, cut, limits, on_failure)
+            yield from _tiled(feed, lane, maps, cut, limits, room, on_failure)
         else:
-            yield from _whole(feed, lane, maps, limits, _window_size(backbone, batch_size), on_failure)
+            yield from _whole(feed, lane, maps, limits, room, _window_size(backbone, batch_size), on_failure)
+
+
+class _Room:
+    """Memory for one forward pass: looked at between the passes, so that a pass that runs while the next
+    photograph is prepared does not make that one seem too large.
+    """
+
+    def __init__(self, backbone: Backbone) -> None:
+        self._device = backbone.device
+        self.n_bytes = device_bytes(self._device)
+
+    def look(self) -> None:
+        """Now, when no pass is being started."""
+        self.n_bytes = device_bytes(self._device)
 
 
 def _batch_size(backbone: Backbone, shape: tuple[int, int]) -> int:
@@ -213,6 +229,7 @@ def _whole(
     lane: Lane,
     maps: FeatureMaps,
     limits: BatchLimits,
+    room: _Room,
     window_size: int,
     on_failure: OnFailure | None,
 ) -> Iterator[dict[int, PatchFeatures]]:
@@ -238,6 +255,7 @@ def _whole(
                 yield from order.put(place, None)
         for batch in equal_shapes(usable, lambda member: member[1].grid.shape, limits):
             shape = batch[0][1].grid.shape
+            room.look()
             for part, landing in halving(
                 batch,
                 shape,
@@ -261,9 +279,11 @@ def _tiled(
     maps: FeatureMaps,
     cut: Tiling,
     limits: BatchLimits,
+    room: _Room,
     on_failure: OnFailure | None,
 ) -> Iterator[dict[int, PatchFeatures]]:
     for _, item in feed:
+        room.look()
         if item is None:
             continue
         try:

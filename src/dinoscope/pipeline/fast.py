@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 import weakref
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,7 +14,9 @@ from torch import Tensor, nn
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.dino import DinoBackbone
+from dinoscope.backbones.load import torch_dtype
 from dinoscope.backbones.networks import blocks
+from dinoscope.backbones.projected import Projected
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 from dinoscope.errors import DinoscopeError, InputError
@@ -50,6 +53,19 @@ def check_dtype(dtype: torch.dtype, device_type: str, capability: tuple[int, int
             f"this GPU (compute capability {capability[0]}.{capability[1]}) has no bfloat16 arithmetic; "
             "use float16 or float32"
         )
+
+
+def wanted_dtype(name: str, device: torch.device, *, autocast: bool = False) -> torch.dtype:
+    """What is meant by a dtype's name on a device; float32 with ``autocast`` means the device's `fast_dtype`.
+
+    Raises:
+        InputError: not a floating-point dtype, or one that the GPU does not have.
+    """
+    dtype, able = torch_dtype(name), capability(device)
+    if autocast and dtype == torch.float32:
+        return fast_dtype(device.type, able)
+    check_dtype(dtype, device.type, able)
+    return dtype
 
 
 def capability(device: torch.device) -> tuple[int, int] | None:
@@ -92,12 +108,44 @@ def compiled_backbone(backbone: Backbone) -> Backbone:
         return backbone
     if isinstance(backbone, _Autocast):
         return _Autocast(compiled_backbone(backbone.inner), backbone.dtype)
+    if isinstance(backbone, Projected):
+        return replace(backbone, inner=compiled_backbone(backbone.inner))
     if not isinstance(backbone, DinoBackbone):
         _say(f"{backbone.spec.name} is not compiled: only DINO models are")
         return backbone
     if backbone not in _compiled:
         _compiled[backbone] = _Compiled(backbone.altered(_compile_blocks))
     return _compiled[backbone]
+
+
+def exact_backbone(backbone: Backbone) -> Backbone | None:
+    """The same weights in float32 and eager: itself where it computes so.
+
+    None where its very weights are in 16 bits.
+    """
+    if isinstance(backbone, _Autocast):
+        return exact_backbone(backbone.inner)
+    if isinstance(backbone, _Compiled):
+        return exact_backbone(backbone.uncompiled())
+    if isinstance(backbone, Projected):
+        inner = exact_backbone(backbone.inner)
+        if inner is None or inner is backbone.inner:
+            return None if inner is None else backbone
+        return replace(backbone, inner=inner)
+    return None if backbone.dtype in (torch.bfloat16, torch.float16) else backbone
+
+
+def is_autocast(backbone: Backbone) -> bool:
+    """Whether its products alone are in another dtype than its weights."""
+    inner = backbone.inner if isinstance(backbone, _Compiled | Projected) else None
+    return isinstance(backbone, _Autocast) or (inner is not None and is_autocast(inner))
+
+
+def runs_compiled(backbone: Backbone) -> bool:
+    """Whether it goes through ``torch.compile``; no longer once the compiler has failed."""
+    if isinstance(backbone, _Compiled):
+        return not backbone.failed
+    return isinstance(backbone, _Autocast | Projected) and runs_compiled(backbone.inner)
 
 
 class _Wrapped:
@@ -153,7 +201,7 @@ class _Compiled(_Wrapped):
 
     def __init__(self, inner: DinoBackbone) -> None:
         super().__init__(inner)
-        self._failed = False
+        self.failed = False
         self._lock = threading.Lock()
 
     def forward(
@@ -163,7 +211,7 @@ class _Compiled(_Wrapped):
         *,
         final_norm: bool = True,
     ) -> LayerOutputs:
-        if self._failed:
+        if self.failed:
             return self.inner.forward(pixels, layers, final_norm=final_norm)
         try:
             return self.inner.forward(pixels, layers, final_norm=final_norm)
@@ -175,12 +223,16 @@ class _Compiled(_Wrapped):
             lines = str(error).strip().splitlines() or [""]
             reason = f"{type(error).__name__}: {lines[0][:200]}"
         with self._lock:
-            self.inner, self._failed = self.inner.altered(_restore_blocks), True
+            self.inner, self.failed = self.inner.altered(_restore_blocks), True
         _say(f"torch.compile failed ({reason}); going on without it")
         return self.inner.forward(pixels, layers, final_norm=final_norm)
 
+    def uncompiled(self) -> DinoBackbone:
+        """A copy as it was."""
+        return self.inner.altered(_restore_blocks)
+
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Backbone:
-        return compiled_backbone(self.inner.altered(_restore_blocks).to(device, dtype))
+        return compiled_backbone(self.uncompiled().to(device, dtype))
 
 
 def _compile_blocks(model: nn.Module) -> None:

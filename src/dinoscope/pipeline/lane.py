@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -22,6 +22,13 @@ from dinoscope.data.photograph import Photograph
 from dinoscope.data.spec import BackboneSpec
 from dinoscope.io.resize import resize_pixels, resize_planes
 from dinoscope.pipeline.profile import DEVICE, Stopwatch, current_stopwatch, timed, waited
+
+LARGEST_REDUCTION = 32.0
+"""A photograph that shrinks by more is resized by the processor: a CUDA block holds the weights of about 47
+times in bicubic, and refuses more.
+
+Source: the shared memory check in aten/src/ATen/native/cuda/UpSampleBilinear2d.cu of PyTorch, for 48 KiB.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +77,17 @@ class Prepared:
 def prepared(photograph: Photograph, grid: PatchGrid, filter_: str, route: Route) -> Prepared:
     """The part of the way that a decoding thread goes."""
     with timed("resize"):
-        if route.resize_there:
-            pixels = torch.from_numpy(np.array(photograph.pixels))
+        if route.resize_there and reduction(photograph.size, grid) <= LARGEST_REDUCTION:
+            pixels = torch.from_dlpack(photograph.pixels)  # as DLPack takes read-only arrays; not written to
         else:
             pixels = resize_pixels(photograph, grid.input_size, filter_)
     return Prepared(photograph, grid, pixels.pin_memory() if route.pinned else pixels)
+
+
+def reduction(size: tuple[int, int], grid: PatchGrid) -> float:
+    """How many pixels of a photograph ``(W, H)`` become one of the model's input, along the worse side."""
+    height, width = grid.input_size
+    return max(size[0] / width, size[1] / height)
 
 
 def model_pixels(
@@ -86,9 +99,13 @@ def model_pixels(
     for item in batch:
         there = item.pixels.to(device, non_blocking=True)
         rows.append(resize_planes(there, size, filter_) if there.dtype == torch.uint8 else there)
-    mean = torch.tensor(spec.mean, device=device).view(3, 1, 1)
-    std = torch.tensor(spec.std, device=device).view(3, 1, 1)
-    return torch.stack(rows).sub_(mean).div_(std)
+    return torch.stack(rows).sub_(_per_channel(spec.mean, device)).div_(_per_channel(spec.std, device))
+
+
+@cache
+def _per_channel(values: tuple[float, float, float], device: torch.device) -> Float[Tensor, "3 1 1"]:
+    """Sent once: a device waits for its stream each time it is sent ordinary memory."""
+    return torch.tensor(values, device=device).view(3, 1, 1)
 
 
 Landing = Callable[[], LayerOutputs]
@@ -183,10 +200,3 @@ def _mapped(outputs: LayerOutputs, change: Callable[[Tensor], Tensor]) -> LayerO
         registers=each(outputs.registers),
         final_norm=outputs.final_norm,
     )
-
-
-def now_free_bytes(device: torch.device) -> int | None:
-    """Memory that can be had on an accelerator now; None where it does not say."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return None

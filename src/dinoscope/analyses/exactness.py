@@ -1,0 +1,116 @@
+"""Models that compute a faster way are measured only where that is exact enough, or by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import torch
+
+from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.load import torch_dtype
+from dinoscope.data.photograph import Photograph
+from dinoscope.data.results import Measurements
+from dinoscope.errors import DinoscopeError
+from dinoscope.pipeline.certificate import LEAST_MEAN, guarded
+from dinoscope.pipeline.extract import ImageLike, each_image, load_photograph
+
+N_PHOTOGRAPHS = 2
+"""How many of the photographs to be measured the proof is on: the first that can be read."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guarded:
+    """What may be measured.
+
+    Attributes:
+        backbones: as they will compute.
+        images: all those given, in order; those that were looked at are among them.
+        notes: one for each backbone that computes otherwise than in float32 eager: its certificate.
+    """
+
+    backbones: list[Backbone]
+    images: Iterator[ImageLike]
+    notes: tuple[str, ...] = ()
+
+    def noted(self, measurements: Measurements) -> Measurements:
+        """The measurements with the notes before what else must be read beside them."""
+        return replace(measurements, warnings=(*self.notes, *measurements.warnings))
+
+
+def exact_enough(
+    backbones: Sequence[Backbone],
+    images: ImageLike | Iterable[ImageLike],
+    *,
+    dtype: torch.dtype | str | None,
+    autocast: bool,
+    compiled: bool,
+    allow_inexact: bool,
+    grid: int | tuple[int, int],
+    layers: Sequence[int | None],
+) -> Guarded:
+    """The backbones in the way asked for, each with its proof on the first photographs.
+
+    Args:
+        backbones: in float32; see `dinoscope.pipeline.certificate.guarded`.
+        dtype, autocast, compiled, allow_inexact: as for `guarded`; None leaves each backbone as it is.
+        grid, layers: as they will be measured; no photograph is read where nothing needs a proof.
+
+    Raises:
+        InputError: a way that is too far from float32, unless ``allow_inexact``.
+    """
+    wanted = None if dtype is None else torch_dtype(dtype)
+    looked_at = _FirstPhotographs(each_image(images))
+    models: list[Backbone] = []
+    notes: list[str] = []
+    for backbone, layer in zip(backbones, layers, strict=True):
+        model, proof = guarded(
+            backbone,
+            looked_at,
+            dtype=wanted,
+            autocast=autocast,
+            compiled=compiled,
+            grid=grid,
+            layer=layer,
+            n_images=N_PHOTOGRAPHS,
+            allow_inexact=allow_inexact,
+        )
+        models.append(model)
+        if proof is not None:
+            verdict = (
+                "" if proof.exact_enough else f"; below {LEAST_MEAN} on average: inexact, allowed by name"
+            )
+            notes.append(f"not in float32 eager arithmetic: {proof.words}{verdict}")
+        elif model.dtype in (torch.bfloat16, torch.float16):
+            notes.append(
+                f"not in float32 eager arithmetic: {model.spec.name} was loaded in "
+                f"{str(model.dtype).removeprefix('torch.')}, and how far that is from float32 is not known; "
+                "allowed by name"
+            )
+    return Guarded(models, looked_at.all(), tuple(notes))
+
+
+class _FirstPhotographs:
+    """The photographs that can be read, from the first on, as often as asked for; those read are kept."""
+
+    def __init__(self, source: Iterator[ImageLike]) -> None:
+        self._source = source
+        self._taken: list[ImageLike] = []
+        self._read: list[Photograph] = []
+
+    def __iter__(self) -> Iterator[Photograph]:
+        yield from self._read
+        for image in self._source:
+            self._taken.append(image)
+            try:
+                photograph = load_photograph(image)
+            except DinoscopeError:
+                continue  # told when it is its turn to be measured
+            self._read.append(photograph)
+            yield photograph
+
+    def all(self) -> Iterator[ImageLike]:
+        """Everything given, in order."""
+        self._read = []
+        return chain(self._taken, self._source)
