@@ -7,17 +7,36 @@ from typing import Annotated
 
 import typer
 
-from dinoscope.options import Device, Dtype, Grid, Layer, Models, ResizeFilter, Seed
+from dinoscope.errors import InputError
+from dinoscope.options import Device, Dtype, Layer, ResizeFilter, Seed
+
+GRID = 32
 
 
 def view_command(
     photos: Annotated[
         list[Path] | None,
-        typer.Argument(help="Photographs to begin with, or folders of them.", show_default=False),
+        typer.Argument(
+            help="Photographs to begin with, or folders of them; or one store, to search in.",
+            show_default=False,
+        ),
     ] = None,
     *,
-    models: Models,
-    grid: Grid = 32,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            help="Models, separated by commas: NAME, PATH or NAME=PATH each; see `dinoscope models`. For a "
+            "store only where a name does not say where its weights are.",
+            show_default=False,
+        ),
+    ] = None,
+    grid: Annotated[
+        int | None,
+        typer.Option(help="Patches on the short side, the same for every model; 32.", show_default=False),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Table or model of a store to begin with.", show_default=False)
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 chooses a free one.")] = 0,
     export: Annotated[
@@ -34,7 +53,58 @@ def view_command(
     dtype: Dtype = "float32",
     seed: Seed = 0,
 ) -> None:
-    """Open a page on this machine where photographs can be dropped and every model answers."""
+    """Open a page on this machine: what every model makes of photographs, or a store to search in."""
+    from dinoscope.commands.view_store import is_store
+
+    if any(is_store(path) for path in photos or ()):
+        if len(photos or ()) > 1:
+            raise InputError("one store at a time, and no photographs beside it: drop those on its page")
+        if grid is not None or export is not None or layer is not None or resize != "bilinear":
+            raise InputError("a store has its own grid, layer and resize, and its page writes no report")
+        _search(
+            (photos or [])[0],
+            models,
+            table=table,
+            host=host,
+            port=port,
+            device=device,
+            dtype=dtype,
+            seed=seed,
+        )
+        return
+    if models is None:
+        raise InputError("no model: --models takes names separated by commas; see `dinoscope models`")
+    if table is not None:
+        raise InputError("--table is for a store")
+    _compare(
+        photos,
+        models,
+        grid=GRID if grid is None else grid,
+        host=host,
+        port=port,
+        export=export,
+        layer=layer,
+        resize=resize,
+        device=device,
+        dtype=dtype,
+        seed=seed,
+    )
+
+
+def _compare(
+    photos: list[Path] | None,
+    models: str,
+    *,
+    grid: int,
+    host: str,
+    port: int,
+    export: Path | None,
+    layer: int | None,
+    resize: str,
+    device: str,
+    dtype: str,
+    seed: int,
+) -> None:
     from dinoscope.analyses.measure import unique_labels
     from dinoscope.analyses.session import Session
     from dinoscope.io.images import decode_photograph, read_photograph
@@ -54,5 +124,34 @@ def view_command(
         grid=grid,
         host=host,
         port=port,
-        on_ready=lambda address: print(f"open {address} (Ctrl-C ends it)", flush=True),
+        on_ready=_say,
     )
+
+
+def _search(
+    path: Path,
+    models: str | None,
+    *,
+    table: str | None,
+    host: str,
+    port: int,
+    device: str,
+    dtype: str,
+    seed: int,
+) -> None:
+    from dinoscope.backbones.load import load_backbone
+    from dinoscope.commands.view_store import open_finder
+    from dinoscope.io.store import open_store
+    from dinoscope.present.search_viewer import serve_search
+    from dinoscope.terminal import read_words
+
+    store = open_store(path, table=table)
+    backbones = [
+        load_backbone(name, device=device, dtype=dtype, seed=seed) for name in read_words(models or "")
+    ]
+    finder = open_finder(store, backbones)
+    serve_search(finder, title=path.absolute().name, host=host, port=port, on_ready=_say)
+
+
+def _say(address: str) -> None:
+    print(f"open {address} (Ctrl-C ends it)", flush=True)

@@ -16,7 +16,6 @@ from dinoscope.present.gate import Gate
 
 UPLOAD_BYTES = 64 * 2**20
 TOTAL_BYTES = 2**30
-GRACE_S = 1
 
 
 def serve(
@@ -60,9 +59,8 @@ def serve(
         MissingExtraError: Starlette or uvicorn is not installed.
     """
     try:
-        import uvicorn
-
         from dinoscope.present.routes import live_app
+        from dinoscope.present.serving import run_app
     except ImportError as error:
         raise MissingExtraError("the live page", "view") from error
 
@@ -83,35 +81,7 @@ def serve(
     )
     gate = Gate(app, token=token, host=host, port=port)
 
-    class Server(uvicorn.Server):
-        """Tells running jobs to stop as soon as it is interrupted."""
-
-        def handle_exit(self, sig, frame):  # type: ignore[no-untyped-def]
-            closing.set()
-            super().handle_exit(sig, frame)
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            on_ready(address(host, port, token))
-
-    server = Server(
-        uvicorn.Config(
-            gate,
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws="none",
-            timeout_graceful_shutdown=GRACE_S,
-        )
-    )
-    try:
-        server.run(sockets=[listener])
-    except KeyboardInterrupt:  # uvicorn raises it again once everything is closed
-        return
-    finally:
-        closing.set()
-        listener.close()
+    run_app(gate, listener, closing=closing, on_listening=lambda: on_ready(address(host, port, token)))
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,0 +1,242 @@
+"""The store behind the search page of `dinoscope view STORE`."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from dinoscope.analyses.search import search
+from dinoscope.analyses.search_fits import fit_suppression
+from dinoscope.analyses.search_patches import why_match
+from dinoscope.analyses.search_queries import Region, features_of
+from dinoscope.backbones.base import Backbone
+from dinoscope.data.features import PatchFeatures
+from dinoscope.data.photograph import Photograph
+from dinoscope.data.retrieval import Match
+from dinoscope.errors import ImageError, InputError
+from dinoscope.io.collections import TAR_SUFFIXES, CollectionItem, each_item
+from dinoscope.io.images import decode_photograph, preview, read_photograph
+from dinoscope.io.store import ROW_COLUMNS, FeatureStore, FeatureTable, StoredRow, rows_at, stored_row
+from dinoscope.io.store_lance import batches, quoted
+from dinoscope.io.store_schema import POOLED
+from dinoscope.maths.suppression import SUPPRESSIONS, Suppression
+from dinoscope.present.search_question import Found, Question, Shown, TableFacts
+
+KEPT_UPLOADS = 4
+KEPT_PHOTOGRAPHS = 4
+KEPT_FEATURES = 8
+KEPT_FITS = 32
+
+_K = TypeVar("_K", bound=Hashable)
+_V = TypeVar("_V")
+
+
+class Recent(Generic[_K, _V]):
+    """The last few answers by what they answer; from any thread."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._lock = threading.Lock()
+        self._answers: OrderedDict[_K, _V] = OrderedDict()
+
+    def have(self, key: _K) -> _V | None:
+        """An answer that is kept."""
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+            return self._answers.get(key)
+
+    def keep(self, key: _K, answer: _V) -> _V:
+        """The answer, kept; the one not asked for longest goes."""
+        with self._lock:
+            self._answers[key] = answer
+            self._answers.move_to_end(key)
+            while len(self._answers) > self._kept:
+                self._answers.popitem(last=False)
+        return answer
+
+    def either(self, key: _K, make: Callable[[], _V]) -> _V:
+        """The answer that is kept, else one made now."""
+        found = self.have(key)
+        return self.keep(key, make()) if found is None else found
+
+
+class StoreFinder:
+    """Searches a store for photographs of its own and for uploaded ones; see `Finder`.
+
+    Args:
+        store: searched in.
+        backbones: for tables made with one of that name; other tables load theirs by the name they remember.
+    """
+
+    poolings: Sequence[str] = tuple(sorted(POOLED, key="mean".__ne__))
+    suppressions: Sequence[str] = SUPPRESSIONS
+
+    def __init__(self, store: FeatureStore, backbones: Iterable[Backbone] = ()) -> None:
+        self._store = store
+        self._backbones = {backbone.spec.name: backbone for backbone in backbones}
+        self._uploads: Recent[str, Photograph] = Recent(KEPT_UPLOADS)
+        self._photographs: Recent[str, Photograph] = Recent(KEPT_PHOTOGRAPHS)
+        self._features: Recent[tuple[str, str], PatchFeatures] = Recent(KEPT_FEATURES)
+        self._fits: Recent[tuple[str, int, str, str, int | None], Suppression] = Recent(KEPT_FITS)
+        self._archive: tuple[str, dict[str, CollectionItem]] = ("", {})
+        self._walking = threading.Lock()
+
+    def tables(self) -> list[TableFacts]:
+        """The chosen table first."""
+        found = [self._store.table(name) for name in self._store.tables]
+        found.sort(key=lambda table: table.name != self._store.chosen)
+        return [TableFacts(table.name, table.settings.backbone, len(table)) for table in found]
+
+    def listed(self, table: str, first: int, n: int) -> list[Shown]:
+        """In row order."""
+        opened = self._store.table(table)
+        return [_shown(row) for row in rows_at(opened, range(first, min(first + n, len(opened))))]
+
+    def take(self, data: bytes, name: str) -> Shown:
+        """Decoded at once, and kept as it is."""
+        if not data:
+            raise ImageError(name, "the file is empty")
+        photograph = decode_photograph(data, name=name)
+        self._uploads.keep(photograph.digest, photograph)
+        return Shown(photograph.digest, photograph.name, photograph.size)
+
+    def shown(self, table: str, digest: str) -> Shown:
+        """A stored photograph's facts come from its row: the file is not read."""
+        row = self._row(self._store.table(table), digest)
+        if row is not None:
+            return _shown(row)
+        photograph = self._uploaded(digest)
+        return Shown(photograph.digest, photograph.name, photograph.size)
+
+    def picture(self, table: str, digest: str, longest_px: int) -> Photograph:
+        """Read from the file that was embedded; refused where it has changed since."""
+        return preview(self._photograph(self._store.table(table), digest), longest_px=longest_px)
+
+    def search(self, question: Question) -> Found:
+        """The model runs only for regions, and for photographs that are not in the table."""
+        table = self._store.table(question.table)
+        row = self._row(table, question.query)
+        whole = question.box is None and question.patch is None
+        query: Photograph | PatchFeatures
+        if row is not None and whole:
+            query, grid = self._photograph(table, question.query), row.grid
+        else:
+            query = self._features_of(table, question.query)
+            grid = query.grid
+        hits = search(
+            self._store,
+            query,
+            k=question.k,
+            pooling=question.pooling,
+            suppress="none" if question.suppress == "none" else self._fit(table, question),
+            box=question.box,
+            patch=question.patch,
+            table=table.name,
+        )
+        rows = self._rows(table, [hit.digest for hit in hits.hits])
+        return Found(hits, tuple(_shown(rows[hit.digest]) for hit in hits.hits), grid.shape)
+
+    def why(self, question: Question, hit: str) -> tuple[Match, Photograph, Photograph]:
+        """The model runs where it has not yet."""
+        table = self._store.table(question.table)
+        match = why_match(
+            self._features_of(table, question.query),
+            self._features_of(table, hit),
+            pooling=question.pooling,
+            suppression=self._fit(table, question),
+            region=Region(question.box, question.patch),
+        )
+        return match, self._photograph(table, question.query), self._photograph(table, hit)
+
+    def _fit(self, table: FeatureTable, question: Question) -> Suppression:
+        kind, pooling, components = question.suppress, question.pooling, question.components
+        return self._fits.either(
+            (table.name, len(table), kind, pooling, components),
+            lambda: fit_suppression(table, kind, pooling=pooling, components=components),
+        )
+
+    def _features_of(self, table: FeatureTable, digest: str) -> PatchFeatures:
+        return self._features.either(
+            (table.name, digest),
+            lambda: features_of(
+                table, self._photograph(table, digest), self._backbones.get(table.settings.backbone)
+            ),
+        )
+
+    def _photograph(self, table: FeatureTable, digest: str) -> Photograph:
+        uploaded = self._uploads.have(digest)
+        if uploaded is not None:
+            return uploaded
+        row = self._row(table, digest)
+        if row is None:
+            return self._uploaded(digest)
+        source = row.source
+        found = self._photographs.either(digest, lambda: self._read(source))
+        if found.digest != digest:
+            raise ImageError(source, "the file has changed since it was embedded")
+        return found
+
+    def _uploaded(self, digest: str) -> Photograph:
+        found = self._uploads.have(digest)
+        if found is None:
+            raise InputError("that photograph is neither in the store nor kept here any more: drop it again")
+        return found
+
+    def _read(self, source: str) -> Photograph:
+        archive, _, member = source.partition("::")
+        if Path(source).is_file():
+            return read_photograph(source)
+        if not member or not archive.endswith(TAR_SUFFIXES):
+            raise ImageError(
+                source, "no file on this machine: it can be found, but not be shown or searched for"
+            )
+        with self._walking:
+            if self._archive[0] != archive:
+                self._archive = (archive, {item.source: item for item in each_item(archive)})
+            item = self._archive[1].get(source)
+        if item is None:
+            raise ImageError(source, "the archive has no such photograph any more")
+        return item.load()
+
+    def _row(self, table: FeatureTable, digest: str) -> StoredRow | None:
+        return self._rows(table, [digest]).get(digest)
+
+    def _rows(self, table: FeatureTable, digests: Sequence[str]) -> dict[str, StoredRow]:
+        if not digests or not len(table):
+            return {}
+        where = f"digest IN ({', '.join(map(quoted, digests))})"
+        found = batches(table.vectors_path, ROW_COLUMNS, where=where)
+        return {row.digest: row for batch in found for row in map(stored_row, batch.to_pylist())}
+
+
+def open_finder(store: FeatureStore, backbones: Sequence[Backbone]) -> StoreFinder:
+    """A finder whose backbones all belong to the store.
+
+    Raises:
+        InputError: a backbone that no table was made with, or a store without tables.
+    """
+    finder = StoreFinder(store, backbones)
+    known = {table.backbone for table in finder.tables()}
+    if not known:
+        raise InputError(f"the store {str(store.path)!r} is empty: `dinoscope embed SOURCE STORE` fills it")
+    for backbone in backbones:
+        if backbone.spec.name not in known:
+            raise InputError(
+                f"no table of the store was made with {backbone.spec.name!r}; there are "
+                + ", ".join(sorted(known))
+            )
+    return finder
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder is a feature store, whole or damaged, rather than one of photographs."""
+    return (path / "dinoscope-store.json").is_file() or any(path.glob("tables/*/settings.json"))
+
+
+def _shown(row: StoredRow) -> Shown:
+    name = row.source.replace("\\", "/").rstrip("/").rpartition("/")[2].rpartition("::")[2]
+    return Shown(row.digest, name or row.source, row.grid.image_size)

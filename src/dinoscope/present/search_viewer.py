@@ -1,0 +1,57 @@
+"""The search page: a store's photographs, looked for by a photograph, on this machine only."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+
+from dinoscope.errors import MissingExtraError
+from dinoscope.present.gate import Gate
+from dinoscope.present.search_question import Finder
+from dinoscope.present.viewer import UPLOAD_BYTES, address, listen
+
+
+def serve_search(
+    finder: Finder,
+    *,
+    title: str,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    upload_bytes: int = UPLOAD_BYTES,
+    on_ready: Callable[[str], None] = print,
+) -> None:
+    """Serve the search page until interrupted (Ctrl-C), then return.
+
+    One thread searches. Of the disk nothing is served but the photographs of the store, and nothing is
+    written.
+
+    Args:
+        finder: knows the store.
+        title: of the page.
+        host: to listen on. Other than loopback, whoever has the address can look and upload photographs.
+        port: 0 chooses a free one.
+        upload_bytes: of one uploaded file, at most.
+        on_ready: called with the address to open once the server listens.
+
+    Raises:
+        InputError: the address cannot be listened on.
+        MissingExtraError: Starlette or uvicorn is not installed.
+    """
+    try:
+        from dinoscope.present.search_routes import search_app
+        from dinoscope.present.serving import run_app
+    except ImportError as error:
+        raise MissingExtraError("the search page", "view") from error
+
+    listener = listen(host, port)
+    closing = threading.Event()
+    token = secrets.token_urlsafe()
+    port = int(listener.getsockname()[1])
+    app = search_app(finder, title=title, upload_bytes=upload_bytes, closing=closing)
+    run_app(
+        Gate(app, token=token, host=host, port=port),
+        listener,
+        closing=closing,
+        on_listening=lambda: on_ready(address(host, port, token)),
+    )
