@@ -103,6 +103,7 @@ def test_the_examples_of_a_page_run(page: str, tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(licences, "_given", set())
     monkeypatch.setattr("dinoscope.present.viewer.serve", _served)
+    monkeypatch.setattr("dinoscope.present.search_viewer.serve_search", _served)
     shrink_catalog(monkeypatch)
     running, ran = Page(given(page), SMALLER), False
     _checkpoint(tmp_path / "weights", page)
