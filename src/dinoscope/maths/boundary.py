@@ -59,13 +59,15 @@ class ForegroundAuc:
 def auc(positive: Float[np.ndarray, " p"], negative: Float[np.ndarray, " n"]) -> float:
     """Chance that a positive scores above a negative; ties count half; NaN if either is empty.
 
-    Source: Mann & Whitney (1947), by mid-ranks.
+    Source: Mann & Whitney (1947).
     """
     p, n = len(positive), len(negative)
     if p == 0 or n == 0:
         return float("nan")
-    ranks = rankdata(np.concatenate([positive, negative]))
-    return float((ranks[:p].sum() - p * (p + 1) / 2) / (p * n))
+    negative, positive = np.sort(negative), np.sort(positive)
+    below = np.searchsorted(negative, positive, "left").sum()
+    upto = np.searchsorted(negative, positive, "right").sum()
+    return float((below + upto) / (2 * p * n))
 
 
 def boundary_auc(features: PatchMap, labels: PatchLabels, *, min_purity: float = 0.0) -> PairAuc:
@@ -123,17 +125,19 @@ def coherence_auc(
     usable = labels.usable(min_purity)
     rows, ids, places = x[usable], labels.labels[usable], np.argwhere(usable)
     n = len(rows)
-    exact = n * (n - 1) // 2 <= max_pairs
-    if exact:
-        first, second = np.triu_indices(n, 1)
-    else:
-        rng = np.random.default_rng(seed)
-        first = rng.integers(0, n, max_pairs)
-        second = (first + rng.integers(1, n, max_pairs)) % n
-    far = ((places[first] - places[second]) ** 2).sum(axis=1) >= apart**2 * (1 - 1e-12)
+    least = apart**2 * (1 - 1e-12)
+    if n * (n - 1) // 2 <= max_pairs:
+        squares = sum(np.subtract.outer(axis, axis) ** 2 for axis in places.T)
+        pairs = np.triu(np.greater_equal(squares, least), 1)
+        cosines, alike = (rows @ rows.T)[pairs], np.equal.outer(ids, ids)[pairs]
+        return _pair_auc(np.round(cosines, DIGITS), alike, exact=True)
+    rng = np.random.default_rng(seed)
+    first = rng.integers(0, n, max_pairs)
+    second = (first + rng.integers(1, n, max_pairs)) % n
+    far = ((places[first] - places[second]) ** 2).sum(axis=1) >= least
     first, second = first[far], second[far]
-    cosines = (rows @ rows.T)[first, second] if exact else _pair_cosines(rows, first, second)
-    return _pair_auc(np.round(cosines, DIGITS), ids[first] == ids[second], exact=exact)
+    cosines = _pair_cosines(rows, first, second)
+    return _pair_auc(np.round(cosines, DIGITS), ids[first] == ids[second], exact=False)
 
 
 def foreground_auc(
