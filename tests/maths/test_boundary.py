@@ -119,6 +119,15 @@ def test_a_sample_of_pairs_says_so_and_repeats_with_its_seed():
     assert drawn != coherence_auc(f, labels, max_pairs=8000, seed=6)
 
 
+def test_drawn_pairs_score_the_same_off_a_matrix_and_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    f, labels = noise(24, 20), halves(24, 20)
+    at_once = coherence_auc(f, labels, max_pairs=5000)
+    monkeypatch.setattr("dinoscope.maths.boundary.MATRIX_ROWS", 0)
+    one_by_one = coherence_auc(f, labels, max_pairs=5000)
+    assert not at_once.exact and at_once.n_positive == one_by_one.n_positive
+    assert at_once.auc == pytest.approx(one_by_one.auc, abs=1e-9)
+
+
 def test_foreground_auc_finds_a_planted_object_whatever_the_sign():
     mask = np.zeros((9, 11), bool)
     mask[2:6, 3:8] = True

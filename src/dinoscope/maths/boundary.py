@@ -19,6 +19,10 @@ APART = 4.0
 MAX_PAIRS = 600_000
 """Up to this many pairs all are used; a 32x32 grid has 523,776."""
 
+MATRIX_ROWS = 2048
+"""Up to this many patches the cosines of drawn pairs are read off one matrix of all, of 32 MiB: several times
+as fast as pair by pair."""
+
 SHUFFLES = 200
 DIGITS = 12
 """Cosines are rounded to this many decimals before they are ranked, so that equal pairs are ties."""
@@ -192,6 +196,8 @@ def _leading_scores(rows: Float64[np.ndarray, "n dim"]) -> Float64[np.ndarray, "
 def _pair_cosines(
     rows: Float64[np.ndarray, "n dim"], first: np.ndarray, second: np.ndarray, block: int = 16_384
 ) -> Float64[np.ndarray, " pairs"]:
+    if len(rows) <= MATRIX_ROWS:
+        return np.asarray((rows @ rows.T)[first, second])
     out = np.empty(len(first))
     for start in range(0, len(first), block):
         part = slice(start, start + block)
