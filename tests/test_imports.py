@@ -59,3 +59,9 @@ def test_the_installed_command_answers() -> None:
     assert command is not None
     done = subprocess.run([command, "--help"], capture_output=True, text=True, check=True)
     assert "compare" in done.stdout
+
+
+def test_the_package_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "dinoscope", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "python -m dinoscope" in done.stdout and "compare" in done.stdout
