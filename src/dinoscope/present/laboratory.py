@@ -43,6 +43,8 @@ NOT_SHOWN = (
     "anchored.",
     "The spread between trunks, unless several are listed: fork seeds share one trunk and differ in the "
     "order and crops after the fork only.",
+    "What another weight would do: feature-mse has the Gram arms' weight, under which its loss is the larger "
+    "part of the sum (see Losses); a lighter one might cost less and hold less.",
     "Photographs: the scores are measured on procedural scenes, which the network was not trained for. They "
     "rank the same network's snapshots; they are no benchmark.",
 )
