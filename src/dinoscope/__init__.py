@@ -37,6 +37,8 @@ _HOMES = {
     "analyses.content_free": ("position_basis", "without_position"),
     "pipeline.embed": ("embed",),
     "io.store": ("FeatureStore", "open_store", "pooled_vectors"),
+    "io.store_index": ("build_index",),
+    "io.store_suppressions": ("load_suppression", "save_suppression"),
     "io.store_export": ("write_npz", "write_parquet", "write_safetensors"),
     "analyses.search": ("near_duplicates", "search"),
     "analyses.search_fits": ("fit_suppression",),

@@ -58,6 +58,9 @@ from dinoscope.io.store import pooled_vectors as pooled_vectors
 from dinoscope.io.store_export import write_npz as write_npz
 from dinoscope.io.store_export import write_parquet as write_parquet
 from dinoscope.io.store_export import write_safetensors as write_safetensors
+from dinoscope.io.store_index import build_index as build_index
+from dinoscope.io.store_suppressions import load_suppression as load_suppression
+from dinoscope.io.store_suppressions import save_suppression as save_suppression
 from dinoscope.maths.align import align_colours as align_colours
 from dinoscope.maths.foreground import fit_foreground as fit_foreground
 from dinoscope.maths.foreground import foreground_by_pc1 as foreground_by_pc1

@@ -18,6 +18,7 @@ from dinoscope.commands.doctor import doctor_command
 from dinoscope.commands.embed import embed_command
 from dinoscope.commands.evaluate import evaluate_command
 from dinoscope.commands.extract import extract_command
+from dinoscope.commands.index import index_command
 from dinoscope.commands.measure import measure_command
 from dinoscope.commands.models import models_command
 from dinoscope.commands.scenes import scenes_command
@@ -57,6 +58,7 @@ def options(
 app.command("compare")(compare_command)
 app.command("measure")(measure_command)
 app.command("embed")(embed_command)
+app.command("index")(index_command)
 app.command("search")(search_command)
 app.command("evaluate")(evaluate_command)
 app.command("scenes")(scenes_command)

@@ -1,23 +1,31 @@
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import dinoscope.io.store as store_module
 from dinoscope.analyses.search import near_duplicates, search
 from dinoscope.analyses.search_fits import fit_suppression
 from dinoscope.analyses.search_patches import search_patches, why_match
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.retrieval import Hits
 from dinoscope.errors import (
+    CorruptStoreError,
     EmptyIndexError,
     InputError,
     MissingFeaturesError,
     ProvenanceMismatchError,
 )
-from dinoscope.io.store import FeatureStore, create_table, each_row, pooled_vectors
+from dinoscope.io.store import FeatureStore, create_table, each_row, pooled_vectors, read_dense
+from dinoscope.io.store_dense import dense_bytes
+from dinoscope.io.store_lance import open_dataset
 from dinoscope.pipeline.embed import embed, table_settings
 from dinoscope.pipeline.extract import extract
 from tests.fakes import FakeBackbone
@@ -135,6 +143,27 @@ def test_a_region_is_pooled_over_its_patches(store: FeatureStore, photos: list[P
         assert found(hits) == pytest.approx(want, abs=1e-6)
 
 
+@pytest.mark.parametrize("pooling", ["mean", "gem"])
+def test_patches_count_by_what_the_mask_covers_of_them(
+    store: FeatureStore, photos: list[Path], pooling: str
+) -> None:
+    """Columns 0 to 11 of 48 pixels: one column of patches whole, half of the next; and a single pixel."""
+    query = features(photos[5])
+    mask = np.zeros((48, 48), bool)
+    mask[:, :12] = True
+    dot = np.zeros((48, 48), bool)
+    dot[20, 30] = True
+    raised = query.values.astype(np.float64) if pooling == "mean" else np.maximum(query.values, 1e-6) ** 3.0
+    wanted = (raised[:, 0].sum(axis=0) + 0.5 * raised[:, 1].sum(axis=0)) / 9
+    vectors = unit(pooled_vectors(store.table(), pooling).astype(np.float64))
+    sources = [row.source for row in each_row(store.table())]
+    for given, vector in ((mask, wanted), (dot, raised[2, 3])):
+        cosines = vectors @ unit(vector if pooling == "mean" else vector ** (1 / 3))
+        hits = search(store, query, k=N, mask=given, pooling=pooling)
+        want = {s: float(c) for s, c in zip(sources, cosines, strict=True) if s != str(photos[5])}
+        assert found(hits) == pytest.approx(want, abs=1e-6)
+
+
 def test_a_condition_on_the_columns_filters(store: FeatureStore, photos: list[Path]) -> None:
     everything = search(store, photos[0], k=N)
     some = search(store, photos[0], k=N, where="source LIKE '%b-%'")
@@ -142,8 +171,26 @@ def test_a_condition_on_the_columns_filters(store: FeatureStore, photos: list[Pa
     assert any("LIKE" in note for note in some.notes)
     with pytest.raises(EmptyIndexError, match="condition"):
         search(store, photos[0], where="source = 'nothing'")
-    with pytest.raises(InputError, match="condition"):
-        search(store, photos[0], where="no_such_column > 1")
+    sources = [row.source for row in each_row(store.table())]
+    assert all(sources[hit.row] == hit.source for hit in some.hits)
+
+
+@pytest.mark.parametrize("where", ["no_such_column > 1", "source LIKE", "source", "h > 'x'", "1 ==== 2"])
+def test_a_condition_that_cannot_be_used_is_refused(
+    store: FeatureStore, photos: list[Path], where: str
+) -> None:
+    with pytest.raises(InputError, match=r"the condition .* cannot be used: .*columns are digest"):
+        search(store, photos[0], where=where)
+
+
+def test_a_damaged_table_is_no_bad_condition(store: FeatureStore, photos: list[Path], tmp_path: Path) -> None:
+    shutil.copytree(store.path, tmp_path / "store")
+    broken = FeatureStore(tmp_path / "store")
+    data = broken.table().vectors_path / "data"
+    for file in data.iterdir():
+        file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(CorruptStoreError, match="put it back"):
+        search(broken, features(photos[0]), where="h > 1")
 
 
 def test_more_than_there_are_gives_all_and_says_so(store: FeatureStore, photos: list[Path]) -> None:
@@ -208,6 +255,51 @@ def test_an_empty_table_is_said_to_be_empty(tmp_path: Path, photos: list[Path]) 
             ask()
 
 
+def test_no_other_photograph_to_search_patches_in_is_said(tmp_path: Path, photos: list[Path]) -> None:
+    settings = table_settings(FakeBackbone(), grid=GRID, dense="float16")
+    create_table(tmp_path / "store", settings)
+    with pytest.raises(EmptyIndexError, match="no other photograph"):
+        search_patches(FeatureStore(tmp_path / "store"), features(photos[0]), (0.5, 0.5))
+    only = embed(photos[:1], FakeBackbone(), tmp_path / "one", grid=GRID, dense="float16")
+    with pytest.raises(EmptyIndexError, match="no other photograph"):
+        search_patches(only, features(photos[0]), (0.5, 0.5))
+
+
+def test_more_patches_than_there_are_gives_all(store: FeatureStore, photos: list[Path]) -> None:
+    hits = search_patches(store, features(photos[0]), (0.5, 0.5), k=10_000, each=10_000)
+    assert len(hits) == (N - 1) * GRID * GRID
+    for change in ({"k": 0}, {"each": 0}):
+        with pytest.raises(InputError, match="at least 1"):
+            search_patches(store, features(photos[0]), (0.5, 0.5), **change)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_query_that_is_no_number_is_refused(store: FeatureStore, photos: list[Path], value: float) -> None:
+    query = features(photos[0])
+    values = query.values.copy()
+    values[2, 2, 0] = value
+    broken = replace(query, values=values)
+    with pytest.raises(InputError, match="NaN or infinite"):
+        search(store, broken)
+    with pytest.raises(InputError, match="NaN or infinite"):
+        search_patches(store, broken, broken.grid.centre(2, 2))
+
+
+def test_stored_vectors_that_are_no_numbers_are_told(
+    store: FeatureStore, photos: list[Path], tmp_path: Path
+) -> None:
+    """`embed` refuses them; another tool may have written them."""
+    shutil.copytree(store.path, tmp_path / "store")
+    damaged = FeatureStore(tmp_path / "store").table()
+    open_dataset(damaged.vectors_path).update(
+        {"mean": "array_repeat(cast('NaN' as float), 12)"}, where="source LIKE '%b-05%'"
+    )
+    with pytest.raises(InputError, match="NaN"):
+        search(FeatureStore(tmp_path / "store"), photos[0])
+    with pytest.raises(InputError, match="NaN"):
+        fit_suppression(FeatureStore(tmp_path / "store"), "common")
+
+
 def test_duplicates_are_the_pairs_above_the_threshold_of_centred_cosines(store: FeatureStore) -> None:
     table = store.table()
     vectors = pooled_vectors(table, "mean").astype(np.float64)
@@ -268,8 +360,68 @@ def test_patches_of_the_collection_are_those_of_largest_cosine(
     left, _, _, bottom = hits[0].box
     assert left == pytest.approx(hits[0].col / GRID)
     assert bottom == pytest.approx((hits[0].row + 1) / GRID)
+    three = [[s for s, path, *_ in slow if path == str(one)][:3] for one in photos[1:]]
+    best = sorted((score for scores in three for score in scores), reverse=True)
+    some = search_patches(store, query, query.grid.centre(2, 4), k=20, each=3)
+    np.testing.assert_allclose([hit.score for hit in some], best[:20], atol=1e-3)
     single = search_patches(store, query, query.grid.centre(2, 4), k=6)
     assert len({hit.source for hit in single}) == 6
+
+
+def test_maps_are_read_in_one_pass_in_batches_of_bounded_size(
+    store: FeatureStore, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = features(photos[0])
+    at = query.grid.centre(1, 1)
+    whole = search_patches(store, query, at, k=9, each=2)
+    scans: list[tuple[int, list[int]]] = []
+    real = store_module.batches
+
+    def counted(path: Path, columns: Sequence[str], **options: Any) -> Iterator[Any]:
+        sizes: list[int] = []
+        scans.append((options["rows"], sizes))
+        for batch in real(path, columns, **options):
+            sizes.append(len(batch))
+            yield batch
+
+    monkeypatch.setattr(store_module, "batches", counted)
+    monkeypatch.setattr(
+        store_module, "DENSE_BYTES", 2 * dense_bytes(1, query.dim, dense="float16", grid=GRID)
+    )
+    assert search_patches(store, query, at, k=9, each=2) == whole
+    ((rows, sizes),) = scans
+    assert rows == 2
+    assert sum(sizes) == N
+    assert max(sizes) <= 2
+
+
+def test_patches_of_coded_maps_are_found_too(photos: list[Path], tmp_path: Path) -> None:
+    coded = embed(photos, FakeBackbone(), tmp_path / "store", grid=GRID, dense="rank:6")
+    query = features(photos[0])
+    sought = unit(query.values[3, 2].astype(np.float64))
+    table = coded.table()
+    best = {
+        row.source: float((unit(read_dense(table, row.digest).values.astype(np.float64)) @ sought).max())
+        for row in each_row(table)
+        if row.source != str(photos[0])
+    }
+    hits = search_patches(coded, query, query.grid.centre(3, 2), k=N)
+    assert {hit.source: hit.score for hit in hits} == pytest.approx(best, abs=1e-6)
+
+
+def test_patches_are_searched_after_a_suppression_of_the_same_settings(
+    store: FeatureStore, photos: list[Path], tmp_path: Path
+) -> None:
+    query, fitted = features(photos[0]), fit_suppression(store, "background", components=2)
+    sought = unit(fitted.apply(query.values[3, 2]))
+    best = {
+        str(path): float((unit(fitted.apply(features(path).values)) @ sought).max()) for path in photos[1:]
+    }
+    hits = search_patches(store, query, query.grid.centre(3, 2), k=N, suppression=fitted)
+    assert {hit.source: hit.score for hit in hits} == pytest.approx(best, abs=2e-3)
+    other = embed(photos, FakeBackbone(), tmp_path / "store", grid=GRID, layer=0)
+    with pytest.raises(ProvenanceMismatchError, match="layer"):
+        search_patches(store, query, (0.5, 0.5), suppression=fit_suppression(other, "background"))
 
 
 def test_a_table_without_maps_asks_for_them(photos: list[Path], tmp_path: Path) -> None:

@@ -172,6 +172,7 @@ def test_duplicates_are_pairs_that_are_nearly_the_same(
         (("{new}", "--where", "no_such_column > 1"), "condition"),
         (("{new}", "--where", "source = 'nowhere'"), "condition"),
         (("{new}", "--model", "mini-gram"), "'mini' in the table, 'mini-gram' given"),
+        (("{new}", "--model", "pixels"), "'mini' in the table, 'pixels' given"),
         (("{new}", "--model", "no-such-model"), "no-such-model"),
         (("{store}/nothing.png",), "no such file"),
         (("--duplicates", 1.5), "least"),

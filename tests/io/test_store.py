@@ -37,9 +37,10 @@ from dinoscope.io.store import (
 from dinoscope.io.store_dense import DenseCoding, code_map, decode_map, fit_dense_basis
 from dinoscope.io.store_export import write_npz, write_parquet, write_safetensors
 from dinoscope.io.store_lance import LANCE_FORMAT, batches, open_dataset
+from dinoscope.io.store_moments import MomentsSum
 from dinoscope.io.store_schema import NewRow, TableSettings, settings_to_json
 from dinoscope.io.store_writer import open_writer
-from dinoscope.maths.pca import merge_moments, patch_moments
+from dinoscope.maths.pca import PatchMoments, merge_moments, patch_moments
 
 DIM = 6
 SETTINGS = TableSettings(
@@ -164,6 +165,51 @@ def test_statistics_are_those_of_all_patches_whatever_the_writers(tmp_path: Path
     pooled = vector_statistics(open_store(tmp_path / "one").table(), "gem")
     assert pooled.n == 10
     np.testing.assert_allclose(pooled.scatter / 9, np.cov(vectors.T), atol=1e-6)
+
+
+def test_a_row_that_another_shard_overtook_is_in_no_statistics_twice(tmp_path: Path) -> None:
+    """Both shards hold rows 0 to 5; the second commits some of them first, and then all of them."""
+    first = open_writer(tmp_path / "store", SETTINGS, shard=(0, 2), commit_rows=100)
+    second = open_writer(tmp_path / "store", SETTINGS, shard=(1, 2), commit_rows=100)
+    with first as slow:
+        for step in ([0, 1, 2, 3, 4, 5], [6, 7]):
+            for i in step:
+                assert slow.claim(row(i).digest)
+                slow.add(row(i))
+            with second as quick:
+                for i in step[1:] if step[0] == 0 else step:
+                    assert quick.claim(row(i).digest)
+                    quick.add(row(i))
+            second = open_writer(tmp_path / "store", SETTINGS, shard=(1, 2), commit_rows=100)
+            slow.commit()
+    table = open_store(tmp_path / "store").table()
+    assert sorted(s.source for s in each_row(table)) == sorted(row(i).source for i in range(8))
+    whole = row(0).moments
+    for i in range(1, 8):
+        whole = merge_moments(whole, row(i).moments)
+    kept = patch_statistics(table)
+    assert kept.n == 160
+    np.testing.assert_allclose(kept.scatter, whole.scatter, atol=1e-9 * whole.scatter.max())
+    files = sorted(p.name for p in (table.folder / "moments").iterdir())
+    assert files == ["0-of-2.00000000.safetensors", "1-of-2.00000001.safetensors"]
+
+
+def test_ctrl_c_in_the_middle_of_an_addition_adds_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, calls = MomentsSum.add, []
+
+    def stop_at_fourth(self: MomentsSum, part: PatchMoments) -> None:
+        calls.append(part)
+        whole(self, part)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(MomentsSum, "add", stop_at_fourth)
+    with pytest.raises(KeyboardInterrupt):
+        filled(tmp_path / "store", 6, commit_rows=100)
+    table = open_store(tmp_path / "store").table()
+    assert len(table) * 20 == patch_statistics(table).n == 60
 
 
 def test_a_writer_leaves_one_statistics_file(tmp_path: Path) -> None:

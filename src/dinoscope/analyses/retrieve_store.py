@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 
 from dinoscope.analyses.retrieve_fits import FoldMoments
 from dinoscope.errors import MissingFeaturesError
-from dinoscope.io.store import FeatureTable, StoredRow, pooled_vectors, read_dense
+from dinoscope.io.store import FeatureTable, StoredRow, each_dense, pooled_vectors
 from dinoscope.io.store_schema import POOLED
 from dinoscope.maths.pca import PatchMoments, patch_moments
 from dinoscope.maths.pooling import FOREGROUND_RULE, own_foreground
@@ -45,7 +45,7 @@ def fold_statistics(
     n_folds = int(fold.max()) + 1
     if table.settings.dense is not None:
         parts: list[list[tuple[PatchMoments | None, PatchMoments]]] = [[] for _ in range(n_folds)]
-        for place, pair in enumerate(_of_maps(table, rows)):
+        for place, pair in enumerate(_of_maps(table)):
             parts[fold[place]].append(pair)
         return (
             [merged([background for background, _ in part]) for part in parts],
@@ -63,11 +63,8 @@ def fold_statistics(
     return backgrounds, wholes, f"each photograph's mean background patch by this rule: {FOREGROUND_RULE}"
 
 
-def _of_maps(
-    table: FeatureTable, rows: Sequence[StoredRow]
-) -> Iterator[tuple[PatchMoments | None, PatchMoments]]:
-    for row in rows:
-        features = read_dense(table, row.digest)
+def _of_maps(table: FeatureTable) -> Iterator[tuple[PatchMoments | None, PatchMoments]]:
+    for _, features in each_dense(table):
         values = features.values.reshape(-1, features.dim)
         whole = patch_moments(values)
         yield background_moments(values, own_foreground(features, whole).ravel()), whole

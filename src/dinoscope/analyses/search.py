@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float64
 
 from dinoscope.analyses.search_fits import fit_suppression
 from dinoscope.analyses.search_queries import (
@@ -20,14 +20,16 @@ from dinoscope.analyses.search_queries import (
     pooled,
     together,
 )
+from dinoscope.analyses.search_ranking import Ranked, ranked, suppressed_vectors
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.retrieval import Hit, Hits
 from dinoscope.errors import EmptyIndexError, InputError
-from dinoscope.io.store import FeatureStore, FeatureTable, each_vectors, rows_at
-from dinoscope.io.store_lance import batches
+from dinoscope.io.store import FeatureStore, FeatureTable, rows_at
 from dinoscope.io.store_schema import POOLED
+from dinoscope.io.store_search import vector_of
+from dinoscope.io.store_suppressions import check_suppression, collection_digest
 from dinoscope.maths.ranking import top_k
 from dinoscope.maths.suppression import Suppression
 from dinoscope.pipeline.extract import ImageLike
@@ -45,10 +47,14 @@ def search(
     patch: tuple[float, float] | None = None,
     mask: Bool[np.ndarray, "H W"] | None = None,
     where: str | None = None,
+    exact: bool = False,
     backbone: Backbone | None = None,
     table: str | None = None,
 ) -> Hits:
-    """The ``k`` stored photographs of largest cosine with a query, every one of them compared.
+    """The ``k`` stored photographs of largest cosine with a query; the last note says how they were found.
+
+    Every one is compared, unless `build_index` has made an index and it holds for the question: no
+    suppression, no condition, at most a hundred hits. Scores are exact either way.
 
     A photograph that is in the store already is not found again by itself. Several photographs are searched
     for by the mean of their directions, after the suppression.
@@ -62,14 +68,16 @@ def search(
         components: directions it removes; see `fit_suppression`.
         box: left, top, right, bottom in [0, 1]²: a region of the query.
         patch: x, y in [0, 1]²: one patch of the query.
-        mask: of the query: its patches that lie at least half inside.
+        mask: of the query, in any resolution: each patch counts by the share of it that lies inside.
         where: a condition on the columns, in SQL: ``foreground_share > 0.2``, ``source LIKE '%beach%'``.
+        exact: compare every photograph, also where there is an index.
         backbone: the table's; None to load it by the name the table remembers.
         table: name of the table or of its backbone, where the store has several.
 
     Raises:
         EmptyIndexError: nothing to search in.
-        ProvenanceMismatchError: features or a backbone of another kind than the table's.
+        ProvenanceMismatchError: features, a backbone or a suppression of another kind than the table's.
+        CorruptStoreError: the table cannot be read, or its index is gone.
         InputError: k below 1, no such pooling or suppression, a region without an area, a bad condition.
         ImageError: the query cannot be read.
     """
@@ -86,35 +94,26 @@ def search(
         raise InputError("a region is of one photograph: search for one at a time")
     if not len(chosen):
         raise EmptyIndexError(f"the table {chosen.name} has no photographs: embed some first")
-    fitted = (
-        suppress
-        if isinstance(suppress, Suppression)
-        else fit_suppression(chosen, suppress, pooling=pooling, components=components)
-    )
+    fitted = _fitted(chosen, suppress, pooling, components)
     vectors, digests = _vectors(chosen, images, pooling, region, backbone)
-    kept, own = _rows(chosen, where, digests)
-    if not len(kept):
-        raise EmptyIndexError(f"no photograph of the table {chosen.name} fits the condition {where!r}")
-    ranking = top_k(
-        together([fitted.apply(vector) for vector in vectors])[None],
-        _blocks(chosen, pooling, fitted, None if where is None else kept),
-        min(k + len(own), len(kept)),
-    )
-    places = kept[ranking.indices[0]]
-    found = [(int(p), float(s)) for p, s in zip(places, ranking.scores[0], strict=True) if p not in own][:k]
-    rows = rows_at(chosen, [place for place, _ in found])
+    asked = together([fitted.apply(vector) for vector in vectors])
+    found = ranked(chosen, pooling, asked, fitted, k + len(set(digests)), where=where, exact=exact)
+    pairs = list(zip(rows_at(chosen, found.places.tolist()), found.places, found.scores, strict=True))
+    others = [pair for pair in pairs if pair[0].digest not in digests]
+    notes = _notes(k, min(k, len(others)), where, len(pairs) - len(others))
     return Hits(
         query=_in_words(images, region),
         hits=tuple(
-            Hit(rank, score, row.source, row.digest, place)
-            for rank, ((place, score), row) in enumerate(zip(found, rows, strict=True), 1)
+            Hit(rank, float(score), row.source, row.digest, int(place))
+            for rank, (row, place, score) in enumerate(others[:k], 1)
         ),
         table=chosen.name,
         pooling=pooling,
         suppression=fitted.kind,
         k_removed=fitted.k if fitted.kind in ("common", "whiten", "background") else None,
         fitted_on=fitted.fitted_on if fitted.kind != "none" else "",
-        notes=_notes(k, len(found), where, len(own)),
+        exact=found.exact,
+        notes=(*notes, *_strangers(chosen, suppress), found.way + _unmeasured(found, region, images)),
     )
 
 
@@ -136,7 +135,7 @@ def near_duplicates(
     if not len(chosen):
         raise EmptyIndexError(f"the table {chosen.name} has no photographs: embed some first")
     centre = fit_suppression(chosen, "centre", pooling=pooling)
-    vectors = np.concatenate(list(_blocks(chosen, pooling, centre, None)))
+    vectors = np.concatenate(list(suppressed_vectors(chosen, pooling, centre)))
     ranking = top_k(vectors, vectors, 8, exclude=np.arange(len(vectors)))
     pairs = {
         (min(i, int(j)), max(i, int(j))): float(score)
@@ -148,6 +147,30 @@ def near_duplicates(
     sources = dict(zip(wanted, (row.source for row in rows_at(chosen, wanted)), strict=True))
     ordered = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
     return tuple((sources[a], sources[b], score) for (a, b), score in ordered)
+
+
+def _fitted(
+    table: FeatureTable, suppress: str | Suppression, pooling: str, components: int | None
+) -> Suppression:
+    if isinstance(suppress, str):
+        return fit_suppression(table, suppress, pooling=pooling, components=components)
+    if components is not None:
+        raise InputError("components are for a suppression by name: one that is fitted has its own")
+    check_suppression(table, pooling, suppress)
+    return suppress
+
+
+def _strangers(table: FeatureTable, suppress: str | Suppression) -> tuple[str, ...]:
+    known = None if isinstance(suppress, str) else suppress.fitted_for
+    if known is None or known.collection == collection_digest(table):
+        return ()
+    return ("the suppression was fitted on other photographs than those searched",)
+
+
+def _unmeasured(found: Ranked, region: Region, images: Sequence[ImageLike | PatchFeatures]) -> str:
+    """The index was measured with whole photographs, one at a time."""
+    asked = "regions" if not region.whole else "several photographs together" if len(images) > 1 else ""
+    return f"; the recall was not measured for {asked}" if asked and not found.exact else ""
 
 
 def _vectors(
@@ -164,7 +187,7 @@ def _vectors(
         given = image if isinstance(image, PatchFeatures) else photograph_of(image)
         digest = given.provenance.image_digest if isinstance(given, PatchFeatures) else given.digest
         usable = region.whole and not isinstance(given, PatchFeatures)
-        vector = _stored(table, digest, pooling) if usable and _fits(table, backbone) else None
+        vector = vector_of(table, pooling, digest) if usable and _fits(table, backbone) else None
         if vector is None:
             if not isinstance(given, PatchFeatures):
                 model = backbone_of(table, model)
@@ -176,50 +199,6 @@ def _vectors(
 
 def _fits(table: FeatureTable, backbone: Backbone | None) -> bool:
     return backbone is None or backbone.spec.name == table.settings.backbone
-
-
-def _stored(table: FeatureTable, digest: str, pooling: str) -> Float64[np.ndarray, " dim"] | None:
-    for batch in batches(table.vectors_path, [pooling], where=f"digest = '{digest}'"):
-        column = batch.column(0)
-        if len(column) and not column.null_count:
-            return np.asarray(
-                column.flatten().to_numpy(zero_copy_only=False)[: table.settings.dim], np.float64
-            )
-    return None
-
-
-def _rows(table: FeatureTable, where: str | None, digests: list[str]) -> tuple[np.ndarray, set[int]]:
-    """Places of the rows that may be found, and those among them that are the query itself."""
-    wanted = None
-    if where is not None:
-        try:
-            parts = [b.column(0).to_pylist() for b in batches(table.vectors_path, ["digest"], where=where)]
-        except Exception as error:  # Lance raises whatever its parser does
-            raise InputError(f"the condition {where!r} cannot be used: {str(error)[-200:]}") from error
-        wanted = {digest for part in parts for digest in part}
-    kept, own, place = [], set(), 0
-    for batch in batches(table.vectors_path, ["digest"]):
-        for digest in batch.column(0).to_pylist():
-            if wanted is None or digest in wanted:
-                kept.append(place)
-                if digest in digests:
-                    own.add(place)
-            place += 1
-    return np.array(kept, np.int64), own
-
-
-def _blocks(
-    table: FeatureTable, pooling: str, suppression: Suppression, kept: np.ndarray | None
-) -> Iterator[Float[np.ndarray, "n _"]]:
-    first = 0
-    for vectors in each_vectors(table, pooling):
-        part = vectors
-        if kept is not None:
-            part = vectors[kept[(kept >= first) & (kept < first + len(vectors))] - first]
-        first += len(vectors)
-        if len(part):
-            plain = suppression.kind == "none"
-            yield part.astype(np.float32) if plain else suppression.apply(part.astype(np.float64))
 
 
 def _in_words(images: Sequence[ImageLike | PatchFeatures], region: Region) -> str:

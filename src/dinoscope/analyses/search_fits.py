@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from dinoscope.errors import InputError, MissingFeaturesError
 from dinoscope.io.store import FeatureStore, FeatureTable, each_row, pooled_vectors, vector_statistics
+from dinoscope.io.store_suppressions import fitted_for
 from dinoscope.maths.pca import patch_moments
 from dinoscope.maths.pooling import FOREGROUND_RULE
 from dinoscope.maths.selection import background_means
 from dinoscope.maths.suppression import (
+    ANY_POOLING,
     SUPPRESSIONS,
     Suppression,
     fit_background,
@@ -31,7 +35,7 @@ def fit_suppression(
     pooling: str = "mean",
     components: int | None = None,
 ) -> Suppression:
-    """A suppression fitted on everything a table holds.
+    """A suppression fitted on everything a table holds; it remembers which vectors it is for.
 
     Args:
         store: a store, or one table of it.
@@ -55,7 +59,15 @@ def fit_suppression(
         return no_suppression(dim)
     count = max(1, dim // 100) if components is None else components
     if kind == "background":
-        return _background(table, count)
+        return replace(_background(table, count), fitted_for=fitted_for(table, ANY_POOLING))
+    return replace(
+        _of_vectors(table, kind, pooling, count, components), fitted_for=fitted_for(table, pooling)
+    )
+
+
+def _of_vectors(
+    table: FeatureTable, kind: str, pooling: str, count: int, components: int | None
+) -> Suppression:
     moments = vector_statistics(table, pooling)
     said = f"the {pooling} vectors of the {moments.n} photographs searched"
     if kind == "centre":

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 
 from dinoscope.analyses.search_queries import Region, pooled
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.retrieval import Match, PatchHit
 from dinoscope.errors import EmptyIndexError, InputError
-from dinoscope.io.store import FeatureStore, check_provenance, each_row, read_dense
+from dinoscope.io.store import FeatureStore, StoredRow, check_provenance, each_dense
+from dinoscope.io.store_suppressions import check_suppression
 from dinoscope.maths.contribution import PAIRS, contribution
-from dinoscope.maths.patches import unit
+from dinoscope.maths.patches import SHORTEST, unit
 from dinoscope.maths.pooling import own_foreground
 from dinoscope.maths.suppression import Suppression, no_suppression
 
@@ -42,7 +43,7 @@ def why_match(
     """
     place = region or Region()
     fitted = suppression or no_suppression(query.dim)
-    inside = place.inside(query).astype(np.float64)
+    inside = place.weights(query)
     foreground = pooling == "foreground"
     weights = own_foreground(query).astype(np.float64) if foreground and place.whole else inside
     held = own_foreground(hit).astype(np.float64) if foreground else np.ones(hit.grid.shape)
@@ -83,7 +84,8 @@ def search_patches(
 ) -> tuple[PatchHit, ...]:
     """The patches of a collection of largest cosine with one patch, photograph by photograph.
 
-    The query's own photograph is left out. Memory is that of one map.
+    The query's own photograph is left out. One pass over the maps; memory is that of a batch of them
+    (`dinoscope.io.store.DENSE_BYTES`) and of the best so far. Of equal cosines the earlier patch comes first.
 
     Args:
         store: whose table keeps whole maps (``embed --dense``).
@@ -97,7 +99,7 @@ def search_patches(
     Raises:
         MissingFeaturesError: the table keeps no maps.
         EmptyIndexError: no other photograph.
-        ProvenanceMismatchError: features of another kind.
+        ProvenanceMismatchError: features or a suppression of another kind.
         InputError: k or each below 1.
     """
     if k < 1 or each < 1:
@@ -105,28 +107,51 @@ def search_patches(
     chosen = store.table(table)
     check_provenance(chosen, query.provenance)
     fitted = suppression or no_suppression(query.dim)
-    row, col = query.grid.patch_at(*at)
-    sought = unit(fitted.apply(query.values[row, col])[None])[0]
-    found: list[tuple[float, str, str, int, int, tuple[float, float, float, float]]] = []
-    seen = 0
-    for stored in each_row(chosen):
-        if stored.digest == query.provenance.image_digest:
+    check_suppression(chosen, None, fitted)
+    sought = unit(fitted.apply(query.values[query.grid.patch_at(*at)]))
+    plain = fitted.kind == "none"
+    best: list[tuple[float, StoredRow, int]] = []
+    floor, seen = -np.inf, 0
+    for row, features in each_dense(chosen):
+        if row.digest == query.provenance.image_digest:
             continue
         seen += 1
-        features = read_dense(chosen, stored.digest)
-        cosines = unit(fitted.apply(features.values.reshape(-1, features.dim))) @ sought
-        for flat in np.argsort(-cosines, kind="stable")[:each]:
-            r, c = divmod(int(flat), features.grid.w)
-            found.append(
-                (float(cosines[flat]), stored.source, stored.digest, r, c, _share(features.grid, r, c))
-            )
-        found = sorted(found, key=lambda hit: -hit[0])[:k]
+        values = features.values.reshape(-1, features.dim)
+        strongest = _strongest(values if plain else fitted.apply(values), sought, each, floor)
+        better = [(score, row, flat) for score, flat in strongest]
+        if better:
+            best = sorted([*best, *better], key=lambda hit: -hit[0])[:k]
+            floor = best[-1][0] if len(best) == k else floor
     if not seen:
         raise EmptyIndexError(f"the table {chosen.name} has no other photograph to search in")
-    return tuple(
-        PatchHit(rank, min(max(score, -1.0), 1.0), source, digest, r, c, box)
-        for rank, (score, source, digest, r, c, box) in enumerate(found, 1)
-    )
+    return tuple(_hit(rank, *found) for rank, found in enumerate(best, 1))
+
+
+def _hit(rank: int, score: float, row: StoredRow, flat: int) -> PatchHit:
+    place = divmod(flat, row.grid.w)
+    return PatchHit(rank, score, row.source, row.digest, *place, _share(row.grid, *place))
+
+
+def _strongest(
+    values: Float[np.ndarray, "n dim"], sought: Float64[np.ndarray, " dim"], count: int, floor: float
+) -> list[tuple[float, int]]:
+    """Of the ``count`` patches of largest cosine with a unit vector those above the floor, best first.
+
+    Found in the values' own precision with its error bound as a margin, and ranked in float64, as in `top_k`.
+
+    Raises:
+        InputError: NaN or infinite values.
+    """
+    lengths = np.sqrt(np.einsum("nd,nd->n", values, values))
+    cosines = (values @ sought.astype(values.dtype)) / np.maximum(lengths, SHORTEST)
+    if not np.isfinite(cosines).all():
+        raise InputError("a stored map holds NaN, infinite or far too large values")
+    margin = (values.shape[1] + 8) * 2 * float(np.finfo(values.dtype).eps)
+    least = floor if count >= len(cosines) else max(floor, float(np.partition(cosines, -count)[-count]))
+    places = np.flatnonzero(cosines >= least - margin)
+    exact = np.clip(unit(values[places].astype(np.float64)) @ sought, -1.0, 1.0)
+    order = np.argsort(-exact, kind="stable")[:count]
+    return [(float(exact[i]), int(places[i])) for i in order if exact[i] > floor]
 
 
 def _share(grid: PatchGrid, row: int, col: int) -> tuple[float, float, float, float]:

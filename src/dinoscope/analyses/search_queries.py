@@ -19,7 +19,15 @@ from dinoscope.io.images import photograph_from_array, read_photograph
 from dinoscope.io.store import FeatureTable, check_provenance
 from dinoscope.io.store_schema import POOLED
 from dinoscope.maths.patches import unit
-from dinoscope.maths.pooling import gem_pool, mean_pool, own_foreground, weighted_pool
+from dinoscope.maths.pooling import (
+    GEM_FLOOR,
+    GEM_POWER,
+    gem_pool,
+    mean_pool,
+    own_foreground,
+    weighted_pool,
+)
+from dinoscope.maths.resample import area_average
 from dinoscope.pipeline.extract import ImageLike, extract
 
 Box = tuple[float, float, float, float]
@@ -33,7 +41,7 @@ class Region:
     Attributes:
         box: left, top, right, bottom in [0, 1]².
         patch: a place (x, y) in [0, 1]²: the patch there.
-        mask: of the photograph, in any resolution: patches at least half inside.
+        mask: of the photograph, in any resolution: each patch by the share of it that lies inside.
     """
 
     box: Box | None = None
@@ -55,32 +63,32 @@ class Region:
         """Whether it is the whole photograph."""
         return self.box is None and self.patch is None and self.mask is None
 
-    def inside(self, features: PatchFeatures) -> Bool[np.ndarray, "h w"]:
-        """Which patches belong to it: of a box, those whose centre lies inside, and at least the nearest.
+    def weights(self, features: PatchFeatures) -> Float64[np.ndarray, "h w"]:
+        """How much of each patch belongs to it, in [0, 1].
+
+        Of a box, the patches whose centre lies inside, and at least the nearest, count whole; of a mask,
+        every patch by the share of its area that lies inside.
 
         Raises:
-            InputError: a mask without any patch at least half inside.
+            InputError: an empty mask.
         """
         grid = features.grid
         x, y = (np.arange(grid.w) + 0.5) / grid.w, (np.arange(grid.h) + 0.5) / grid.h
         if self.patch is not None:
             found = np.zeros(grid.shape, bool)
             found[grid.patch_at(*self.patch)] = True
-            return found
+            return found.astype(np.float64)
         if self.box is not None:
             left, top, right, bottom = self.box
             found = ((y >= top) & (y <= bottom))[:, None] & ((x >= left) & (x <= right))[None, :]
             if not found.any():
                 found[grid.patch_at((left + right) / 2, (top + bottom) / 2)] = True
-            return np.asarray(found)
+            return np.asarray(found, np.float64)
         if self.mask is None:
-            return np.ones(grid.shape, bool)
-        image = Image.fromarray(np.asarray(self.mask, dtype=np.uint8) * 255)
-        share = np.asarray(image.resize((grid.w, grid.h), Image.Resampling.BOX)) / 255
-        found = share >= 0.5
-        if not found.any():
-            raise InputError("no patch lies at least half inside the mask")
-        return np.asarray(found)
+            return np.ones(grid.shape)
+        if not self.mask.any():
+            raise InputError("the mask is empty: no pixel of it is set")
+        return area_average(np.asarray(self.mask, np.float64)[..., None], grid.shape)[..., 0]
 
 
 def listed(query: Query) -> list[ImageLike | PatchFeatures]:
@@ -132,10 +140,16 @@ def features_of(
     if isinstance(image, PatchFeatures):
         found = image
     else:
+        model = backbone_of(table, backbone)
+        if model.spec.name != settings.backbone:
+            raise ProvenanceMismatchError(
+                f"the vectors of {table.name} are another backbone's: {settings.backbone!r} in the table, "
+                f"{model.spec.name!r} given"
+            )
         found = next(
             extract(
                 [photograph_of(image)],
-                backbone_of(table, backbone),
+                model,
                 grid=settings.grid,
                 layer=settings.layer,
                 final_norm=settings.final_norm,
@@ -156,8 +170,6 @@ def pooled(features: PatchFeatures, pooling: str, region: Region) -> Float64[np.
     """
     if pooling not in POOLED:
         raise InputError(f"no pooling {pooling!r}; there are {', '.join(POOLED)}")
-    inside = region.inside(features)
-    values = features.values[inside]
     if pooling == "cls":
         if not region.whole:
             raise InputError(
@@ -166,11 +178,18 @@ def pooled(features: PatchFeatures, pooling: str, region: Region) -> Float64[np.
         if features.cls is None:
             raise InputError(f"{features.provenance.backbone} has no class token; choose another pooling")
         return features.cls.astype(np.float64)
+    values = features.values.reshape(-1, features.dim)
+    if region.whole:
+        if pooling == "gem":
+            return gem_pool(values)
+        if pooling == "foreground":
+            return weighted_pool(values, own_foreground(features).ravel().astype(np.float64))
+        return mean_pool(values)
+    weights = region.weights(features).ravel()
     if pooling == "gem":
-        return gem_pool(values)
-    if pooling == "foreground" and region.whole:
-        return weighted_pool(values, own_foreground(features).ravel().astype(np.float64))
-    return mean_pool(values)
+        raised = np.maximum(values.astype(np.float64), GEM_FLOOR) ** GEM_POWER
+        return weighted_pool(raised, weights) ** (1.0 / GEM_POWER)
+    return weighted_pool(values, weights)
 
 
 def together(vectors: Iterable[Float64[np.ndarray, " dim"]]) -> Float64[np.ndarray, " dim"]:

@@ -47,6 +47,12 @@ def embed_command(
     gpus_per_worker: Annotated[
         float, typer.Option(help="With ray: GPUs for each, or a fraction of one; 0 for none.")
     ] = 0.0,
+    index: Annotated[
+        bool,
+        typer.Option(
+            "--index", help="Then build the approximate index of the mean vectors, if the table is large."
+        ),
+    ] = False,
     layer: Layer = None,
     resize: ResizeFilter = "bilinear",
     device: Device = "auto",
@@ -54,6 +60,7 @@ def embed_command(
     seed: Seed = 0,
 ) -> None:
     """Fill a store with the vectors of a collection; the same command again goes on where it stopped."""
+    from dinoscope.commands.index_line import index_line
     from dinoscope.data.results import Failure
     from dinoscope.io.collections import each_item
     from dinoscope.io.store_dense import dense_bytes
@@ -94,4 +101,6 @@ def embed_command(
             on_failure=note(failures),
         )
     print(f"{len(result.table())} photographs in the table {result.chosen}: {store}")
+    if index:
+        print(index_line(result, "mean"))
     end(failures)

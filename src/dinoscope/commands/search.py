@@ -31,7 +31,13 @@ def search_command(
     ] = None,
     k: Annotated[int, typer.Option("--k", help="Hits.")] = 10,
     pooling: Annotated[str, typer.Option(help="mean, cls, gem or foreground.")] = "mean",
-    suppress: Annotated[str, typer.Option(help="none, centre, common, whiten or background.")] = "none",
+    suppress: Annotated[
+        str,
+        typer.Option(
+            help="none, centre, common, whiten, background, or a file of --save-suppression.",
+            metavar="KIND|FILE",
+        ),
+    ] = "none",
     components: Annotated[
         int | None, typer.Option(help="Directions that the suppression removes.", show_default=False)
     ] = None,
@@ -42,9 +48,23 @@ def search_command(
     patch: Annotated[
         str | None, typer.Option(help="One patch of the query.", metavar="X,Y", show_default=False)
     ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            help="Region of the query: an image of its size, white inside; patches count by what it covers.",
+            show_default=False,
+        ),
+    ] = None,
     where: Annotated[
         str | None,
         typer.Option(help="Condition on the columns, such as \"source LIKE '%beach%'\".", show_default=False),
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Compare every photograph, also where there is an index.")
+    ] = False,
+    save_suppression: Annotated[
+        Path | None,
+        typer.Option(help="Keep the suppression that was fitted in this file.", show_default=False),
     ] = None,
     duplicates: Annotated[
         float | None,
@@ -63,7 +83,11 @@ def search_command(
 ) -> None:
     """Find the photographs of a store that are like this one."""
     from dinoscope.analyses.search import near_duplicates, search
+    from dinoscope.analyses.search_queries import Region
     from dinoscope.backbones.load import load_backbone
+    from dinoscope.commands.search_options import keep_suppression, suppression_of
+    from dinoscope.io.images import read_photograph
+    from dinoscope.io.region_mask import read_region_mask
     from dinoscope.io.store import open_store
     from dinoscope.present.hits_text import duplicates_text, hits_json, hits_text
     from dinoscope.terminal import read_floats
@@ -75,22 +99,31 @@ def search_command(
     if not query:
         raise InputError("nothing to search for: name a photograph, or ask for --duplicates 0.98")
     backbone = None if model is None else load_backbone(model, device=device, dtype=dtype, seed=seed)
-    region = None if box is None else read_floats(box, "--box", 4)
+    corners = None if box is None else read_floats(box, "--box", 4)
     place = None if patch is None else read_floats(patch, "--patch", 2)
+    region = Region(
+        box=None if corners is None else (corners[0], corners[1], corners[2], corners[3]),
+        patch=None if place is None else (place[0], place[1]),
+        mask=None if mask is None else read_region_mask(mask, read_photograph(query[0]).size),
+    )
+    fitted = suppression_of(opened, suppress, pooling=pooling, components=components)
+    if save_suppression is not None:
+        keep_suppression(fitted, save_suppression)
     hits = search(
         opened,
         query,
         k=k,
         pooling=pooling,
-        suppress=suppress,
-        components=components,
-        box=None if region is None else (region[0], region[1], region[2], region[3]),
-        patch=None if place is None else (place[0], place[1]),
+        suppress=fitted,
+        box=region.box,
+        patch=region.patch,
+        mask=region.mask,
         where=where,
+        exact=exact,
         backbone=backbone,
     )
     print(hits_json(hits) if as_json else hits_text(hits))
     if why is not None:
         from dinoscope.commands.search_matches import write_matches
 
-        write_matches(opened, query[0], hits, why, region, place, components, backbone)
+        write_matches(opened, query[0], hits, why, region=region, suppression=fitted, backbone=backbone)

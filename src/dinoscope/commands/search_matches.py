@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dinoscope.analyses.search_fits import fit_suppression
 from dinoscope.analyses.search_patches import why_match
 from dinoscope.analyses.search_queries import Region, features_of
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.retrieval import Hits
 from dinoscope.io.images import read_photograph
 from dinoscope.io.store import FeatureStore
+from dinoscope.maths.suppression import Suppression
 from dinoscope.present.figure_files import png_bytes
 from dinoscope.present.match_figure import plot_match
 
@@ -21,18 +21,13 @@ def write_matches(
     query: Path,
     hits: Hits,
     folder: Path,
-    box: tuple[float, ...] | None,
-    patch: tuple[float, ...] | None,
-    components: int | None,
+    *,
+    region: Region,
+    suppression: Suppression,
     backbone: Backbone | None,
 ) -> None:
     """A picture of every hit that is a file here: what each patch gives to its score."""
     table = store.table()
-    fitted = fit_suppression(table, hits.suppression, pooling=hits.pooling, components=components)
-    region = Region(
-        None if box is None else (box[0], box[1], box[2], box[3]),
-        None if patch is None else (patch[0], patch[1]),
-    )
     asked = read_photograph(query)
     features = features_of(table, asked, backbone)
     folder.mkdir(parents=True, exist_ok=True)
@@ -45,7 +40,7 @@ def write_matches(
             features,
             features_of(table, found, backbone),
             pooling=hits.pooling,
-            suppression=fitted,
+            suppression=suppression,
             region=region,
         )
         (folder / f"{hit.rank:02}.png").write_bytes(png_bytes(plot_match(match, asked, found)))

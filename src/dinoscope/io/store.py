@@ -7,6 +7,7 @@
     STORE/tables/NAME/vectors.lance     one row for each photograph, keyed by its digest
     STORE/tables/NAME/errors.lance      photographs that could not be used, and why
     STORE/tables/NAME/moments/          exact moments of all patches
+    STORE/tables/NAME/indexes/          what each approximate index was measured to find
 
 Rows are read in the order they were committed in. The vectors are float16, as they came: not normalised.
 """
@@ -17,23 +18,23 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float16
 
-from dinoscope.atomic import write_whole
 from dinoscope.data.features import PatchFeatures, Provenance
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.results import Failure
-from dinoscope.errors import (
-    CorruptStoreError,
-    InputError,
-    MissingFeaturesError,
-    ProvenanceMismatchError,
-    SchemaVersionError,
+from dinoscope.errors import InputError, MissingFeaturesError, ProvenanceMismatchError
+from dinoscope.io.store_dense import (
+    DenseCoding,
+    decoded_maps,
+    dense_bytes,
+    dense_columns,
+    read_dense_basis,
 )
-from dinoscope.io.store_dense import CodedMap, DenseCoding, decode_map, read_dense_basis
+from dinoscope.io.store_files import check_version, read_json, write_text
 from dinoscope.io.store_lance import (
     LANCE_FORMAT,
     arrow,
@@ -55,7 +56,10 @@ from dinoscope.io.store_schema import (
 from dinoscope.maths.pca import PatchMoments, merge_moments, patch_moments
 
 _STORE_FILE = "dinoscope-store.json"
-_ROW_COLUMNS = ("digest", "source", "h", "w", "patch_px", "width_px", "height_px", "foreground_share")
+DENSE_BYTES = 32 * 2**20
+"""Maps are read in batches of about this much, at least one by one."""
+
+ROW_COLUMNS = ("digest", "source", "h", "w", "patch_px", "width_px", "height_px", "foreground_share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,7 @@ def open_store(path: str | Path, *, table: str | None = None) -> FeatureStore:
         raise MissingFeaturesError(
             f"{str(path)!r} is no feature store; `dinoscope embed SOURCE {path} --model M` makes one"
         )
-    _check_version(_read_json(file), path)
+    check_version(read_json(file), path)
     store = FeatureStore(path)
     return store if table is None else replace(store, chosen=store.table(table).name)
 
@@ -199,7 +203,7 @@ def create_table(path: str | Path, settings: TableSettings) -> FeatureTable:
     if path.exists() and not path.is_dir():
         raise InputError(f"{str(path)!r} is a file; a store is a folder")
     if file.exists():
-        _check_version(_read_json(file), path)
+        check_version(read_json(file), path)
     else:
         others = path.exists() and any(not p.name.startswith(".") for p in path.iterdir())
         if others and not file.exists():  # not made by another shard a moment ago either
@@ -207,11 +211,11 @@ def create_table(path: str | Path, settings: TableSettings) -> FeatureTable:
                 f"{str(path)!r} is a folder with other things in it; name a new one for the store"
             )
         facts = {"what": "dinoscope feature store", "schema_version": SCHEMA_VERSION, "lance": LANCE_FORMAT}
-        _write_text(file, json.dumps(facts, indent=2) + "\n")
+        write_text(file, json.dumps(facts, indent=2) + "\n")
     folder = path / "tables" / settings.table_name
     if (folder / "settings.json").exists():
         return _read_table(folder)
-    _write_text(folder / "settings.json", settings_to_json(settings))
+    write_text(folder / "settings.json", settings_to_json(settings))
     return FeatureTable(folder, settings)
 
 
@@ -240,19 +244,28 @@ def each_vectors(
     if not exists(table.vectors_path):
         return
     for batch in batches(table.vectors_path, [name], rows=rows):
-        column = batch.column(0)
-        if column.null_count:
-            raise MissingFeaturesError(
-                f"{table.settings.backbone} has no {name!r} vectors; choose another pooling"
-            )
-        yield column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
+        yield vectors_in(table, name, batch.column(0))
+
+
+def vectors_in(table: FeatureTable, name: str, column: Any) -> Float16[np.ndarray, "n dim"]:
+    """An Arrow column of vectors as an array.
+
+    Raises:
+        MissingFeaturesError: the backbone has no class token.
+    """
+    if column.null_count:
+        raise MissingFeaturesError(
+            f"{table.settings.backbone} has no {name!r} vectors; choose another pooling"
+        )
+    values = column.flatten().to_numpy(zero_copy_only=False)
+    return np.asarray(values.reshape(len(column), table.settings.dim), np.float16)
 
 
 def each_row(table: FeatureTable) -> Iterator[StoredRow]:
     """Every photograph, in row order, streamed."""
     if exists(table.vectors_path):
-        for batch in batches(table.vectors_path, _ROW_COLUMNS):
-            yield from map(_stored_row, batch.to_pylist())
+        for batch in batches(table.vectors_path, ROW_COLUMNS):
+            yield from map(stored_row, batch.to_pylist())
 
 
 def rows_at(table: FeatureTable, indices: Sequence[int]) -> list[StoredRow]:
@@ -261,9 +274,9 @@ def rows_at(table: FeatureTable, indices: Sequence[int]) -> list[StoredRow]:
         return []
     dataset = open_dataset(table.vectors_path)
     found = reading(
-        table.vectors_path, lambda: dataset.take([int(i) for i in indices], columns=list(_ROW_COLUMNS))
+        table.vectors_path, lambda: dataset.take([int(i) for i in indices], columns=list(ROW_COLUMNS))
     )
-    return [_stored_row(facts) for facts in found.to_pylist()]
+    return [stored_row(facts) for facts in found.to_pylist()]
 
 
 def read_failures(table: FeatureTable) -> list[Failure]:
@@ -281,29 +294,36 @@ def read_dense(table: FeatureTable, digest: str) -> PatchFeatures:
         MissingFeaturesError: the table keeps no maps, or has no such photograph.
         CorruptStoreError: the table cannot be read.
     """
-    if table.settings.dense is None:
+    for _, features in each_dense(table, where=f"digest = {quoted(digest)}"):
+        return features
+    raise MissingFeaturesError(f"the table {table.name} has no photograph with the digest {digest!r}")
+
+
+def each_dense(table: FeatureTable, *, where: str | None = None) -> Iterator[tuple[StoredRow, PatchFeatures]]:
+    """Every photograph with its map, in row order, streamed: about `DENSE_BYTES` in memory at a time.
+
+    Args:
+        table: embedded with ``--dense``.
+        where: a condition on the columns, in Lance's language.
+
+    Raises:
+        MissingFeaturesError, CorruptStoreError: as `read_dense`.
+    """
+    settings = table.settings
+    if settings.dense is None:
         raise MissingFeaturesError(f"the table {table.name} keeps no maps: embed with --dense")
-    rank = DenseCoding.from_words(table.settings.dense).rank
-    columns = [*_ROW_COLUMNS, "dense", *(() if rank is None else ("dense_low", "dense_step", "dense_error"))]
-    found = []
-    if exists(table.vectors_path):
-        found = list(batches(table.vectors_path, columns, where=f"digest = {quoted(digest)}"))
-    rows = arrow().Table.from_batches(found) if found else None
-    if rows is None or not len(rows):
-        raise MissingFeaturesError(f"the table {table.name} has no photograph with the digest {digest!r}")
-    row = _stored_row(rows.select(_ROW_COLUMNS).to_pylist()[0])
-    flat = rows.column("dense").combine_chunks().flatten().flatten().to_numpy(zero_copy_only=False)
-    if rank is None:
-        values = flat.astype(np.float32)
-    else:
-        low, step = (np.array(rows.column(c)[0].as_py(), np.float32) for c in ("dense_low", "dense_step"))
-        coded = CodedMap(flat.reshape(-1, rank), low, step, float(rows.column("dense_error")[0].as_py()))
-        values = decode_map(coded, read_dense_basis(table.basis_path))
-    return PatchFeatures(
-        values.reshape(row.grid.h, row.grid.w, table.settings.dim),
-        row.grid,
-        table.settings.provenance(Path(row.source).name, digest),
-    )
+    rank = DenseCoding.from_words(settings.dense).rank
+    if not exists(table.vectors_path):
+        return
+    basis = None if rank is None else read_dense_basis(table.basis_path)
+    one = dense_bytes(1, settings.dim, dense=settings.dense, grid=settings.grid)
+    columns = [*ROW_COLUMNS, *dense_columns(rank)]
+    for batch in batches(table.vectors_path, columns, where=where, rows=max(1, DENSE_BYTES // one)):
+        stored = map(stored_row, batch.select(ROW_COLUMNS).to_pylist())
+        for row, values in zip(stored, decoded_maps(batch, settings.dim, basis), strict=True):
+            provenance = settings.provenance(Path(row.source).name, row.digest)
+            shaped = values.reshape(row.grid.h, row.grid.w, settings.dim)
+            yield row, PatchFeatures(shaped, row.grid, provenance)
 
 
 def patch_statistics(table: FeatureTable) -> PatchMoments:
@@ -359,39 +379,12 @@ def check_provenance(table: FeatureTable, provenance: Provenance) -> None:
 
 
 def _read_table(folder: Path) -> FeatureTable:
-    facts = _read_json(folder / "settings.json")
-    _check_version(facts, folder)
+    facts = read_json(folder / "settings.json")
+    check_version(facts, folder)
     return FeatureTable(folder, settings_from_facts(facts))
 
 
-def _check_version(facts: dict[str, Any], path: Path) -> None:
-    version = facts.get("schema_version")
-    if not isinstance(version, int):
-        raise CorruptStoreError(f"{str(path)!r} does not say which schema it has")
-    if version > SCHEMA_VERSION:
-        raise SchemaVersionError(
-            f"{str(path)!r} has schema {version}, this dinoscope reads up to {SCHEMA_VERSION}: "
-            "upgrade with pip install -U dinoscope"
-        )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CorruptStoreError(f"{str(path)!r} cannot be read: {error}") from error
-    if not isinstance(facts, dict):
-        raise CorruptStoreError(f"{str(path)!r} cannot be read: it holds no JSON object")
-    return facts
-
-
-def _write_text(path: Path, text: str) -> None:
-    def write(file: BinaryIO) -> None:
-        file.write(text.encode())
-
-    write_whole(path, write)
-
-
-def _stored_row(facts: dict[str, Any]) -> StoredRow:
+def stored_row(facts: dict[str, Any]) -> StoredRow:
+    """A row of the columns `ROW_COLUMNS`."""
     grid = PatchGrid(facts["h"], facts["w"], facts["patch_px"], (facts["width_px"], facts["height_px"]))
     return StoredRow(facts["digest"], facts["source"], grid, facts["foreground_share"])

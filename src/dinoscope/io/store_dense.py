@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
@@ -128,6 +129,35 @@ def decode_map(coded: CodedMap, basis: DenseBasis) -> Float32[np.ndarray, "n dim
     return (scores @ basis.components + basis.mean).astype(np.float32)
 
 
+def dense_columns(rank: int | None) -> tuple[str, ...]:
+    """The columns that hold maps."""
+    return ("dense",) if rank is None else ("dense", "dense_low", "dense_step", "dense_error")
+
+
+def decoded_maps(batch: Any, dim: int, basis: DenseBasis | None) -> Iterator[Float32[np.ndarray, "n dim"]]:
+    """The map of each row of an Arrow record batch with `dense_columns`.
+
+    Args:
+        batch: of consecutive rows.
+        dim: channels.
+        basis: of rank-d maps; None where maps are float16.
+    """
+    if not len(batch):
+        return
+    column = batch.column("dense")
+    ends = np.cumsum(column.value_lengths().to_numpy(zero_copy_only=False))
+    flat = column.flatten().flatten().to_numpy(zero_copy_only=False)
+    maps = np.split(flat.reshape(-1, dim if basis is None else len(basis.components)), ends[:-1])
+    if basis is None:
+        for values in maps:
+            yield values.astype(np.float32)
+        return
+    lows, steps = (_rows_of(batch.column(name)) for name in ("dense_low", "dense_step"))
+    errors = batch.column("dense_error").to_numpy(zero_copy_only=False)
+    for codes, low, step, error in zip(maps, lows, steps, errors, strict=True):
+        yield decode_map(CodedMap(codes, low, step, float(error)), basis)
+
+
 def write_dense_basis(path: Path, basis: DenseBasis) -> None:
     """Write a basis whole or not at all."""
     from safetensors.numpy import save
@@ -157,3 +187,8 @@ def read_dense_basis(path: Path) -> DenseBasis:
             f"the basis of the dense maps, {str(path)!r}, is missing or damaged: put it back from a copy, or "
             "delete the table's folder and embed again"
         ) from error
+
+
+def _rows_of(column: Any) -> Float32[np.ndarray, "n d"]:
+    values = column.flatten().to_numpy(zero_copy_only=False)
+    return np.asarray(values.reshape(len(column), -1), np.float32)

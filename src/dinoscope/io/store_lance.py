@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
+from jaxtyping import Int64, UInt64
 
 from dinoscope.errors import CorruptStoreError, MissingExtraError
 
@@ -17,6 +21,8 @@ LANCE_FORMAT = "2.2"
 
 KEPT_VERSIONS = timedelta(minutes=10)
 """A reader that opened the table less than this ago still finds its version after `tidy`."""
+
+INDEX_CACHE_BYTES = 2**30
 
 _T = TypeVar("_T")
 
@@ -52,14 +58,24 @@ def exists(path: Path) -> bool:
     return any((path / "_versions").glob("*.manifest"))
 
 
-def open_dataset(path: Path) -> Any:
+def open_dataset(path: Path, *, keep_index: bool = False) -> Any:
     """The newest version of a table that exists.
+
+    Args:
+        path: of the table.
+        keep_index: what is read of its index stays in memory, up to `INDEX_CACHE_BYTES` for all tables.
 
     Raises:
         CorruptStoreError: it cannot be opened.
     """
     module = lance()
-    return reading(path, lambda: module.dataset(str(path)))
+    session = _session() if keep_index else None
+    return reading(path, lambda: module.dataset(str(path), session=session))
+
+
+@cache
+def _session() -> Any:
+    return lance().Session(index_cache_size_bytes=INDEX_CACHE_BYTES)
 
 
 def append(path: Path, rows: Any) -> Any:
@@ -130,11 +146,44 @@ def batches(
     """
     dataset = open_dataset(path)
     fragments = [f for f in dataset.get_fragments() if f.fragment_id > newer_than]
-    if not fragments:
-        return
+    if fragments:
+        scan = dataset.scanner(
+            columns=list(columns), filter=where, batch_size=rows, fragments=fragments, scan_in_order=True
+        )
+        yield from _streamed(path, scan)
+
+
+def placed_batches(
+    dataset: Any, path: Path, columns: Sequence[str], *, where: str | None = None, rows: int = 8192
+) -> Iterator[tuple[Int64[np.ndarray, " n"], Any]]:
+    """The same of a dataset that is open, each batch with its rows' 0-based places in row order."""
     scan = dataset.scanner(
-        columns=list(columns), filter=where, batch_size=rows, fragments=fragments, scan_in_order=True
+        columns=list(columns), filter=where, batch_size=rows, scan_in_order=True, with_row_address=True
     )
+    starts = fragment_starts(dataset)
+    for batch in _streamed(path, scan):
+        yield places(starts, batch.column("_rowaddr").to_numpy()), batch
+
+
+def fragment_starts(dataset: Any) -> tuple[Int64[np.ndarray, " f"], Int64[np.ndarray, " f"]]:
+    """Ids of the fragments, ascending, and the place of each one's first row."""
+    fragments = dataset.get_fragments()
+    counts = np.array([f.count_rows() for f in fragments], np.int64)
+    numbers = np.array([f.fragment_id for f in fragments], np.int64)
+    order = np.argsort(numbers)
+    return numbers[order], (np.cumsum(counts) - counts)[order]
+
+
+def places(
+    starts: tuple[Int64[np.ndarray, " f"], Int64[np.ndarray, " f"]], addresses: UInt64[np.ndarray, " n"]
+) -> Int64[np.ndarray, " n"]:
+    """Of rows by their addresses: the fragment in the upper 32 bits, the place in it in the lower."""
+    numbers, firsts = starts
+    wide = addresses.astype(np.int64)
+    return np.asarray(firsts[np.searchsorted(numbers, wide >> 32)] + (wide & 0xFFFFFFFF))
+
+
+def _streamed(path: Path, scan: Any) -> Iterator[Any]:
     stream = reading(path, lambda: iter(scan.to_batches()))
     while True:
         batch = reading(path, lambda: next(stream, None))

@@ -1,8 +1,9 @@
 """What a table remembers of all its patches: exact moments, in step with the rows.
 
 The moments of everything a writer has committed lie in one file, written under the number of the batch
-just before its rows are appended; the newest batch number among the writer's rows says which file counts.
-So a writer that is killed between the two leaves a file that nobody reads.
+before its rows are appended; the newest batch number among the writer's rows says which file counts.
+So a writer that is killed between the two leaves a file that nobody reads. They are added up and written
+before the writer asks for the right to commit, and again only where another shard overtook a row of it.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from scipy.linalg.blas import dger
 
 from dinoscope.atomic import write_whole
-from dinoscope.errors import CorruptStoreError
+from dinoscope.errors import CorruptStoreError, InputError, ShapeError
 from dinoscope.maths.pca import PatchMoments, with_sample
 
 SAMPLE = 1024
@@ -24,6 +26,71 @@ SAMPLE = 1024
 def smaller_sample(moments: PatchMoments) -> PatchMoments:
     """The same moments with at most `SAMPLE` sampled patches."""
     return with_sample(moments, SAMPLE)
+
+
+class MomentsSum:
+    """Moments of photographs added one by one, in place: the same to the last bit wherever it is cut.
+
+    A sum that is written, read and gone on with has the same bits as one that never stopped, so that a run
+    that was killed ends as if nothing had happened.
+    """
+
+    def __init__(self, start: PatchMoments | None = None) -> None:
+        self._n = 0 if start is None else start.n
+        self._mean = np.zeros(0) if start is None else start.mean.copy()
+        self._scatter = np.zeros((0, 0)) if start is None else start.scatter.copy()
+        self._sample = [] if start is None else list(start.sample)
+        self._keys = [] if start is None else list(start.keys)
+        self._trim()
+
+    def add(self, part: PatchMoments) -> None:
+        """Take one photograph's moments of patches as they are.
+
+        Source: Chan, Golub & LeVeque, Updating formulae and a pairwise algorithm for computing sample
+        variances (1979), in matrix form.
+
+        Raises:
+            ShapeError: other channels.
+        """
+        if not self._n:
+            self._mean, self._scatter = np.zeros_like(part.mean), np.zeros_like(part.scatter)
+        if part.mean.shape != self._mean.shape:
+            raise ShapeError("moments", expected=f"dim={len(self._mean)}", actual=part.mean.shape)
+        n = self._n + part.n
+        shift = part.mean - self._mean
+        self._scatter += part.scatter
+        factor = self._n * part.n / n
+        self._scatter = dger(factor, shift, shift, a=self._scatter.T, overwrite_a=1).T  # in place
+        self._mean += shift * (part.n / n)
+        self._n = n
+        for sample, keys in zip(part.sample, part.keys, strict=True):
+            smaller = keys < self._largest
+            self._sample.append(sample[smaller])
+            self._keys.append(keys[smaller])
+        if sum(map(len, self._keys)) > 2 * SAMPLE:
+            self._trim()
+
+    def value(self) -> PatchMoments:
+        """What was added so far, to be written at once: its arrays are those of the sum.
+
+        Raises:
+            InputError: nothing was.
+        """
+        if not self._n:
+            raise InputError("a commit needs at least one row")
+        self._trim()
+        return PatchMoments(
+            self._n, self._mean, self._scatter, tuple(self._sample), tuple(self._keys), normalised=False
+        )
+
+    def _trim(self) -> None:
+        """Keep the patches of smallest keys, of equal ones those that came first."""
+        if self._keys:
+            keys = np.concatenate(self._keys)
+            kept = np.argsort(keys, kind="stable")[:SAMPLE]
+            self._sample, self._keys = [np.concatenate(self._sample)[kept]], [keys[kept]]
+        full = bool(self._keys) and len(self._keys[0]) == SAMPLE
+        self._largest = self._keys[0][-1] if full else np.uint64(2**64 - 1)
 
 
 def moments_bytes(moments: PatchMoments) -> int:

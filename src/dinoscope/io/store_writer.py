@@ -33,7 +33,7 @@ from dinoscope.io.store_lance import (
     upsert,
 )
 from dinoscope.io.store_locks import committing, session_name, writing
-from dinoscope.io.store_moments import read_moments, remove_other_moments, smaller_sample, write_moments
+from dinoscope.io.store_moments import MomentsSum, read_moments, remove_other_moments, write_moments
 from dinoscope.io.store_schema import NewRow, TableSettings, errors_schema, rows_to_arrow
 from dinoscope.maths.pca import PatchMoments, merge_moments
 
@@ -59,7 +59,7 @@ class TableWriter:
         self._failures: dict[str, str] = {}
         self._failed_before: set[str] = set()
         self._mended: set[str] = set()
-        self._moments: PatchMoments | None = None
+        self._sum = MomentsSum()
         self._batch = -1
         self._commits = 0
         self._is_committing = False
@@ -90,6 +90,7 @@ class TableWriter:
     def add(self, row: NewRow) -> None:
         """Take a claimed photograph; commits when enough wait."""
         self._mend(row.source)
+        self._sum.add(row.moments)
         self._pending.append(row)
         self._pending_bytes += row.n_bytes
         if len(self._pending) >= self._commit_rows or self._pending_bytes >= PENDING_BYTES:
@@ -112,9 +113,13 @@ class TableWriter:
         if not (self._pending or self._failures or self._mended):
             return
         self._is_committing = True
+        if self._pending:
+            self._write_moments()
         with committing(self.table.folder):
             self._committed_by_others()
             rows = [row for row in self._pending if _digest_key(row.digest) not in self._overtaken]
+            if len(rows) < len(self._pending):
+                self._without_overtaken(rows)
             if rows:
                 self._append(rows)
             if self._failures:
@@ -137,6 +142,7 @@ class TableWriter:
     def interrupt(self) -> None:
         """Commit what waits, unless the interruption came in the middle of a commit."""
         if not self._is_committing:
+            self._sum_again(self._pending)  # it may have come in the middle of an addition
             self.commit()
 
     def finish(self) -> None:
@@ -148,22 +154,38 @@ class TableWriter:
                 self._tidy()
 
     def _append(self, rows: Sequence[NewRow]) -> None:
-        moments, batch = self._moments, self._batch + 1
-        for row in rows:
-            moments = row.moments if moments is None else merge_moments(moments, row.moments)
-            moments = smaller_sample(moments)
-        if moments is None:
-            raise InputError("a commit needs at least one row")
+        batch = self._batch + 1
         coded = self._coded(rows)
-        try:
-            write_moments(self.table.folder, self._session, batch, moments)
-        except OSError as error:
-            raise not_written(self.table.folder, error) from error
         table = rows_to_arrow(rows, self.table.settings, session=self._session, batch=batch, coded=coded)
         self._saw(append(self.table.vectors_path, table))
-        self._moments, self._batch = moments, batch
+        self._batch = batch
         remove_other_moments(self.table.folder, self._session, batch)
         self._sources |= {_source_key(row.source, row.stamp) for row in rows if row.stamp}
+
+    def _write_moments(self) -> None:
+        """Of everything committed and of all that waits, under the number of the batch to come."""
+        try:
+            write_moments(self.table.folder, self._session, self._batch + 1, self._sum.value())
+        except OSError as error:
+            raise not_written(self.table.folder, error) from error
+
+    def _without_overtaken(self, rows: Sequence[NewRow]) -> None:
+        self._sum_again(rows)
+        if rows:
+            self._write_moments()
+        else:
+            remove_other_moments(self.table.folder, self._session, self._batch)
+
+    def _sum_again(self, rows: Sequence[NewRow]) -> None:
+        """Of what is committed and of some rows."""
+        self._sum = self._committed_sum()
+        for row in rows:
+            self._sum.add(row.moments)
+
+    def _committed_sum(self) -> MomentsSum:
+        if self._batch < 0:
+            return MomentsSum()
+        return MomentsSum(read_moments(self.table.folder, self._session, self._batch))
 
     def _coded(self, rows: Sequence[NewRow]) -> list[CodedMap] | None:
         words = self.table.settings.dense
@@ -192,8 +214,7 @@ class TableWriter:
             for batch in batches(path, ["batch"], where=mine):
                 self._batch = max([self._batch, *batch.column(0).to_pylist()])
             self._saw(open_dataset(path))
-        if self._batch >= 0:
-            self._moments = read_moments(self.table.folder, self._session, self._batch)
+        self._sum = self._committed_sum()
         if exists(self.table.errors_path):
             for batch in batches(self.table.errors_path, ["source"]):
                 self._failed_before |= set(batch.column(0).to_pylist())

@@ -11,8 +11,9 @@ generalised mean, which is not linear.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
@@ -30,6 +31,26 @@ LEAST_ENERGY = 1e-10
 """Directions with a smaller share of the largest variance are no directions of the data: never whitened."""
 
 
+ANY_POOLING = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class FittedFor:
+    """Which vectors a suppression is for: those of one backbone with one set of settings.
+
+    Attributes:
+        backbone: its name.
+        settings: everything that decides what the vectors are, as a JSON object with sorted keys.
+        pooling: of the vectors fitted on; `ANY_POOLING` where it was fitted on patches.
+        collection: digest of the digests of the photographs fitted on.
+    """
+
+    backbone: str
+    settings: str
+    pooling: str
+    collection: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Suppression:
     """A fitted correction of feature vectors, or a control of one.
@@ -43,6 +64,7 @@ class Suppression:
         centred: whether the directions are those of a covariance, and not of a second moment about zero.
         n_fitted: vectors or patches fitted on.
         fitted_on: which, in words.
+        fitted_for: the vectors it is for; None where nobody said.
     """
 
     kind: str
@@ -52,6 +74,7 @@ class Suppression:
     centred: bool
     n_fitted: int
     fitted_on: str = ""
+    fitted_for: FittedFor | None = None
 
     def __post_init__(self) -> None:
         if self.mean.ndim != 1 or not len(self.mean):
@@ -115,6 +138,7 @@ class Suppression:
             "n_fitted": np.array([self.n_fitted], np.int64),
             "kind": _bytes(self.kind),
             "fitted_on": _bytes(self.fitted_on),
+            "fitted_for": _bytes("" if self.fitted_for is None else json.dumps(asdict(self.fitted_for))),
         }
 
     @staticmethod
@@ -125,6 +149,7 @@ class Suppression:
             InputError: an array is missing, or they do not fit together.
         """
         try:
+            words = arrays["fitted_for"].tobytes().decode()
             return Suppression(
                 kind=arrays["kind"].tobytes().decode(),
                 mean=arrays["mean"].astype(np.float64),
@@ -133,8 +158,9 @@ class Suppression:
                 centred=bool(arrays["centred"][0]),
                 n_fitted=int(arrays["n_fitted"][0]),
                 fitted_on=arrays["fitted_on"].tobytes().decode(),
+                fitted_for=FittedFor(**json.loads(words)) if words else None,
             )
-        except (KeyError, IndexError, UnicodeDecodeError) as error:
+        except (KeyError, IndexError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"these arrays are no suppression: {error!r}") from error
 
 

@@ -1,0 +1,48 @@
+"""A mask that says which part of a photograph is meant: white inside, black outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+from PIL import Image, UnidentifiedImageError
+
+from dinoscope.errors import ImageError
+
+
+def read_region_mask(path: str | Path, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
+    """Pixels inside the region: those that are not 0.
+
+    Unlike in label images (`dinoscope.io.masks`), 255 is inside, and not unknown.
+
+    Args:
+        path: of an image of one channel, or of three equal ones.
+        size: ``(W, H)`` of the upright photograph, which the mask must have.
+
+    Raises:
+        ImageError: it cannot be read, has colours or transparency, another size, or no pixel inside.
+    """
+    name = str(path)
+    try:
+        with Image.open(path) as image:
+            mode, values = image.mode, np.asarray(image)
+    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise ImageError(name, f"the mask cannot be read: {error}") from error
+    if mode == "RGB" and (values == values[..., :1]).all():
+        values = values[..., 0]
+    if values.ndim != 2 or mode == "P":
+        raise ImageError(
+            name, f"a mask is black and white, this image is {mode}: save it as greyscale, white inside"
+        )
+    height, width = values.shape
+    if (width, height) != tuple(size):
+        raise ImageError(
+            name,
+            f"the mask is {width}x{height} px, the photograph {size[0]}x{size[1]}: draw it on the "
+            "photograph, or resize it to that",
+        )
+    inside = np.asarray(values != 0)
+    if not inside.any():
+        raise ImageError(name, "the mask is empty: every pixel is black, and white is inside")
+    return inside

@@ -1,0 +1,64 @@
+"""What a search reads of a table: vectors with their places, by a condition on the columns or one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float16, Float64, Int64
+
+from dinoscope.errors import InputError
+from dinoscope.io.store import FeatureTable, vectors_in
+from dinoscope.io.store_lance import batches, exists, open_dataset, placed_batches, quoted
+
+
+def check_condition(table: FeatureTable, where: str) -> None:
+    """Refuse a condition on the columns that Lance cannot use; nothing is read.
+
+    Raises:
+        InputError: it cannot be parsed, names no column, or is neither true nor false.
+        CorruptStoreError: the table cannot be opened.
+    """
+    dataset = open_dataset(table.vectors_path)
+    try:
+        dataset.scanner(columns=["digest"], filter=where).explain_plan()
+    except ValueError as error:  # all that a plan can fail for: data are not touched
+        said = str(error).split(", /", maxsplit=1)[0].removeprefix("Invalid user input: ")
+        raise InputError(
+            f"the condition {where!r} cannot be used: {said[:200]}; columns are digest, source, h, w, "
+            "width_px, height_px and foreground_share"
+        ) from error
+
+
+def placed_vectors(
+    table: FeatureTable, name: str, where: str | None = None
+) -> Iterator[tuple[Int64[np.ndarray, " n"], Float16[np.ndarray, "n dim"]]]:
+    """Vectors of one kind with their 0-based places in row order, streamed; all of one version of the table.
+
+    Args:
+        table: to read.
+        name: ``cls``, ``mean``, ``gem`` or ``foreground``.
+        where: a condition that was checked; None for every row.
+
+    Raises:
+        MissingFeaturesError: the backbone has no class token.
+        CorruptStoreError: the table cannot be read.
+    """
+    if exists(table.vectors_path):
+        dataset = open_dataset(table.vectors_path)
+        for found, batch in placed_batches(dataset, table.vectors_path, [name], where=where):
+            if len(batch):
+                yield found, vectors_in(table, name, batch.column(name))
+
+
+def vector_of(table: FeatureTable, name: str, digest: str) -> Float64[np.ndarray, " dim"] | None:
+    """The vector of one photograph; None where the table does not have it.
+
+    Raises:
+        CorruptStoreError: the table cannot be read.
+    """
+    for batch in batches(table.vectors_path, [name], where=f"digest = {quoted(digest)}"):
+        column = batch.column(0)
+        if len(column) and not column.null_count:
+            return vectors_in(table, name, column)[0].astype(np.float64)
+    return None
