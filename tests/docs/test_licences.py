@@ -24,7 +24,12 @@ SAME = {
 
 def stated() -> dict[str, tuple[str, str]]:
     """The page's rows: extra and licence, by package."""
-    text = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8").split("## What is installed")[1]
+    text = (
+        (ROOT / "docs" / "licences.md")
+        .read_text(encoding="utf-8")
+        .split("## What is installed")[1]
+        .split("\n## ")[0]
+    )
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"
     ]
