@@ -60,7 +60,7 @@ def _contest(folder: Path, name: str, result: Mapping[str, Any]) -> str:
     forward = result["ratios"]["forward only / ours"]["median"]
     peers = [way for way in result["photographs_per_s"] if way not in ("ours", "forward only")]
     best = min(peers, key=lambda way: result["ratios"][f"{way} / ours"]["median"])
-    nearest = result["ratios"][f"{best} / ours"]["median"]
+    nearest = result["ratios"][f"{best} / ours"]
     profile = result["profile"]
     hidden = profile["hidden_share"]
     memory = f"{result['peak_resident_gib']:.2f} GiB resident, peers and weights included"
@@ -84,7 +84,7 @@ def _contest(folder: Path, name: str, result: Mapping[str, Any]) -> str:
             f"Where the time of {profile['photographs']} photographs went"
             + ("" if hidden is None else f" ({hidden:.0%} of decoding and resizing hidden)")
             + ":\n",
-            "```text",
+            "```none",
             *profile["table"],
             "```\n",
             _footer(result),
@@ -92,10 +92,13 @@ def _contest(folder: Path, name: str, result: Mapping[str, Any]) -> str:
     )
 
 
-def _against(peer: str, ratio: float) -> str:
-    if ratio >= 1:
-        return f"the nearest peer, {peer}, takes {ratio:.3f} times as long"
-    return f"{peer} is faster than ours: it takes {ratio:.3f} of the time"
+def _against(peer: str, ratio: Mapping[str, float]) -> str:
+    said = f"the nearest peer, {peer}, takes {ratio['median']:.3f} ± {ratio['spread']:.3f} of ours' time"
+    if ratio["median"] + ratio["spread"] < 1:
+        return f"{said}: it is faster"
+    return (
+        f"{said}: {'slower' if ratio['median'] - ratio['spread'] > 1 else 'no difference that can be told'}"
+    )
 
 
 def _curves(folder: Path, result: Mapping[str, Any]) -> str:
