@@ -22,7 +22,8 @@ from dinoscope.errors import InputError
 from dinoscope.io.images import SUFFIXES
 from dinoscope.present.gate import host_fits
 from dinoscope.present.routes import display_name
-from dinoscope.present.viewer import address, listen, serve
+from dinoscope.present.serving import address, listen
+from dinoscope.present.viewer import serve
 from tests.view.live_samples import (
     HOST,
     LIMIT,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
-import threading
 from collections.abc import Callable
 
 from dinoscope.errors import MissingExtraError
-from dinoscope.present.gate import Gate
 from dinoscope.present.search_question import Finder
-from dinoscope.present.viewer import UPLOAD_BYTES, address, listen
+from dinoscope.present.viewer import UPLOAD_BYTES
 
 
 def serve_search(
@@ -40,18 +37,13 @@ def serve_search(
     """
     try:
         from dinoscope.present.search_routes import search_app
-        from dinoscope.present.serving import run_app
+        from dinoscope.present.serving import serve_app
     except ImportError as error:
         raise MissingExtraError("the search page", "view") from error
 
-    listener = listen(host, port)
-    closing = threading.Event()
-    token = secrets.token_urlsafe()
-    port = int(listener.getsockname()[1])
-    app = search_app(finder, title=title, upload_bytes=upload_bytes, closing=closing)
-    run_app(
-        Gate(app, token=token, host=host, port=port),
-        listener,
-        closing=closing,
-        on_listening=lambda: on_ready(address(host, port, token)),
+    serve_app(
+        lambda closing: search_app(finder, title=title, upload_bytes=upload_bytes, closing=closing),
+        host=host,
+        port=port,
+        on_ready=on_ready,
     )

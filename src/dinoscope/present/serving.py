@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import threading
 from collections.abc import Callable
 
 import uvicorn
+from starlette.types import ASGIApp
 
+from dinoscope.errors import InputError
 from dinoscope.present.gate import Gate
 
 GRACE_S = 1
 
 
-def run_app(
-    gate: Gate, listener: socket.socket, *, closing: threading.Event, on_listening: Callable[[], None]
+def serve_app(
+    make_app: Callable[[threading.Event], ASGIApp],
+    *,
+    host: str,
+    port: int,
+    on_ready: Callable[[str], None],
 ) -> None:
-    """Serve until Ctrl-C, then return with the socket closed.
+    """Serve an app behind its gate until Ctrl-C, then return with the socket closed.
 
     Args:
-        gate: the app behind its gate.
-        listener: bound and listening.
-        closing: set as soon as the server is interrupted, so that running jobs can stop.
-        on_listening: called once requests are answered.
+        make_app: the app, given what is set as soon as the server is interrupted, so that its jobs can stop.
+        host: to listen on.
+        port: 0 chooses a free one.
+        on_ready: called with the address to open once requests are answered.
+
+    Raises:
+        InputError: the address cannot be listened on.
     """
+    listener = listen(host, port)
+    port = int(listener.getsockname()[1])
+    closing = threading.Event()
+    token = secrets.token_urlsafe()
 
     class Server(uvicorn.Server):
         """Tells running jobs to stop as soon as it is interrupted."""
@@ -34,11 +48,11 @@ def run_app(
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            on_listening()
+            on_ready(address(host, port, token))
 
     server = Server(
         uvicorn.Config(
-            gate,
+            Gate(make_app(closing), token=token, host=host, port=port),
             log_level="error",
             access_log=False,
             server_header=False,
@@ -54,3 +68,27 @@ def run_app(
     finally:
         closing.set()
         listener.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        InputError: the address is taken, or not this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"cannot listen on {host} port {port}: {reason}; name another port, or 0 for a free one"
+        ) from error
+
+
+def address(host: str, port: int, token: str) -> str:
+    """What to open in a browser on this machine."""
+    shown = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+    if ":" in shown and not shown.startswith("["):
+        shown = f"[{shown}]"
+    return f"http://{shown}:{port}/{token}/"

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
-import socket
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Comparison
-from dinoscope.errors import InputError, MissingExtraError
+from dinoscope.errors import MissingExtraError
 from dinoscope.present.desk import Desk, Extractor
-from dinoscope.present.gate import Gate
 
 UPLOAD_BYTES = 64 * 2**20
 TOTAL_BYTES = 2**30
@@ -60,49 +56,23 @@ def serve(
     """
     try:
         from dinoscope.present.routes import live_app
-        from dinoscope.present.serving import run_app
+        from dinoscope.present.serving import serve_app
     except ImportError as error:
         raise MissingExtraError("the live page", "view") from error
 
     extractor.check(grid)
-    listener = listen(host, port)
-    closing = threading.Event()
-    token = secrets.token_urlsafe()
-    port = int(listener.getsockname()[1])
     desk = Desk(extractor, photographs, read=read, decode=decode, total_bytes=TOTAL_BYTES)
-    app = live_app(
-        desk,
-        labels=labels,
-        grid=grid,
-        export=export,
-        upload_bytes=upload_bytes,
-        closing=closing,
-        on_report=on_report,
+    serve_app(
+        lambda closing: live_app(
+            desk,
+            labels=labels,
+            grid=grid,
+            export=export,
+            upload_bytes=upload_bytes,
+            closing=closing,
+            on_report=on_report,
+        ),
+        host=host,
+        port=port,
+        on_ready=on_ready,
     )
-    gate = Gate(app, token=token, host=host, port=port)
-
-    run_app(gate, listener, closing=closing, on_listening=lambda: on_ready(address(host, port, token)))
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        InputError: the address is taken, or not this machine's.
-    """
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"cannot listen on {host} port {port}: {reason}; name another port, or 0 for a free one"
-        ) from error
-
-
-def address(host: str, port: int, token: str) -> str:
-    """What to open in a browser on this machine."""
-    shown = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
-    if ":" in shown and not shown.startswith("["):
-        shown = f"[{shown}]"
-    return f"http://{shown}:{port}/{token}/"
