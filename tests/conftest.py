@@ -6,10 +6,13 @@ import os
 import random
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import pytest
 from jaxtyping import config, install_import_hook
+
+from tests.chromium import FLAGS, NOT_FOUND, browser_path
 
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["HF_HUB_OFFLINE"] = "1"  # before the hub is imported; tests with a stand-in hub lift it
@@ -60,3 +63,17 @@ def unchecked_shapes() -> Iterator[None]:
     config.update("jaxtyping_disable", True)
     yield
     config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One for all tests: two of them in one process stand in each other's way."""
+    path = browser_path()
+    if path is None:
+        pytest.skip(NOT_FOUND)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield started
+        started.close()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dinoscope import cli
 from dinoscope.io.features import read_features
+from tests.command_line import run
 
 
 @pytest.fixture
@@ -24,19 +23,6 @@ def photos(tmp_path: Path) -> Path:
         small = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
         small.resize(size, Image.Resampling.BICUBIC).save(folder / f"{i}.png")
     return folder
-
-
-def run(*words: object) -> int:
-    """The exit code of one command line."""
-    old = sys.argv
-    sys.argv = ["dinoscope", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = old
-    return 0
 
 
 def test_compare_writes_a_report_and_its_numbers(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,28 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dinoscope import cli
 from dinoscope.analyses.search import search
 from dinoscope.backbones.load import load_backbone
 from dinoscope.io.store import open_store
 from dinoscope.pipeline.embed import embed
 from dinoscope.pipeline.extract import extract
+from tests.command_line import run
 
 GRID = 8
 N = 6
-
-
-def run(*words: object) -> int:
-    """The exit code of one command line."""
-    old = sys.argv
-    sys.argv = ["dinoscope", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = old
-    return 0
 
 
 def photograph(path: Path, seed: int, flaw: int = 0) -> Path:

@@ -14,23 +14,11 @@ import pytest
 import torch
 from PIL import Image
 
-from dinoscope import cli
 from dinoscope.errors import InputError
 from dinoscope.io.features import read_features
 from dinoscope.pipeline import fast, memory
 from dinoscope.pipeline.fast import wanted_dtype
-
-
-def run(*words: object) -> int:
-    old = sys.argv
-    sys.argv = ["dinoscope", *map(str, words)]
-    try:
-        cli.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    finally:
-        sys.argv = old
-    return 0
+from tests.command_line import run
 
 
 @pytest.fixture

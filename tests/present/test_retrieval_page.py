@@ -7,6 +7,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,25 +138,16 @@ def test_the_page_is_written_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-def test_nothing_is_wider_than_its_window(tmp_path: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
-    from tests.view.chromium import FLAGS, NOT_FOUND, browser_path
-
-    found = browser_path()
-    if found is None:
-        pytest.skip(NOT_FOUND)
+def test_nothing_is_wider_than_its_window(browser: Any, tmp_path: Path) -> None:
     path = write_retrieval(scores(), tmp_path / "out", pictures(), alone())
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        for width in (390, 1280):
-            view = browser.new_page(viewport={"width": width, "height": 900})
-            problems: list[str] = []
-            view.on("console", lambda message, kept=problems: kept.append(message.text))
-            view.goto(path.as_uri())
-            for opened in (False, True):
-                if opened:
-                    view.locator("details.every > summary").click()
-                assert view.evaluate("document.documentElement.scrollWidth") <= width
-            assert problems == []
-        browser.close()
+    for width in (390, 1280):
+        view = browser.new_page(viewport={"width": width, "height": 900})
+        problems: list[str] = []
+        view.on("console", lambda message, kept=problems: kept.append(message.text))
+        view.goto(path.as_uri())
+        for opened in (False, True):
+            if opened:
+                view.locator("details.every > summary").click()
+            assert view.evaluate("document.documentElement.scrollWidth") <= width
+        assert problems == []
+        view.close()

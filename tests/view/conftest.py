@@ -12,7 +12,6 @@ import pytest
 
 from dinoscope.data.results import Comparison
 from dinoscope.present.embed import CONTENT_SECURITY_POLICY, view_fragment
-from tests.view.chromium import FLAGS, NOT_FOUND, browser_path
 from tests.view.view_samples import HOSTILE, comparison, noise_features, photographs, picture_features
 
 
@@ -20,19 +19,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "open_page" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    path = browser_path()
-    if path is None:
-        pytest.skip(NOT_FOUND)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield started
-        started.close()
 
 
 @dataclass
