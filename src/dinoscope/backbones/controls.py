@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dinoscope.backbones.base import Backbone, check_pixels
 from dinoscope.backbones.catalog import CONTROLS
+from dinoscope.backbones.wrapped import Wrapped
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin, check_layers
 
@@ -101,7 +102,7 @@ def _statistics(colours: Tensor, h: int, w: int, side: int) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Blurred:
+class Blurred(Wrapped):
     """A backbone whose feature maps are blurred over the patch grid; class and register tokens are not.
 
     Each layer's map is averaged with Gaussian weights, standard deviation one patch, over the whole
@@ -125,16 +126,6 @@ class Blurred:
             f"feature maps blurred with a Gaussian of sigma {BLUR_SIGMA:g} patch, normalised at the borders"
         )
         return replace(inner, notes=(*inner.notes, note))
-
-    @property
-    def device(self) -> torch.device:
-        """Of the inner backbone."""
-        return self.inner.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of the inner backbone."""
-        return self.inner.dtype
 
     def forward(
         self,

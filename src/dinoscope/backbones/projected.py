@@ -10,12 +10,13 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.wrapped import Wrapped
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Projected:
+class Projected(Wrapped):
     """``x (I - BᵀB)`` of every patch; class and register tokens stay as they are. Nothing is renormalised.
 
     Attributes:
@@ -38,16 +39,6 @@ class Projected:
         """The inner backbone's weights, with a note about the projection."""
         inner = self.inner.origin
         return replace(inner, notes=(*inner.notes, f"patches projected off {self.what}"))
-
-    @property
-    def device(self) -> torch.device:
-        """Of the inner backbone."""
-        return self.inner.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of the inner backbone."""
-        return self.inner.dtype
 
     def forward(
         self,

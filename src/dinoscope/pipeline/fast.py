@@ -17,8 +17,8 @@ from dinoscope.backbones.dino import DinoBackbone
 from dinoscope.backbones.load import torch_dtype
 from dinoscope.backbones.networks import blocks
 from dinoscope.backbones.projected import Projected
+from dinoscope.backbones.wrapped import Wrapped
 from dinoscope.data.layers import LayerOutputs
-from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 from dinoscope.errors import DinoscopeError, InputError
 from dinoscope.pipeline.batches import out_of_memory
 
@@ -148,32 +148,9 @@ def runs_compiled(backbone: Backbone) -> bool:
     return isinstance(backbone, _Autocast | Projected) and runs_compiled(backbone.inner)
 
 
-class _Wrapped:
-    """A backbone that runs another one in some way."""
-
-    def __init__(self, inner: Backbone) -> None:
-        self.inner = inner
-
-    @property
-    def spec(self) -> BackboneSpec:
-        return self.inner.spec
-
-    @property
-    def origin(self) -> WeightsOrigin:
-        return self.inner.origin
-
-    @property
-    def device(self) -> torch.device:
-        return self.inner.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.inner.dtype
-
-
-class _Autocast(_Wrapped):
+class _Autocast(Wrapped):
     def __init__(self, inner: Backbone, dtype: torch.dtype) -> None:
-        super().__init__(inner)
+        self.inner = inner
         self._dtype = dtype
 
     @property
@@ -194,13 +171,13 @@ class _Autocast(_Wrapped):
         return autocast_backbone(self.inner.to(device), dtype or self._dtype)
 
 
-class _Compiled(_Wrapped):
+class _Compiled(Wrapped):
     """A copy with compiled blocks; after a failure, with the blocks as they were, for good."""
 
     inner: DinoBackbone
 
     def __init__(self, inner: DinoBackbone) -> None:
-        super().__init__(inner)
+        self.inner = inner
         self.failed = False
         self._lock = threading.Lock()
 

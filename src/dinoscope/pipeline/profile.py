@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -133,23 +133,18 @@ def profile_told(tell: Callable[[str], object], *, asked: bool) -> Iterator[None
     tell(profile_text(watch.profile()))
 
 
-@contextmanager
-def timed(stage: str) -> Iterator[None]:
+def timed(stage: str) -> AbstractContextManager[None]:
     """Adds what happens inside to a stage, where somebody profiles."""
-    watch = _current.get()
-    if watch is None:
-        yield
-        return
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        watch.add(stage, time.perf_counter() - start)
+    return _clocked(lambda watch, seconds: watch.add(stage, seconds))
+
+
+def waited(cause: str) -> AbstractContextManager[None]:
+    """Adds what happens inside to the waiting, where somebody profiles."""
+    return _clocked(lambda watch, seconds: watch.add_waiting(cause, seconds))
 
 
 @contextmanager
-def waited(cause: str) -> Iterator[None]:
-    """Adds what happens inside to the waiting, where somebody profiles."""
+def _clocked(note: Callable[[Stopwatch, float], None]) -> Iterator[None]:
     watch = _current.get()
     if watch is None:
         yield
@@ -158,7 +153,7 @@ def waited(cause: str) -> Iterator[None]:
     try:
         yield
     finally:
-        watch.add_waiting(cause, time.perf_counter() - start)
+        note(watch, time.perf_counter() - start)
 
 
 def profile_text(profile: Profile) -> str:

@@ -1,0 +1,39 @@
+"""What a backbone that runs another one has of it."""
+
+from __future__ import annotations
+
+import torch
+
+from dinoscope.backbones.base import Backbone
+from dinoscope.data.spec import BackboneSpec, WeightsOrigin
+
+
+class Wrapped:
+    """The facts of the backbone inside, but for those that a subclass changes.
+
+    Attributes:
+        inner: the backbone.
+    """
+
+    __slots__ = ()
+    inner: Backbone
+
+    @property
+    def spec(self) -> BackboneSpec:
+        """The inner backbone's facts."""
+        return self.inner.spec
+
+    @property
+    def origin(self) -> WeightsOrigin:
+        """The inner backbone's weights."""
+        return self.inner.origin
+
+    @property
+    def device(self) -> torch.device:
+        """Of the inner backbone."""
+        return self.inner.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the inner backbone."""
+        return self.inner.dtype
