@@ -138,6 +138,11 @@ def load_models(words: str, *, grid: int, device: str, dtype: str, seed: int) ->
     return [load_backbone(name, device=where, dtype=arithmetic, seed=seed) for name in names]
 
 
+def tell(words: str) -> None:
+    """Words for people, beside what the command prints."""
+    print(words, file=sys.stderr)
+
+
 def say_failure(failure: Failure) -> None:
     """List one input that could not be used; control characters are shown, not sent to the terminal."""
     print(f"skipped {printable(failure.source)}: {printable(failure.reason)}", file=sys.stderr)

@@ -209,3 +209,20 @@ def test_a_small_table_gets_no_index_and_is_told(store: Path, photos: Path) -> N
     embedded = run("embed", photos, store, "--model", "pixels", "--grid", 4, "--index")
     assert "no index: 6 photographs are searched exactly" in embedded.stdout
     assert read_index(open_store(store).table(), "mean") is None
+
+
+def test_products_in_16_bits_are_a_table_of_their_own(photos: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    words = ("embed", photos, store, "--model", "mini", "--grid", 4)
+    tables = [run(*words, *more).stdout for more in ((), ("--autocast", "--dtype", "bfloat16"))]
+    assert tables[0] != tables[1]
+    opened = open_store(store)
+    assert {opened.table(name).settings.dtype for name in opened.tables} == {"float32", "bfloat16"}
+
+
+def test_ray_is_told_in_which_16_bits(photos: Path, tmp_path: Path) -> None:
+    words = ("embed", photos, tmp_path / "store", "--model", "pixels", "--engine", "ray")
+    with pytest.raises(InputError, match="--dtype bfloat16 or float16"):
+        run(*words, "--autocast")
+    with pytest.raises(InputError, match="this process alone"):
+        run(*words, "--profile")

@@ -30,6 +30,7 @@ from dinoscope.maths.pca import patch_moments
 from dinoscope.maths.pooling import gem_pool, mean_pool, own_foreground, weighted_pool
 from dinoscope.pipeline.embed import embed, in_shard, table_settings
 from dinoscope.pipeline.extract import extract
+from dinoscope.pipeline.profile import profiled
 from tests.fakes import FakeBackbone
 from tests.pipeline.killed_embed import processes, run
 
@@ -453,3 +454,11 @@ def test_a_shard_excludes_itself_and_a_writer_of_everything(tmp_path: Path) -> N
         assert len(refused.value.holders) == 2
     with writing(tmp_path, None):
         pass
+
+
+def test_a_profile_counts_reading_and_writing(photos: Path, tmp_path: Path) -> None:
+    with profiled() as watch:
+        embed(photos, FakeBackbone(), tmp_path / "store", **SMALL)
+    found = watch.profile()
+    assert set(found.blocking_s) == {"decode", "model", "copy", "transfer", "write"}
+    assert min(found.blocking_s[stage] for stage in ("decode", "model", "write")) > 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -69,6 +68,7 @@ def compare_command(
         read_places,
         read_triple,
         say_failure,
+        tell,
     )
 
     places = read_places(at or []) or POINTS
@@ -77,7 +77,7 @@ def compare_command(
     backbones = load_models(models, grid=grid, device=device, dtype="float32", seed=seed)
     if remove_position:
         backbones = [without_position(b, remove_position, grid, layer=layer) for b in backbones]
-    with profile_told(_tell, asked=profile):
+    with profile_told(tell, asked=profile):
         with progress("photographs", len(paths)) as advance:
             comparison = compare(
                 paths,
@@ -104,7 +104,3 @@ def compare_command(
     print(summary_text(comparison))
     print(f"\nreport: {report}")
     end(comparison.failures)
-
-
-def _tell(words: str) -> None:
-    print(words, file=sys.stderr)

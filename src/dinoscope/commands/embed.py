@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from dinoscope.errors import InputError
-from dinoscope.options import Device, Dtype, Grid, Layer, ResizeFilter, Seed
+from dinoscope.options import Autocast, Compile, Device, Dtype, Grid, Layer, Profile, ResizeFilter, Seed
 
 
 def embed_command(
@@ -57,16 +57,22 @@ def embed_command(
     resize: ResizeFilter = "bilinear",
     device: Device = "auto",
     dtype: Dtype = "float32",
+    autocast: Autocast = False,
+    compiled: Compile = False,
+    profile: Profile = False,
     seed: Seed = 0,
 ) -> None:
     """Fill a store with the vectors of a collection; the same command again goes on where it stopped."""
+    from dinoscope.backbones.load import torch_device
     from dinoscope.commands.index_line import index_line
     from dinoscope.data.results import Failure
     from dinoscope.io.collections import each_item
     from dinoscope.io.store_dense import dense_bytes
     from dinoscope.pipeline.embed import embed, in_shard
     from dinoscope.pipeline.embed_ray import RayOptions, embed_with_ray
-    from dinoscope.terminal import end, load_models, note, progress, read_shard
+    from dinoscope.pipeline.fast import autocast_backbone, wanted_dtype
+    from dinoscope.pipeline.profile import profile_told
+    from dinoscope.terminal import end, load_models, note, progress, read_shard, tell
 
     part = read_shard(shard)
     if engine not in ("local", "ray"):
@@ -76,17 +82,25 @@ def embed_command(
         raise InputError("--engine ray shares the work out by itself: leave --shard out")
     if with_ray and device not in ("auto", "cpu"):
         raise InputError("--engine ray places the model by --gpus-per-worker: leave --device out")
+    if with_ray and autocast and dtype == "float32":
+        raise InputError("--engine ray cannot ask its workers' GPUs: say --dtype bfloat16 or float16, too")
+    if with_ray and profile:
+        raise InputError("--profile sees this process alone: leave it out with --engine ray")
     options = RayOptions(workers=workers, gpus_per_worker=gpus_per_worker)
     total = sum(in_shard(item.key, part) for item in each_item(source))
     placed = "cpu" if with_ray else device  # Ray's workers take it to their own devices
-    backbone, *others = load_models(model, grid=grid, device=placed, dtype=dtype, seed=seed)
+    wanted = wanted_dtype(dtype, torch_device(placed), autocast=autocast)
+    loaded_in = "float32" if autocast else dtype
+    backbone, *others = load_models(model, grid=grid, device=placed, dtype=loaded_in, seed=seed)
     if others:
         raise InputError("embed takes one model at a time")
+    if autocast:
+        backbone = autocast_backbone(backbone, wanted)
     if dense is not None:
         size = dense_bytes(total, backbone.spec.dim, dense=dense, grid=grid)
         print(f"whole maps of {total} photographs: about {size / 1e9:,.2f} GB", file=sys.stderr)
     failures: list[Failure] = []
-    with progress("photographs", total) as advance:
+    with profile_told(tell, asked=profile), progress("photographs", total) as advance:
         run = partial(embed_with_ray, options=options) if with_ray else partial(embed, shard=part)
         result = run(
             source,
@@ -97,6 +111,7 @@ def embed_command(
             resize=resize,
             dense=dense,
             batch_size=batch_size,
+            compiled=compiled,
             on_progress=advance,
             on_failure=note(failures),
         )

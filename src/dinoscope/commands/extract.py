@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +50,7 @@ def extract_command(
     from dinoscope.pipeline.extract import extract_layers
     from dinoscope.pipeline.fast import autocast_backbone, wanted_dtype
     from dinoscope.pipeline.profile import profile_told, timed
-    from dinoscope.terminal import end, load_models, note, progress, read_ints, read_photographs
+    from dinoscope.terminal import end, load_models, note, progress, read_ints, read_photographs, tell
 
     suffix = check_format(file_format)
     paths, failures = read_photographs(photos)
@@ -65,7 +64,7 @@ def extract_command(
         backbone = autocast_backbone(backbone, wanted)
     chosen = read_ints(layers, "--layers") or None
 
-    with profile_told(_tell, asked=profile), progress("photographs", len(paths)) as advance:
+    with profile_told(tell, asked=profile), progress("photographs", len(paths)) as advance:
         written = 0
         for by_layer in extract_layers(
             paths,
@@ -89,13 +88,9 @@ def extract_command(
     end(failures)
 
 
-def _tell(words: str) -> None:
-    print(words, file=sys.stderr)
-
-
 def _tell_seam(provenance: Provenance) -> None:
-    from dinoscope.terminal import printable
+    from dinoscope.terminal import printable, tell
 
     if provenance.tiles:
         seam = "no tiles overlap" if provenance.seam is None else f"seam score {provenance.seam:.4f}"
-        _tell(f"{printable(provenance.image)}, layer {provenance.layer}: tiles of {provenance.tiles}; {seam}")
+        tell(f"{printable(provenance.image)}, layer {provenance.layer}: tiles of {provenance.tiles}; {seam}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -66,14 +65,14 @@ def measure_command(
     from dinoscope.pipeline.fast import wanted_dtype
     from dinoscope.pipeline.profile import profile_told, timed
     from dinoscope.present.tables import measurements_json, measurements_text, write_measurements
-    from dinoscope.terminal import end, load_models, note, progress, read_photographs
+    from dinoscope.terminal import end, load_models, note, progress, read_photographs, tell
 
     paths, failures = read_photographs(photos)
     arithmetic = wanted_dtype(dtype, torch_device(device), autocast=autocast)
     backbones = load_models(models, grid=grid, device=device, dtype="float32", seed=seed)
     if remove_position:
         backbones = [without_position(b, remove_position, grid, layer=layer) for b in backbones]
-    with profile_told(_tell, asked=profile):
+    with profile_told(tell, asked=profile):
         with progress("photographs", len(paths)) as advance:
             result = measure(
                 paths,
@@ -98,7 +97,3 @@ def measure_command(
                 write_measurements(result, failures, out)
     print(measurements_json(result, failures) if as_json else measurements_text(result))
     end(failures)
-
-
-def _tell(words: str) -> None:
-    print(words, file=sys.stderr)

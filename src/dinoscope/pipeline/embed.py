@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -34,6 +35,7 @@ from dinoscope.io.store_writer import TableWriter, open_writer
 from dinoscope.maths.pca import patch_moments
 from dinoscope.maths.pooling import gem_pool, mean_pool, own_foreground, weighted_pool
 from dinoscope.pipeline.extract import ImageLike, OnFailure, extract, failure_of, load_photograph
+from dinoscope.pipeline.profile import PHOTOGRAPHS, timed, waited
 
 Source = str | Path | Iterable[ImageLike]
 """A collection by name (see `each_item`), or any number of photographs."""
@@ -50,6 +52,7 @@ def embed(
     resize: str = "bilinear",
     dense: str | None = None,
     batch_size: int | None = None,
+    compiled: bool = False,
     commit_rows: int = 32,
     shard: tuple[int, int] | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
@@ -75,6 +78,7 @@ def embed(
             stands in each row. The components are those of the first batch
             committed. See `dense_bytes` for the size.
         batch_size: photographs in one forward pass, at most; None as for `extract`.
+        compiled: run DINO models through ``torch.compile``, as for `extract`.
         commit_rows: photographs in one commit, at most; what is lost when the process is killed.
         shard: ``(i, n)``: only the i-th of n parts of the collection, i from 0.
         on_progress: called with how many photographs of the source (of the shard) are done with: computed,
@@ -106,6 +110,7 @@ def embed(
             final_norm=final_norm,
             resize=resize,
             batch_size=batch_size,
+            compiled=compiled,
             on_failure=run.fail,
         ):
             run.add(f)
@@ -154,7 +159,7 @@ def table_settings(
 def source_items(source: Source) -> Iterator[CollectionItem]:
     """The photographs of a source, not read yet."""
     if isinstance(source, str | Path):
-        return each_item(source)
+        return (replace(item, load=partial(_decoded, item.load)) for item in each_item(source))
     return (_given_item(image, i) for i, image in enumerate(source))
 
 
@@ -232,12 +237,13 @@ class _Run:
         """Into the table."""
         item = self._waiting.pop(features.provenance.image_digest)
         keep = self._writer.table.settings.dense is not None
-        try:
-            row = new_row(features, source=item.source, stamp=item.stamp, keep_values=keep)
-        except InputError as error:
-            self._note(Failure(item.source, str(error)))
-            return
-        self._writer.add(row)
+        with timed("write"):
+            try:
+                row = new_row(features, source=item.source, stamp=item.stamp, keep_values=keep)
+            except InputError as error:
+                self._note(Failure(item.source, str(error)))
+                return
+            self._writer.add(row)
         self._advance()
 
     def fail(self, failure: Failure) -> None:
@@ -274,13 +280,23 @@ def _ahead(
         try:
             while True:
                 for item in islice(items, 2 * workers - len(coming)):
-                    coming.append((item, pool.submit(item.load)))
+                    coming.append((item, pool.submit(copy_context().run, item.load)))
                 if not coming:
                     return
                 item, future = coming.popleft()
-                yield item, future.result
+                yield item, partial(_awaited, future)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _decoded(load: Callable[[], Photograph]) -> Photograph:
+    with timed("decode"):
+        return load()
+
+
+def _awaited(future: Future[Photograph]) -> Photograph:
+    with waited(PHOTOGRAPHS):
+        return future.result()
 
 
 def _given_item(image: ImageLike, place: int) -> CollectionItem:

@@ -98,6 +98,7 @@ def embed_with_ray(
     resize: str = "bilinear",
     dense: str | None = None,
     batch_size: int | None = None,
+    compiled: bool = False,
     commit_rows: int = 32,
     on_progress: Callable[[int], None] = lambda _: None,
     on_failure: OnFailure = lambda _: None,
@@ -112,7 +113,7 @@ def embed_with_ray(
         backbone: as `load_backbone` returns it, best on the CPU; it is sent to the workers.
         store_path: a folder on a file system with locks that all machines share.
         options: how the work is spread.
-        grid, layer, final_norm, resize, dense, batch_size: as for `embed`.
+        grid, layer, final_norm, resize, dense, batch_size, compiled: as for `embed`.
         commit_rows: photographs in one commit; what is computed again when a worker dies.
         on_progress, on_failure: as for `embed`.
 
@@ -140,7 +141,14 @@ def embed_with_ray(
         pass
     done = 0
     with _running(ray, options):
-        work = Work(str(Path(store_path).absolute()), settings, resize, batch_size, options.workers)
+        work = Work(
+            str(Path(store_path).absolute()),
+            settings,
+            resize,
+            batch_size,
+            options.workers,
+            compiled=compiled,
+        )
         ledger = ray.remote(Ledger).options(num_cpus=0).remote(options.workers + options.max_restarts)
         try:
             for answer in _answers(ray, text, (_sent(ray, backbone), ledger, work), options, commit_rows):

@@ -77,6 +77,7 @@ class Work:
         resize: as asked for.
         batch_size: photographs in one forward pass.
         places: how many workers write at the same time, each under the name of its place.
+        compiled: through ``torch.compile``.
     """
 
     store_path: str
@@ -84,6 +85,7 @@ class Work:
     resize: str
     batch_size: int | None
     places: int
+    compiled: bool = False
 
 
 @dataclass(slots=True)
@@ -156,6 +158,7 @@ class EmbedBatch:
             final_norm=settings.final_norm,
             resize=self._work.resize,
             batch_size=self._work.batch_size,
+            compiled=self._work.compiled,
             on_failure=fail,
         ):
             source, stamp = stamps[f.provenance.image_digest]
