@@ -12,8 +12,10 @@ import torch
 from dinoscope.analyses.compare import compare
 from dinoscope.analyses.exactness import exact_enough
 from dinoscope.analyses.measure import measure
+from dinoscope.analyses.session import Session
 from dinoscope.data.results import Failure
 from dinoscope.errors import InputError
+from dinoscope.io.images import photograph_from_array
 from dinoscope.pipeline.fast import autocast_backbone
 from tests.fakes import FakeBackbone
 
@@ -131,3 +133,20 @@ def test_a_journal_of_another_way_is_refused(tmp_path: Path) -> None:
     assert json.loads(journal.read_text().splitlines()[0])
     with pytest.raises(InputError, match=r"journal|settings"):
         measure(photos(), FakeBackbone(), 8, journal=journal, dtype="bfloat16", autocast=True, controls=False)
+
+
+def test_a_session_refuses_and_says_so_as_compare_does() -> None:
+    shown = [photograph_from_array(pixels, name="0.png") for pixels in photos()]
+    refusing = Session(Rough(), dtype="float16")
+    with pytest.raises(InputError, match=r"fake, float16.*0\.75.*allow_inexact=True"):
+        refusing.add(shown[0], 8)
+    assert not refusing.has(shown[0].digest, 8)
+
+    session = Session(Rough(), dtype="float16", allow_inexact=True)
+    for photograph in shown:
+        session.add(photograph, 8)
+    result = session.comparison([photograph.digest for photograph in shown], 8)
+    words = "fake, float16: cosine to float32 eager 0.750000 mean"
+    assert words in result.measurements.warnings[0]
+    assert words in result.settings["arithmetic"][0]  # type: ignore[index]
+    assert [features.provenance.dtype for row in result.features for features in row] == ["float16"] * 3

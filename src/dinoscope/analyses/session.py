@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
 
 from dinoscope.analyses.compare import POINTS, assemble, check_request
+from dinoscope.analyses.exactness import Guarded, exact_enough
 from dinoscope.analyses.measure import as_backbones, check_equal_grids, unique_labels
 from dinoscope.analyses.numbers import PREVIEW_PX
 from dinoscope.analyses.tally import Tally, row_of
@@ -37,6 +41,7 @@ class Session:
     Args:
         backbones: one or more, or names of some; the first is the reference of differences and colours.
         at, components, layers, resize, seed: as for `compare`.
+        dtype, autocast, compiled, allow_inexact: as for `compare`; proven on the first photograph.
         kept_bytes: of features; those of the grid being extracted are never let go.
         preview_bytes: of previews; these are let go by `forget` alone.
     """
@@ -50,6 +55,10 @@ class Session:
         layers: Sequence[int | None] | None = None,
         resize: str = "bilinear",
         seed: int = 0,
+        dtype: torch.dtype | str | None = None,
+        autocast: bool = False,
+        compiled: bool = False,
+        allow_inexact: bool = False,
         kept_bytes: int = KEPT_BYTES,
         preview_bytes: int = PREVIEW_BYTES,
     ) -> None:
@@ -64,6 +73,15 @@ class Session:
         self._components = components
         self._resize = resize
         self._seed = seed
+        self._guard = partial(
+            exact_enough,
+            dtype=dtype,
+            autocast=autocast,
+            compiled=compiled,
+            allow_inexact=allow_inexact,
+            layers=self._layers,
+        )
+        self._proven: Guarded | None = None
         self._kept_bytes = kept_bytes
         self._preview_bytes = preview_bytes
         self._rows: OrderedDict[tuple[str, int], Row] = OrderedDict()
@@ -101,7 +119,8 @@ class Session:
             is kept.
 
         Raises:
-            InputError: an impossible grid, a photograph that a model cannot use, or no room for one more.
+            InputError: an impossible grid, a photograph that a model cannot use, no room for one more, or a
+                way of computing that is too far from float32.
         """
         key = (photograph.digest, grid)
         if key in self._rows:
@@ -110,6 +129,9 @@ class Session:
         self.check(grid)
         self._check_room(photograph, grid)
         seen = self._previews.get(photograph.digest) or self._fitting_preview(photograph)
+        if self._proven is None:
+            self._proven = self._guard(self._backbones, [photograph], grid=grid)
+            self._backbones = self._proven.backbones
         features: list[PatchFeatures] = []
         for backbone, layer in zip(self._backbones, self._layers, strict=True):
             if cancelled():
@@ -137,24 +159,27 @@ class Session:
             raise InputError(
                 f"{len(missing)} of {len(digests)} photographs were not extracted at grid {grid}"
             )
+        notes = () if self._proven is None else self._proven.notes
         tally = Tally(self._labels)
         for digest in digests:
             self._rows.move_to_end((digest, grid))
             features = self._rows[digest, grid]
             tally.sample.add(digest, features, None)
             tally.add(row_of(self._previews[digest], features, None))
+        measurements = tally.measurements(seed=self._seed)
         return assemble(
             [self._previews[digest] for digest in digests],
             [self._rows[digest, grid] for digest in digests],
             self._backbones,
             self._labels,
             self._layers,
-            measurements=tally.measurements(seed=self._seed),
+            measurements=measurements if self._proven is None else self._proven.noted(measurements),
             grid=grid,
             at=self._at,
             components=self._components,
             resize=self._resize,
             seed=self._seed,
+            arithmetic=notes,
         )
 
     def forget(self, digest: str) -> None:

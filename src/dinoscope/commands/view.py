@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dinoscope.errors import InputError
-from dinoscope.options import Device, Dtype, Layer, ResizeFilter, Seed
+from dinoscope.options import AllowInexact, Autocast, Compile, Device, Dtype, Layer, ResizeFilter, Seed
 
 GRID = 32
 
@@ -51,6 +51,9 @@ def view_command(
     resize: ResizeFilter = "bilinear",
     device: Device = "auto",
     dtype: Dtype = "float32",
+    autocast: Autocast = False,
+    compiled: Compile = False,
+    allow_inexact: AllowInexact = False,
     seed: Seed = 0,
 ) -> None:
     """Open a page on this machine: what every model makes of photographs, or a store to search in."""
@@ -61,6 +64,8 @@ def view_command(
             raise InputError("one store at a time, and no photographs beside it: drop those on its page")
         if grid is not None or export is not None or layer is not None or resize != "bilinear":
             raise InputError("a store has its own grid, layer and resize, and its page writes no report")
+        if autocast or compiled or allow_inexact:
+            raise InputError("a store's page measures nothing: of the ways to compute it takes --dtype alone")
         _search(
             (photos or [])[0],
             models,
@@ -87,6 +92,9 @@ def view_command(
         resize=resize,
         device=device,
         dtype=dtype,
+        autocast=autocast,
+        compiled=compiled,
+        allow_inexact=allow_inexact,
         seed=seed,
     )
 
@@ -103,20 +111,36 @@ def _compare(
     resize: str,
     device: str,
     dtype: str,
+    autocast: bool,
+    compiled: bool,
+    allow_inexact: bool,
     seed: int,
 ) -> None:
     from dinoscope.analyses.measure import unique_labels
     from dinoscope.analyses.session import Session
+    from dinoscope.backbones.load import torch_device
     from dinoscope.io.images import decode_photograph, read_photograph
+    from dinoscope.pipeline.fast import wanted_dtype
     from dinoscope.present.output import write_comparison
     from dinoscope.present.viewer import serve
     from dinoscope.terminal import load_models, read_photographs
 
     paths = read_photographs(photos)[0] if photos else []
-    backbones = load_models(models, grid=grid, device=device, dtype=dtype, seed=seed)
+    arithmetic = wanted_dtype(dtype, torch_device(device), autocast=autocast)
+    backbones = load_models(models, grid=grid, device=device, dtype="float32", seed=seed)
+    session = Session(
+        backbones,
+        layers=[layer] * len(backbones),
+        resize=resize,
+        seed=seed,
+        dtype=arithmetic,
+        autocast=autocast,
+        compiled=compiled,
+        allow_inexact=allow_inexact,
+    )
     serve(
         paths,
-        Session(backbones, layers=[layer] * len(backbones), resize=resize, seed=seed),
+        session,
         read=read_photograph,
         decode=lambda data, name: decode_photograph(data, name=name),
         labels=unique_labels(backbones),
