@@ -14,10 +14,9 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 import dinoscope as ds
-from benchmarks.extract import photographs, plain_loop, same_weights
+from benchmarks.extract import forward_flops, photographs, plain_loop, same_weights
 from benchmarks.machine import copy_rate, gemm_rate, resident_bytes, seconds
 from benchmarks.progress import Progress
 from benchmarks.setting import Setting
@@ -41,9 +40,7 @@ def contest(device: torch.device, dtype: torch.dtype, setting: Setting, progress
     """All ways in alternation; times, ratios to ours, shares of the matrix rate, and where our time goes."""
     model, backbone = same_weights(setting.dim, setting.depth, setting.heads)
     side = setting.side_px
-    with FlopCounterMode(display=False) as counter:
-        backbone.forward(torch.zeros(1, 3, side, side))
-    flops = counter.get_total_flops()
+    flops = forward_flops(backbone, side)
     model, backbone = model.to(device), backbone.to(device).to(device, dtype)
     with tempfile.TemporaryDirectory() as folder:
         paths = photographs(Path(folder), setting.count, setting.photograph_px)

@@ -26,6 +26,11 @@ def results_of(folder: Path) -> dict[str, dict[str, Any]]:
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 
+def on_gpu(folder: Path) -> bool:
+    """Whether any of a machine's results is from a GPU."""
+    return any(result.get("device", "cpu") != "cpu" for result in results_of(folder).values())
+
+
 def pictures(folder: Path) -> Iterator[tuple[str, bytes]]:
     """File name and content of each picture of a machine."""
     for name, result in results_of(folder).items():

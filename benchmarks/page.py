@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bounds import gpu_section
 from benchmarks.machine import RESULTS
-from benchmarks.machine_page import machine_sections, pictures
+from benchmarks.machine_page import machine_sections, on_gpu, pictures
 
 PAGE = RESULTS.parents[1] / "docs" / "benchmarks" / "index.md"
 HEAD = """# Benchmarks
@@ -156,7 +157,8 @@ def page(results: Path = RESULTS) -> str:
     machines = sorted(path for path in results.iterdir() if path.is_dir())
     names = [*(name for name in SECTIONS if name in known), *sorted(set(known) - set(SECTIONS))]
     measured = [part for folder in machines for part in machine_sections(folder)]
-    return "\n".join([HEAD, *measured, *(section(name, known[name]) for name in names)])
+    bounds = [] if any(on_gpu(folder) for folder in machines) else [gpu_section()]
+    return "\n".join([HEAD, *measured, *bounds, *(section(name, known[name]) for name in names)])
 
 
 def section(name: str, result: Mapping[str, Any]) -> str:

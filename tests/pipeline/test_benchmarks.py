@@ -8,8 +8,10 @@ import torch
 
 from benchmarks.__main__ import main
 from benchmarks.baseline import baseline_key, changes, read_baseline, write_baseline
+from benchmarks.bounds import Network
 from benchmarks.contest import ratio
 from benchmarks.curves import exponent
+from benchmarks.extract import forward_flops, same_weights
 from benchmarks.machine import RESULTS, machine_name
 from benchmarks.machine_page import picture_name, results_of
 from benchmarks.page import PAGE, write_page
@@ -46,6 +48,13 @@ def test_what_changed_since_the_baseline(tmp_path: Path) -> None:
     a, b, c, d = changes(now, read_baseline("cpu", path))
     assert a.endswith("as it was") and b.endswith("changed by -0.500")
     assert "gone" in c and d.endswith("new")
+
+
+def test_the_operations_said_of_a_network_are_those_it_makes() -> None:
+    network, side = Network("two blocks", depth=2, dim=192), 128
+    _, backbone = same_weights(network.dim, network.depth, heads=3)
+    patches = 2 * (side // 16) ** 2 * (3 * 16**2) * network.dim
+    assert forward_flops(backbone, side) - patches == pytest.approx(network.tflop(side) * 1e12)
 
 
 WAYS = {"forward only", "ours", "plain loop", "transformers batched", "official style"}
