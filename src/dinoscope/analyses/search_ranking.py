@@ -150,5 +150,5 @@ def _of_all(
 
 def _suppressed(vectors: Float16[np.ndarray, "n dim"], suppression: Suppression) -> Float[np.ndarray, "n _"]:
     if suppression.kind == "none":
-        return vectors.astype(np.float32)
+        return vectors
     return suppression.apply(vectors.astype(np.float64))

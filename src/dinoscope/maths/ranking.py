@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int, Int64
+from jaxtyping import Float, Float32, Float64, Int, Int64
 
 from dinoscope.errors import EmptyIndexError, InputError, ShapeError
 from dinoscope.maths.patches import SHORTEST, unit
@@ -15,6 +15,9 @@ from dinoscope.maths.patches import SHORTEST, unit
 BLOCK = 16_384
 QUERIES = 256
 """Queries that are searched for at a time."""
+IN_CACHE = 1024
+"""Vectors that are converted, measured and multiplied before the next ones: by then they would have left the
+processor's cache (one query: half the time; from float16: an eighth)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,9 +76,10 @@ def top_k(
         return Ranking(np.zeros((0, k), np.int64), np.zeros((0, k)))
     first = 0
     for block in _blocks([collection] if isinstance(collection, np.ndarray) else collection):
-        lengths = _float32_unit(block, queries.shape[1], first)
+        if block.ndim != 2 or block.shape[1] != queries.shape[1]:
+            raise ShapeError("collection", expected=f"n dim={queries.shape[1]}", actual=block.shape)
         for part in parts:
-            part.add(block, *lengths, first)
+            part.add(block, first)
         first += len(block)
     if first == 0:
         raise EmptyIndexError("there is nothing to search in: the collection has no vectors")
@@ -101,15 +105,8 @@ class _Search:
         self.indices = np.zeros((len(queries), 0), np.int64)
         self.scores = np.zeros((len(queries), 0))
 
-    def add(
-        self,
-        block: Float[np.ndarray, "n dim"],
-        narrow: torch.Tensor,
-        inverse_lengths: torch.Tensor,
-        first: int,
-    ) -> None:
-        products = (self.narrow @ narrow.T).mul_(inverse_lengths)
-        row, col = self._candidates(products)
+    def add(self, block: Float[np.ndarray, "n dim"], first: int) -> None:
+        row, col = self._candidates(_cosines(self.narrow, block, first))
         keep = first + col != self.exclude[row]
         self._merge(row[keep], col[keep], block, first)
 
@@ -159,19 +156,28 @@ class _Search:
         return Ranking(self.indices[:, :width].copy(), np.clip(self.scores[:, :width], -1.0, 1.0))
 
 
-def _float32_unit(block: Float[np.ndarray, "n _"], dim: int, first: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """A block as float32, and one over its lengths."""
-    if block.ndim != 2 or block.shape[1] != dim:
-        raise ShapeError("collection", expected=f"n dim={dim}", actual=block.shape)
-    values = np.ascontiguousarray(block, dtype=np.float32)
-    narrow = torch.from_numpy(values if values.flags.writeable else values.copy())
-    lengths = torch.linalg.vector_norm(narrow, dim=1)
+def _cosines(
+    queries: Float32[torch.Tensor, "q dim"], block: Float[np.ndarray, "n dim"], first: int
+) -> Float32[torch.Tensor, "q n"]:
+    """In float32, of queries of length 1 with vectors of any.
+
+    Raises:
+        InputError: NaN or infinite values; ``first`` is the place of the block's first vector.
+    """
+    values = torch.from_dlpack(np.ascontiguousarray(block))  # as DLPack takes read-only arrays
+    products = torch.empty(len(queries), len(values))
+    lengths = torch.empty(len(values))
+    for start in range(0, len(values), IN_CACHE):
+        some = slice(start, start + IN_CACHE)
+        rows = values[some].float()
+        torch.linalg.vector_norm(rows, dim=1, out=lengths[some])
+        torch.mm(queries, rows.T, out=products[:, some])
     bad = torch.nonzero(~torch.isfinite(lengths))
     if len(bad):
         raise InputError(
             f"collection: the vector at {first + int(bad[0])} holds NaN, infinite or far too large values"
         )
-    return narrow, lengths.clamp_min(SHORTEST).reciprocal()
+    return products.mul_(lengths.clamp_min_(SHORTEST).reciprocal_())
 
 
 def _blocks(collection: Iterable[Float[np.ndarray, "_ _"]]) -> Iterator[Float[np.ndarray, "_ _"]]:
