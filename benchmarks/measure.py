@@ -1,6 +1,6 @@
-"""The measures' own cost: Gram distance, exact PCA, and every metric of one feature map.
+"""The measures' own cost: Gram distance, exact PCA, every metric of one map, and a whole comparison.
 
-    python -m benchmarks.measure [--only gram,pca,metrics] [--rounds 3] [--threads 1]
+    python -m benchmarks.measure [--only gram,pca,metrics,compare] [--rounds 3] [--threads 1]
 
 Contestants alternate; ratios are of medians, with those of every round beside. Peak memory is that of one
 call in a process of its own, beyond what it holds before the call (Linux). Where other processes keep a core
@@ -8,7 +8,8 @@ busy, threads wait for each other and figures are erratic: one thread each is th
 cores: minutes for each part, most of them the dense form's and IncrementalPCA's; 6 GiB of memory.
 Expected: `gram_distance` at least 10 times faster and smaller than the dense form at 16,384 x 384, and under
 1 GB at 65,536 x 768; PCA at least 20 times faster than IncrementalPCA, subspace error at most 1e-5; all
-metrics together in less time than the forward pass of a ViT-B/16 at 512 px.
+metrics together in less time than the forward pass of a ViT-B/16 at 512 px; a comparison of two models beyond
+their forward passes, without its report, in little of their time: less, the larger the models.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -40,6 +42,8 @@ from dinoscope.maths.masks import patch_labels
 from dinoscope.maths.norms import norm_outliers
 from dinoscope.maths.pca import fit_pca
 from dinoscope.maths.smoothness import smoothness
+from dinoscope.pipeline.profile import profiled
+from dinoscope.present.output import write_comparison
 
 Job = Callable[[], object]
 Array = Float32[np.ndarray, "n dim"]
@@ -48,6 +52,11 @@ SIZES = ((4096, 384), (16_384, 384))
 LARGE = (65_536, 768)
 PHOTOGRAPHS, PER_PHOTOGRAPH, DIM = 100, 37 * 37, 768
 SIDE = 512
+COMPARED = {
+    "vit-s": ("random:dinov2-small", "random:dinov3-vits16"),
+    "vit-b": ("random:dinov2-base", "random:dinov3-vitb16"),
+}
+COMPARED_PHOTOGRAPHS = 8
 FINE_SHARE = 0.05
 """A metric that takes more than this share of a forward pass is named in the result."""
 
@@ -305,10 +314,54 @@ def metrics(rounds: int) -> dict[str, object]:
     }
 
 
+# --- Comparison ------------------------------------------------------------------------------------------
+
+
+def compare(rounds: int) -> dict[str, object]:
+    """Time of `ds.compare` beyond its forward passes, the controls' among them; the report is timed apart."""
+    pictures = [photograph(seed) for seed in range(COMPARED_PHOTOGRAPHS)]
+    result: dict[str, object] = {"photographs": len(pictures), "grid": SIDE // 16}
+    for size, names in COMPARED.items():
+        models = [ds.load_backbone(name) for name in names]
+        result[size] = {
+            which: _compared(pictures, models, rounds, controls=which == "with_controls")
+            for which in ("with_controls", "models_alone")
+        }
+    return result
+
+
+def _compared(
+    pictures: Sequence[UInt8[np.ndarray, "H W 3"]],
+    models: Sequence[ds.Backbone],
+    rounds: int,
+    *,
+    controls: bool,
+) -> dict[str, object]:
+    forward, beyond, report = [], [], []
+    ds.compare(pictures[:1], models, controls=controls)
+    for _ in range(rounds):
+        with profiled() as watch:
+            comparison = ds.compare(pictures, models, controls=controls)
+        profile = watch.profile()
+        forward.append(profile.blocking_s["model"])
+        beyond.append(profile.wall_s - forward[-1])
+        with tempfile.TemporaryDirectory() as folder:
+            report.append(seconds(functools.partial(write_comparison, comparison, Path(folder) / "report")))
+    return {
+        "forward_seconds": forward,
+        "beyond_seconds": beyond,
+        "report_seconds": report,
+        "beyond_over_forward": {
+            "of_medians": statistics.median(beyond) / statistics.median(forward),
+            "per_round": [b / f for b, f in zip(beyond, forward, strict=True)],
+        },
+    }
+
+
 def main() -> None:
     """Run the parts asked for; parts not asked for keep their last figures in the file."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="gram,pca,metrics")
+    parser.add_argument("--only", default="gram,pca,metrics,compare")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of all contestants")
     parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
@@ -318,7 +371,12 @@ def main() -> None:
     if asked.peak:
         print_peak(asked.peak[0], int(asked.peak[1]), int(asked.peak[2]))
         return
-    parts: dict[str, Callable[[int], dict[str, object]]] = {"gram": gram, "pca": pca, "metrics": metrics}
+    parts: dict[str, Callable[[int], dict[str, object]]] = {
+        "gram": gram,
+        "pca": pca,
+        "metrics": metrics,
+        "compare": compare,
+    }
     path = RESULTS / "measure.json"
     result = json.loads(path.read_text()) if path.exists() else {}
     result.pop("machine", None)

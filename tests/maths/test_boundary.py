@@ -7,8 +7,16 @@ from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
 
 from dinoscope.errors import GridMismatchError, InputError
-from dinoscope.maths.boundary import auc, boundary_auc, coherence_auc, foreground_auc
+from dinoscope.maths.boundary import (
+    MANY,
+    auc,
+    boundary_auc,
+    coherence_auc,
+    distant_pairs,
+    foreground_auc,
+)
 from dinoscope.maths.masks import PatchLabels
+from dinoscope.maths.patches import as_directions
 
 
 def noise(h=9, w=11, dim=6, seed=0):
@@ -165,3 +173,36 @@ def test_bad_input_is_named():
             call(broken, halves())
     with pytest.raises(InputError, match="1 of 99 patches"):
         foreground_auc(broken, np.ones((9, 11), bool))
+
+
+def test_many_pairs_are_counted_as_they_would_be_sorted() -> None:
+    ids = np.array(halves(24, 26).labels)
+    ids[4:15, 3:20] = 2
+    labels = PatchLabels(ids, np.ones((24, 26)))
+    f = regions(labels.labels, 1.5, dim=24)
+    pairs = distant_pairs(labels)
+    assert min(len(pairs.alike), len(pairs.unlike)) > MANY
+    x = as_directions(f).reshape(-1, 24)
+    cosines = (x @ x.T).ravel()
+    want = auc(cosines[pairs.alike], cosines[pairs.unlike])
+    counted = coherence_auc(f, labels).auc
+    assert counted == pytest.approx(want, abs=1e-7) and counted != want
+    assert coherence_auc(f[:, :, :6] * 0 + 1, labels).auc == 0.5
+
+
+@pytest.mark.parametrize("noise_size", [0.0, 1e-9])
+def test_equal_patches_are_sorted_however_many_pairs_there_are(noise_size: float) -> None:
+    labels = halves(24, 26)
+    f = np.eye(3)[labels.labels] + 0.5 + noise_size * noise(24, 26, 3)
+    assert coherence_auc(f, labels).auc == 1.0
+
+
+def test_a_difference_finer_than_the_bins_is_sorted() -> None:
+    labels = halves(24, 26)
+    f = np.eye(2)[labels.labels] * 1e-4 + 1e-5 * noise(24, 26, 2) + 1.0
+    f[0, 0] = -1.0  # its cosines stretch the range to 2, and the rest lies within 1e-7
+    x = as_directions(f).reshape(-1, 2)
+    pairs, cosines = distant_pairs(labels), (x @ x.T).ravel()
+    want = auc(np.round(cosines[pairs.alike], 12), np.round(cosines[pairs.unlike], 12))
+    assert want > 0.7
+    assert coherence_auc(f, labels).auc == pytest.approx(want, abs=1e-9)

@@ -100,3 +100,19 @@ def test_bad_input_is_named():
     broken[2][0, 0, 0] = np.nan
     with pytest.raises(InputError, match="feature map 2: 1 of 30"):
         dispersion(broken, **SMALL)
+
+
+@pytest.mark.parametrize(("count", "dim"), [(4, 9), (7, 3)])
+def test_dimension_is_the_mean_rank_of_draws_one_from_each_photograph(count, dim, monkeypatch):
+    f = maps(count, dim=dim)
+    x = np.stack([(m / np.linalg.norm(m, axis=2, keepdims=True)).reshape(30, dim) for m in f])
+    order = np.random.default_rng(0).permuted(np.tile(np.arange(30), (count, 1)), axis=1)
+    ranks = []
+    for i in range(30):
+        sigma = np.linalg.svd(np.stack([x[j, order[j, i]] for j in range(count)]), compute_uv=False)
+        p = sigma / sigma.sum()
+        ranks.append(math.exp(-(p[p > 0] * np.log(p[p > 0])).sum()))
+    want = np.mean(ranks) / min(count, dim)
+    assert dispersion(f, **SMALL).dim == pytest.approx(want, abs=1e-6)
+    monkeypatch.setattr("dinoscope.maths.dispersion.HELD", 1)
+    assert dispersion(f, **SMALL).dim == pytest.approx(want, abs=1e-6)

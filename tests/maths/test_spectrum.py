@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from dinoscope.errors import InputError
-from dinoscope.maths.spectrum import effective_rank, gram_spectrum, spectrum_shares
+from dinoscope.maths.spectrum import (
+    effective_rank,
+    gram_spectrum,
+    singular_values,
+    singular_values_both,
+    spectrum_shares,
+)
 
 
 def patches(n, dim, seed=0):
@@ -78,3 +84,35 @@ def test_bad_input_is_named():
     for measure in (effective_rank, spectrum_shares, gram_spectrum):
         with pytest.raises(InputError, match="1 of 4 patches are NaN or infinite"):
             measure(f)
+
+
+@pytest.mark.parametrize("null", [0, 1, 4, 5, 20])
+@pytest.mark.parametrize("n", [18, 90])
+def test_singular_values_are_those_of_an_svd_however_many_are_lost_to_the_product(n, null):
+    rng = np.random.default_rng(null)
+    f = rng.normal(size=(n, 30)) @ np.diag(np.geomspace(1, 1e-3, 30))
+    basis = np.linalg.qr(rng.normal(size=(30, 30)))[0]
+    f = f @ basis.T
+    f -= (f @ basis[:, :null]) @ basis[:, :null].T
+    want = np.linalg.svd(f, compute_uv=False)
+    np.testing.assert_allclose(singular_values(f), want, atol=3e-8 * want[0])
+    p = want / want.sum() + 1e-7
+    assert effective_rank(f) == pytest.approx(np.exp(-(p * np.log(p)).sum()), rel=3e-6)
+
+
+@pytest.mark.parametrize(("n", "offset"), [(20, 1.0), (90, 0.0), (90, 1.0), (90, 1e4)])
+def test_both_spectra_at_once_are_each(n, offset):
+    f = np.random.default_rng(n).normal(size=(n, 30)) + offset
+    whole, rest = singular_values_both(f)
+    np.testing.assert_allclose(whole, np.linalg.svd(f, compute_uv=False), atol=1e-9 * whole[0])
+    np.testing.assert_allclose(rest, np.linalg.svd(f - f.mean(0), compute_uv=False), atol=1e-7 * rest[0])
+    flat = np.full((n, 30), 0.1)
+    np.testing.assert_array_equal(singular_values_both(flat)[1], 0)
+    np.testing.assert_array_equal(singular_values_both(flat * 0), np.zeros((2, min(n, 30))))
+
+
+def test_many_directions_of_nothing_add_nothing():
+    rng = np.random.default_rng(0)
+    f = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 60))
+    values = singular_values(f)
+    assert values[3:].max() < 1e-12 * values[0] < values[2]

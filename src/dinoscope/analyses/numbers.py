@@ -10,18 +10,26 @@ from jaxtyping import Float64, Int
 
 from dinoscope.data.annotation import Annotation
 from dinoscope.data.features import PatchFeatures
+from dinoscope.data.grid import PatchGrid
 from dinoscope.data.photograph import Photograph
 from dinoscope.io.images import preview
 from dinoscope.maths.agreement import gram_correlation, linear_cka
-from dinoscope.maths.boundary import boundary_auc, coherence_auc, foreground_auc
+from dinoscope.maths.boundary import (
+    DistantPairs,
+    boundary_auc,
+    coherence_of_pairs,
+    distant_pairs,
+    foreground_auc,
+)
 from dinoscope.maths.discovery import Box, box_iou, lost, tokencut
 from dinoscope.maths.distance import cls_patch_cosine, cosine_by_distance
-from dinoscope.maths.frequency import high_frequency_share, radial_spectrum
+from dinoscope.maths.frequency import map_energy, rings, share_above
 from dinoscope.maths.gram import gram_distance
-from dinoscope.maths.masks import UNKNOWN, patch_labels
-from dinoscope.maths.proxies import proxy_coherence, proxy_sharpness
+from dinoscope.maths.masks import UNKNOWN, PatchLabels, patch_labels
+from dinoscope.maths.patches import PreparedMap, as_rows, prepared
+from dinoscope.maths.proxies import colour_pairs, edge_strength, sharpness_against
 from dinoscope.maths.smoothness import smoothness
-from dinoscope.maths.spectrum import effective_rank, spectrum_shares
+from dinoscope.maths.spectrum import rank_of, shares_of, singular_values_both
 
 PREVIEW_PX = 1024
 """Longest side of the photograph as the proxies see it, and of the previews that reports show."""
@@ -54,48 +62,92 @@ class Numbers:
     curves: dict[str, Float64[np.ndarray, " points"]]
 
 
-def numbers_of(
-    features: PatchFeatures,
-    photograph: Photograph,
-    *,
-    reference: PatchFeatures | None = None,
-    annotation: Annotation | None = None,
-    masked: bool = False,
-) -> Numbers:
+@dataclass(frozen=True, slots=True, eq=False)
+class Regions:
+    """Of one photograph's masks.
+
+    Attributes:
+        labels: of the patches.
+        pairs, pure_pairs: distant ones, of all patches and of pure ones.
+        boxes: around the objects.
+    """
+
+    labels: PatchLabels
+    pairs: DistantPairs
+    pure_pairs: DistantPairs
+    boxes: list[Box]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What the metrics look at beside the features: the same for every model on one grid.
+
+    Attributes:
+        edges: of the photograph, between neighbouring patches.
+        colours: distant pairs of patches, by regions of like colour.
+        regions: None where there are no masks.
+        masked: whether masks were asked for: without regions their metrics are then NaN.
+    """
+
+    edges: Float64[np.ndarray, " neighbours"]
+    colours: DistantPairs
+    regions: Regions | None
+    masked: bool
+
+
+def seen_on(
+    grid: PatchGrid, photograph: Photograph, *, annotation: Annotation | None = None, masked: bool = False
+) -> Seen:
+    """A photograph, and its masks, as patches of a grid."""
+    pixels = np.array(preview(photograph, longest_px=PREVIEW_PX).pixels)
+    regions = None
+    if masked and annotation is not None:
+        labels = patch_labels(annotation.regions, grid)
+        regions = Regions(
+            labels,
+            distant_pairs(labels),
+            distant_pairs(labels, min_purity=PURE),
+            _object_boxes(annotation.regions),
+        )
+    return Seen(edge_strength(pixels, grid.shape), colour_pairs(pixels, grid.shape), regions, masked)
+
+
+def numbers_of(features: PatchFeatures, seen: Seen, *, reference: PatchFeatures | None = None) -> Numbers:
     """Every per-photograph metric of one model's features.
 
     Args:
         features: on any grid.
-        photograph: what they are features of; the proxies look at its edges and colours.
+        seen: what they are features of, on that grid.
         reference: the first model's features on the same grid; None for the first model itself.
-        annotation: its masks; None where there are none.
-        masked: whether masks were asked for: without an annotation their metrics are then NaN.
     """
-    triple = smoothness(features)
+    known = prepared(features)
+    triple = smoothness(known)
     values = {
         "neighbour": triple.neighbour,
         "random_pair": triple.random_pair,
         "locality": triple.locality,
     }
-    if masked:
-        values |= _masked(features, annotation)
-    seen = np.array(preview(photograph, longest_px=PREVIEW_PX).pixels)
-    spectrum = radial_spectrum(features)
+    if seen.masked:
+        values |= _masked(known, seen.regions)
+    energy = map_energy(known)
+    spectrum = rings(energy)
+    sigma, sigma_centred = singular_values_both(as_rows(known))
     values |= {
-        "proxy_sharpness": proxy_sharpness(features, seen).correlation,
-        "proxy_coherence": proxy_coherence(features, seen).auc,
-        "effective_rank": effective_rank(features),
-        "effective_rank_centred": effective_rank(features, centre=True),
-        "cls_patch": float("nan") if features.cls is None else cls_patch_cosine(features, features.cls),
-        "high_frequency": high_frequency_share(features),
+        "proxy_sharpness": sharpness_against(known, seen.edges).correlation,
+        "proxy_coherence": coherence_of_pairs(known, seen.colours).auc,
+        "effective_rank": rank_of(sigma),
+        "effective_rank_centred": rank_of(sigma_centred),
+        "cls_patch": float("nan") if features.cls is None else cls_patch_cosine(known, features.cls),
+        "high_frequency": share_above(energy),
         "spectral_slope": spectrum.slope,
     }
     values |= _between(features, reference)
+    shares = shares_of(sigma_centred)
     return Numbers(
         values,
         {
-            "distance": _distance_curve(features),
-            "variance": _at(COMPONENTS, np.arange(1, len(s := spectrum_shares(features)) + 1), s),
+            "distance": _distance_curve(known),
+            "variance": _at(COMPONENTS, np.arange(1, len(shares) + 1), shares),
             "radial": _at(FREQUENCIES, spectrum.frequency, spectrum.density),
         },
     )
@@ -113,21 +165,20 @@ MASKED = (
 )
 
 
-def _masked(features: PatchFeatures, annotation: Annotation | None) -> dict[str, float]:
-    if annotation is None:
+def _masked(features: PreparedMap, regions: Regions | None) -> dict[str, float]:
+    if regions is None:
         return dict.fromkeys(MASKED, float("nan"))
-    labels = patch_labels(annotation.regions, features.grid)
+    labels = regions.labels
     foreground = foreground_auc(features, np.asarray(labels.labels > 0))
-    truths = _object_boxes(annotation.regions)
     return {
         "boundary_auc": boundary_auc(features, labels).auc,
         "boundary_auc_pure": boundary_auc(features, labels, min_purity=PURE).auc,
-        "coherence_auc": coherence_auc(features, labels).auc,
-        "coherence_auc_pure": coherence_auc(features, labels, min_purity=PURE).auc,
+        "coherence_auc": coherence_of_pairs(features, regions.pairs).auc,
+        "coherence_auc_pure": coherence_of_pairs(features, regions.pure_pairs).auc,
         "foreground_auc": foreground.auc,
         "foreground_auc_null": foreground.null,
-        "tokencut_hit": _hit(tokencut(features).box, truths),
-        "lost_hit": _hit(lost(features).box, truths),
+        "tokencut_hit": _hit(tokencut(features).box, regions.boxes),
+        "lost_hit": _hit(lost(features).box, regions.boxes),
     }
 
 
@@ -167,7 +218,7 @@ def _between(features: PatchFeatures, reference: PatchFeatures | None) -> dict[s
     return {name: float(function(features, reference)) for name, function in measures.items()}
 
 
-def _distance_curve(features: PatchFeatures) -> Float64[np.ndarray, " points"]:
+def _distance_curve(features: PreparedMap) -> Float64[np.ndarray, " points"]:
     curve = cosine_by_distance(features)
     return _at(DISTANCES, (curve.edges[:-1] + curve.edges[1:]) / 2, curve.cosine)
 

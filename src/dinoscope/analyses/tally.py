@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float64
 
-from dinoscope.analyses.numbers import COMPONENTS, DISTANCES, FREQUENCIES, numbers_of
+from dinoscope.analyses.numbers import COMPONENTS, DISTANCES, FREQUENCIES, numbers_of, seen_on
 from dinoscope.analyses.sample import Features, Sample, collection_numbers
 from dinoscope.data.annotation import Annotation
 from dinoscope.data.features import PatchFeatures
@@ -83,7 +83,7 @@ def row_of(
     """Measure one photograph by every model and control.
 
     Args:
-        features: the first is the reference of what lies between models.
+        features: on one grid; the first is the reference of what lies between models.
         annotation: its masks.
         masked: whether masks were asked for.
         n_models: how many of the features are models'; the rest are controls, which are not compared with
@@ -91,15 +91,9 @@ def row_of(
         extra: further numbers of the first columns; NaN for the rest.
     """
     last = len(features) if n_models is None else n_models
+    seen = seen_on(features[0].grid, photograph, annotation=annotation, masked=masked)
     columns = [
-        numbers_of(
-            f,
-            photograph,
-            reference=features[0] if 0 < j < last else None,
-            annotation=annotation,
-            masked=masked,
-        )
-        for j, f in enumerate(features)
+        numbers_of(f, seen, reference=features[0] if 0 < j < last else None) for j, f in enumerate(features)
     ]
     values = {name: [column.values[name] for column in columns] for name in columns[0].values}
     for name in extra[0] if extra else ():

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float, Float64, Int64
 from scipy.stats import rankdata
 
 from dinoscope.errors import GridMismatchError, InputError, ShapeError
 from dinoscope.maths.eigen import eigenvectors
 from dinoscope.maths.masks import PatchLabels, check_same_grid
-from dinoscope.maths.patches import PatchMap, as_map, centred, unit
+from dinoscope.maths.patches import PatchMap, as_directions, as_map, centred
 
 APART = 4.0
 """Patches between the centres of a pair, at least, to count for coherence."""
@@ -22,6 +23,12 @@ MAX_PAIRS = 600_000
 MATRIX_ROWS = 2048
 """Up to this many patches the cosines of drawn pairs are read off one matrix of all, of 32 MiB: several times
 as fast as pair by pair."""
+
+BINS = 1 << 20
+MANY = 20_000
+"""Pairs of each kind from which on areas are counted in bins."""
+
+UNDECIDED = 4e-5
 
 SHUFFLES = 200
 DIGITS = 12
@@ -60,6 +67,22 @@ class ForegroundAuc:
     null_high: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DistantPairs:
+    """Pairs of patches far apart, the same for every map on one grid.
+
+    Attributes:
+        usable: the patches that pairs are made of; they are numbered row by row.
+        alike, unlike: pairs of one region and of two, as first patch times their number plus second patch.
+        exact: every pair is there, none drawn.
+    """
+
+    usable: Bool[np.ndarray, "h w"]
+    alike: Int64[np.ndarray, " a"]
+    unlike: Int64[np.ndarray, " u"]
+    exact: bool
+
+
 def auc(positive: Float[np.ndarray, " p"], negative: Float[np.ndarray, " n"]) -> float:
     """Chance that a positive scores above a negative; ties count half; NaN if either is empty.
 
@@ -84,7 +107,7 @@ def boundary_auc(features: PatchMap, labels: PatchLabels, *, min_purity: float =
         GridMismatchError: labels on another grid.
         InputError: NaN or infinite values.
     """
-    x = unit(as_map(features))
+    x = as_directions(features)
     check_same_grid(labels, x.shape[0], x.shape[1])
     usable = labels.usable(min_purity)
     distances, crossing = [], []
@@ -122,26 +145,78 @@ def coherence_auc(
         GridMismatchError: labels on another grid.
         InputError: NaN or infinite values, or ``max_pairs`` below 1.
     """
+    h, w, _ = as_map(features).shape
+    check_same_grid(labels, h, w)
+    return coherence_of_pairs(
+        features, distant_pairs(labels, min_purity=min_purity, apart=apart, max_pairs=max_pairs, seed=seed)
+    )
+
+
+def distant_pairs(
+    labels: PatchLabels,
+    *,
+    min_purity: float = 0.0,
+    apart: float = APART,
+    max_pairs: int = MAX_PAIRS,
+    seed: int = 0,
+) -> DistantPairs:
+    """The pairs that `coherence_auc` looks at; they do not depend on the features.
+
+    Raises:
+        InputError: ``max_pairs`` below 1.
+    """
     if max_pairs < 1:
         raise InputError(f"max_pairs must be at least 1, got {max_pairs}")
-    x = unit(as_map(features))
-    check_same_grid(labels, x.shape[0], x.shape[1])
     usable = labels.usable(min_purity)
-    rows, ids, places = x[usable], labels.labels[usable], np.argwhere(usable)
-    n = len(rows)
+    ids, places = labels.labels[usable], np.argwhere(usable)
+    n = len(ids)
     least = apart**2 * (1 - 1e-12)
-    if n * (n - 1) // 2 <= max_pairs:
+    exact = n * (n - 1) // 2 <= max_pairs
+    if exact:
         squares = sum(np.subtract.outer(axis, axis) ** 2 for axis in places.T)
-        pairs = np.triu(np.greater_equal(squares, least), 1)
-        cosines, alike = (rows @ rows.T)[pairs], np.equal.outer(ids, ids)[pairs]
-        return _pair_auc(np.round(cosines, DIGITS), alike, exact=True)
-    rng = np.random.default_rng(seed)
-    first = rng.integers(0, n, max_pairs)
-    second = (first + rng.integers(1, n, max_pairs)) % n
-    far = ((places[first] - places[second]) ** 2).sum(axis=1) >= least
-    first, second = first[far], second[far]
-    cosines = _pair_cosines(rows, first, second)
-    return _pair_auc(np.round(cosines, DIGITS), ids[first] == ids[second], exact=False)
+        first, second = np.nonzero(np.triu(np.greater_equal(squares, least), 1))
+    else:
+        rng = np.random.default_rng(seed)
+        first = rng.integers(0, n, max_pairs)
+        second = (first + rng.integers(1, n, max_pairs)) % n
+        far = ((places[first] - places[second]) ** 2).sum(axis=1) >= least
+        first, second = first[far], second[far]
+    alike, pairs = ids[first] == ids[second], first * n + second
+    return DistantPairs(usable, pairs[alike], pairs[~alike], exact)
+
+
+def coherence_of_pairs(features: PatchMap, pairs: DistantPairs) -> PairAuc:
+    """`coherence_auc` where the pairs are known, for a map on their grid; raises as `as_map`."""
+    cosines = _pair_cosines(as_directions(features)[pairs.usable])
+    alike, unlike = cosines(pairs.alike), cosines(pairs.unlike)
+    area = _counted(alike, unlike)
+    if area is None:
+        area = auc(np.round(alike, DIGITS), np.round(unlike, DIGITS))
+    return PairAuc(area, len(alike), len(unlike), pairs.exact)
+
+
+def _counted(positive: Float64[np.ndarray, " p"], negative: Float64[np.ndarray, " n"]) -> float | None:
+    """The area by counting in `BINS` equal bins, which takes a third of sorting's time.
+
+    Pairs of both kinds in one bin count half. They are at most `UNDECIDED` of all, and as many fall one way
+    as the other: the area errs by less than 1e-7, and at the very most by half of that share. None where
+    they are more, as where patches are equal, and where counting would gain nothing.
+    """
+    if min(len(positive), len(negative)) < MANY:
+        return None
+    low = min(positive.min(), negative.min())
+    span = max(positive.max(), negative.max()) - low
+    if not span > 0:
+        return None
+    scale = (BINS - 1) / span
+    p, n = (
+        np.bincount(((scores - low) * scale).astype(np.int64), minlength=BINS)
+        for scores in (positive, negative)
+    )
+    every, undecided = len(positive) * len(negative), int(p @ n)
+    if undecided > UNDECIDED * every:
+        return None
+    return (int(p @ np.cumsum(n)) - undecided / 2) / every
 
 
 def foreground_auc(
@@ -194,15 +269,20 @@ def _leading_scores(rows: Float64[np.ndarray, "n dim"]) -> Float64[np.ndarray, "
 
 
 def _pair_cosines(
-    rows: Float64[np.ndarray, "n dim"], first: np.ndarray, second: np.ndarray, block: int = 16_384
-) -> Float64[np.ndarray, " pairs"]:
+    rows: Float64[np.ndarray, "n dim"], block: int = 16_384
+) -> Callable[[Int64[np.ndarray, " pairs"]], Float64[np.ndarray, " pairs"]]:
+    """What reads off the cosines of pairs, numbered as in `DistantPairs`."""
     if len(rows) <= MATRIX_ROWS:
-        return np.asarray((rows @ rows.T)[first, second])
-    out = np.empty(len(first))
-    for start in range(0, len(first), block):
-        part = slice(start, start + block)
-        out[part] = np.einsum("nd,nd->n", rows[first[part]], rows[second[part]])
-    return out
+        return (rows @ rows.T).ravel().take
+
+    def pair_by_pair(pairs: Int64[np.ndarray, " pairs"]) -> Float64[np.ndarray, " pairs"]:
+        out = np.empty(len(pairs))
+        for start in range(0, len(pairs), block):
+            first, second = np.divmod(pairs[start : start + block], len(rows))
+            out[start : start + block] = np.einsum("nd,nd->n", rows[first], rows[second])
+        return out
+
+    return pair_by_pair
 
 
 def _pair_auc(scores: Float64[np.ndarray, " n"], positive: Bool[np.ndarray, " n"], *, exact: bool) -> PairAuc:

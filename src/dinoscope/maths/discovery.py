@@ -11,7 +11,7 @@ from scipy.ndimage import label
 
 from dinoscope.errors import InputError
 from dinoscope.maths.eigen import eigenvectors
-from dinoscope.maths.patches import PatchMap, as_map, unit
+from dinoscope.maths.patches import PatchMap, as_directions, as_map
 
 Box = tuple[float, float, float, float]
 """``(left, top, right, bottom)`` in [0, 1]² of the photograph."""
@@ -51,7 +51,7 @@ def tokencut(features: PatchMap, *, tau: float = TAU) -> Discovery:
     Raises:
         InputError: NaN or infinite values.
     """
-    x = unit(as_map(features))
+    x = as_directions(features)
     h, w, dim = x.shape
     flat = x.reshape(-1, dim)
     strong = flat @ flat.T > tau

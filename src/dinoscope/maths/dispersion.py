@@ -10,11 +10,14 @@ from jaxtyping import Float64
 
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths.patches import PatchMap, as_map, centred, unit
-from dinoscope.maths.spectrum import effective_rank, singular_values
+from dinoscope.maths.spectrum import singular_values
 
 LOCAL_CLUSTERS = 3
 GROUP_CLUSTERS = 24
 GROUP = 8
+HELD = 1 << 20
+"""Entries of the products that are decomposed at a time."""
+
 ROUNDING = 1e-12
 """The reference's constant in the entropy of the singular values."""
 
@@ -118,7 +121,9 @@ def _clusters(
     """Labels and centres; fewer clusters where there are fewer distinct patches."""
     from sklearn.cluster import KMeans
 
-    distinct = len(np.unique(rows, axis=0))
+    distinct = len(np.unique(rows[:, 0]))
+    if distinct < k:
+        distinct = len(np.unique(rows, axis=0))
     model = KMeans(min(k, distinct), n_init=1, max_iter=20, random_state=seed).fit(rows)
     return model.labels_, model.cluster_centers_
 
@@ -156,5 +161,16 @@ def _dimension(rows: Float64[np.ndarray, "images n dim"], seed: int) -> float:
         return float("nan")
     shuffled = np.random.default_rng(seed).permuted(np.tile(np.arange(n), (images, 1)), axis=1)
     drawn = rows[np.arange(images)[:, None], shuffled]
-    ranks = [effective_rank(drawn[:, i], epsilon=ROUNDING) for i in range(n)]
-    return float(np.mean(ranks)) / min(images, dim)
+    draws = drawn.transpose(1, 0, 2) if images <= dim else drawn.transpose(1, 2, 0)
+    smaller = min(images, dim)
+    step = max(1, HELD // smaller**2)
+    ranks: list[float] = []
+    for start in range(0, n, step):
+        some = np.ascontiguousarray(draws[start : start + step])
+        energy = np.linalg.eigvalsh(some @ some.transpose(0, 2, 1))
+        energy[energy < smaller * np.finfo(np.float64).eps * energy[:, -1:]] = 0.0  # noise of the product
+        sigma = np.sqrt(energy)
+        sums = sigma.sum(axis=1, keepdims=True)
+        p = np.divide(sigma, sums, out=np.full_like(sigma, np.nan), where=sums > 0) + ROUNDING
+        ranks.extend(np.exp(-(p * np.log(p)).sum(axis=1)))
+    return float(np.mean(ranks)) / smaller

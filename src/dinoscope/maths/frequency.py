@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
+from scipy.fft import rfft2
 
 from dinoscope.errors import InputError
-from dinoscope.maths.patches import PatchMap, as_map, centred, unit
+from dinoscope.maths.patches import PatchMap, as_directions, as_map, centred
 
 CUTOFF = 4.0
 """Default radial frequency above which detail counts as fine, in cycles per image side."""
@@ -33,6 +34,19 @@ class RadialSpectrum:
     slope: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MapEnergy:
+    """What both measures below look at.
+
+    Attributes:
+        energy: over all channels at each frequency, none at the mean's.
+        radius: the radial frequency, in cycles per image side.
+    """
+
+    energy: Float64[np.ndarray, "h w"]
+    radius: Float64[np.ndarray, "h w"]
+
+
 def high_frequency_share(features: PatchMap, *, above: float = CUTOFF, normalise: bool = False) -> float:
     """Share of the energy at radial frequencies above a cutoff, the mean patch left out.
 
@@ -54,9 +68,13 @@ def high_frequency_share(features: PatchMap, *, above: float = CUTOFF, normalise
     """
     if not above >= 0:
         raise InputError(f"the cutoff must not be negative, got {above}")
-    energy, radius = _energy(features, normalise=normalise)
-    total = energy.sum()
-    return float(energy[radius > above].sum() / total) if total > 0 else float("nan")
+    return share_above(map_energy(features, normalise=normalise), above)
+
+
+def share_above(found: MapEnergy, above: float = CUTOFF) -> float:
+    """`high_frequency_share` of a map whose energy is known."""
+    total = found.energy.sum()
+    return float(found.energy[found.radius > above].sum() / total) if total > 0 else float("nan")
 
 
 def radial_spectrum(features: PatchMap, *, normalise: bool = False) -> RadialSpectrum:
@@ -65,7 +83,12 @@ def radial_spectrum(features: PatchMap, *, normalise: bool = False) -> RadialSpe
     Raises:
         InputError: NaN or infinite values.
     """
-    energy, radius = _energy(features, normalise=normalise)
+    return rings(map_energy(features, normalise=normalise))
+
+
+def rings(found: MapEnergy) -> RadialSpectrum:
+    """`radial_spectrum` of a map whose energy is known."""
+    energy, radius = found.energy, found.radius
     h, w = energy.shape
     ring = np.rint(radius).astype(np.int64).ravel()
     n = max(int(ring.max()), 1)
@@ -93,7 +116,7 @@ def total_variation(features: PatchMap) -> float:
     Raises:
         InputError: NaN or infinite values.
     """
-    x = unit(as_map(features))
+    x = as_directions(features)
     steps = [
         np.linalg.norm(x[1:] - x[:-1], axis=2).ravel(),
         np.linalg.norm(x[:, 1:] - x[:, :-1], axis=2).ravel(),
@@ -102,16 +125,17 @@ def total_variation(features: PatchMap) -> float:
     return float(lengths.mean()) if len(lengths) else float("nan")
 
 
-def _energy(
-    features: PatchMap, *, normalise: bool
-) -> tuple[Float64[np.ndarray, "h w"], Float64[np.ndarray, "h w"]]:
-    """Energy over all channels at each frequency, none at the mean's, and the radial frequency."""
-    values = as_map(features)
-    values = unit(values) if normalise else values
+def map_energy(features: PatchMap, *, normalise: bool = False) -> MapEnergy:
+    """Energy by frequency, of the patches as they are or of unit length; raises as the measures do."""
+    values = as_directions(features) if normalise else as_map(features)
     h, w, dim = values.shape
     flat = centred(values.reshape(-1, dim))
     scale = np.abs(flat).max()
-    waves = np.fft.fft2((flat / scale if scale > 0 else flat).reshape(h, w, dim), axes=(0, 1))
-    energy = (waves.real**2 + waves.imag**2).sum(axis=2)
+    channels = np.ascontiguousarray((flat / scale if scale > 0 else flat).T).reshape(dim, h, w)
+    waves = rfft2(channels)
+    half = np.einsum("krc,krc->rc", waves.real, waves.real) + np.einsum("krc,krc->rc", waves.imag, waves.imag)
+    known = half.shape[1]
+    # A real map's energy at (-r, -c) is that at (r, c).
+    mirrored = half[-np.arange(h) % h][:, w - np.arange(known, w)]
     radius = np.hypot(np.fft.fftfreq(h, 1 / h)[:, None], np.fft.fftfreq(w, 1 / w)[None, :])
-    return energy, radius
+    return MapEnergy(np.concatenate([half, mirrored], axis=1), radius)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Float, Float64
 from torch import Tensor
@@ -9,14 +11,45 @@ from torch import Tensor
 from dinoscope.data.features import PatchFeatures
 from dinoscope.errors import GridMismatchError, InputError, ShapeError
 
-Patches = PatchFeatures | Float[np.ndarray, "... _dim"] | Float[Tensor, "... _dim"]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedMap:
+    """A map that many measures look at: checked, widened and scaled once.
+
+    Attributes:
+        values: as they are.
+        directions: of unit length, as `unit` makes them.
+        aspect: width over height of the photograph; None where unknown.
+    """
+
+    values: Float64[np.ndarray, "h w dim"]
+    directions: Float64[np.ndarray, "h w dim"]
+    aspect: float | None
+
+
+Patches = PatchFeatures | PreparedMap | Float[np.ndarray, "... _dim"] | Float[Tensor, "... _dim"]
 """``n dim``, or ``h w dim`` taken row by row; a tensor is detached and read on the CPU."""
 
-PatchMap = PatchFeatures | Float[np.ndarray, "... _dim"] | Float[Tensor, "... _dim"]
+PatchMap = PatchFeatures | PreparedMap | Float[np.ndarray, "... _dim"] | Float[Tensor, "... _dim"]
 """``h w dim``, channels last; a tensor is detached and read on the CPU."""
 
 SHORTEST = 1e-12
 """Lengths are never divided by less than this, as in the official losses (``F.normalize``)."""
+
+
+def prepared(features: PatchMap) -> PreparedMap:
+    """The map in float64, and its directions; four times the memory of the float32 map.
+
+    Raises:
+        ShapeError: not ``h w dim``, or empty.
+        InputError: NaN or infinite values.
+    """
+    values = as_map(features)
+    aspect = None
+    if isinstance(features, PatchFeatures):
+        width, height = features.grid.image_size
+        aspect = width / height
+    return PreparedMap(values, unit(values), aspect)
 
 
 def as_rows(patches: Patches, what: str = "patches") -> Float64[np.ndarray, "n dim"]:
@@ -26,6 +59,8 @@ def as_rows(patches: Patches, what: str = "patches") -> Float64[np.ndarray, "n d
         ShapeError: neither ``n dim`` nor ``h w dim``, or empty.
         InputError: NaN or infinite values.
     """
+    if isinstance(patches, PreparedMap):
+        return patches.values.reshape(-1, patches.values.shape[-1])
     values = _float64(patches)
     if values.ndim not in (2, 3) or 0 in values.shape:
         raise ShapeError(what, expected="n dim or h w dim", actual=values.shape)
@@ -39,10 +74,17 @@ def as_map(features: PatchMap, what: str = "feature map") -> Float64[np.ndarray,
         ShapeError: not ``h w dim``, or empty.
         InputError: NaN or infinite values.
     """
+    if isinstance(features, PreparedMap):
+        return features.values
     values = _float64(features)
     if values.ndim != 3 or 0 in values.shape:
         raise ShapeError(what, expected="h w dim", actual=values.shape)
     return _finite(values, what)
+
+
+def as_directions(features: PatchMap) -> Float64[np.ndarray, "h w dim"]:
+    """The patches of a map scaled to unit length; raises as `as_map`."""
+    return features.directions if isinstance(features, PreparedMap) else unit(as_map(features))
 
 
 def as_maps(
@@ -77,7 +119,9 @@ def centred(rows: Float64[np.ndarray, "n dim"]) -> Float64[np.ndarray, "n dim"]:
     return np.asarray(shifted - shifted.mean(axis=0))
 
 
-def _float64(patches: Patches) -> Float64[np.ndarray, "..."]:
+def _float64(
+    patches: PatchFeatures | Float[np.ndarray, "... _dim"] | Float[Tensor, "... _dim"],
+) -> Float64[np.ndarray, "..."]:
     if isinstance(patches, PatchFeatures):
         return patches.values.astype(np.float64)
     if isinstance(patches, Tensor):

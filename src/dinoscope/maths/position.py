@@ -66,12 +66,18 @@ def position_fit(features: Sequence[PatchMap], *, folds: int = 5, ridge: float =
     rows = [m.reshape(-1, dim) for m in maps]
     places = [_places(m.shape[0], m.shape[1]) for m in maps]
     fold_of = np.arange(len(maps)) % min(folds, len(maps))
+    n_folds = min(folds, len(maps))
+    near = rows[0][0] + np.mean([(x - rows[0][0]).mean(axis=0) for x in rows], axis=0)
+    moments = [
+        _Moments.of([(rows[i] - near, places[i]) for i in np.flatnonzero(fold_of == fold)])
+        for fold in range(n_folds)
+    ]
     missed, total = np.zeros(2), np.zeros(2)
-    for fold in range(min(folds, len(maps))):
-        train, test = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
-        weight, mean, base = _ridge([rows[i] for i in train], [places[i] for i in train], ridge)
-        for held_out in test:
-            missed += ((places[held_out] - base - (rows[held_out] - mean) @ weight) ** 2).sum(axis=0)
+    for fold in range(n_folds):
+        weight, mean, base = _ridge([m for i, m in enumerate(moments) if i != fold], ridge)
+        for held_out in np.flatnonzero(fold_of == fold):
+            found = (rows[held_out] - (near + mean)) @ weight
+            missed += ((places[held_out] - base - found) ** 2).sum(axis=0)
             total += ((places[held_out] - 0.5) ** 2).sum(axis=0)
     r2 = [1.0 - missed[k] / total[k] if total[k] > 0 else float("nan") for k in range(2)]
     return PositionFit(float(r2[0]), float(r2[1]), float(np.mean(r2)), len(maps))
@@ -143,21 +149,42 @@ def _places(h: int, w: int) -> Float64[np.ndarray, "n 2"]:
     return np.stack([(row.ravel() + 0.5) / h, (col.ravel() + 0.5) / w], axis=1)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Moments:
+    """Sums over the patches of a fold, of which other folds' regressions are made up."""
+
+    n: int
+    rows: Float64[np.ndarray, " dim"]
+    places: Float64[np.ndarray, " 2"]
+    scatter: Float64[np.ndarray, "dim dim"]
+    cross: Float64[np.ndarray, "dim 2"]
+
+    @classmethod
+    def of(cls, parts: list[tuple[Float64[np.ndarray, "_ dim"], Float64[np.ndarray, "_ 2"]]]) -> _Moments:
+        """Of patches from which a point near their mean has been taken."""
+        return cls(
+            sum(len(x) for x, _ in parts),
+            np.sum([x.sum(axis=0) for x, _ in parts], axis=0),
+            np.sum([y.sum(axis=0) for _, y in parts], axis=0),
+            np.sum([x.T @ x for x, _ in parts], axis=0),
+            np.sum([x.T @ y for x, y in parts], axis=0),
+        )
+
+
 def _ridge(
-    rows: list[Float64[np.ndarray, "_ dim"]], places: list[Float64[np.ndarray, "_ 2"]], ridge: float
+    moments: list[_Moments], ridge: float
 ) -> tuple[Float64[np.ndarray, "dim 2"], Float64[np.ndarray, " dim"], Float64[np.ndarray, " 2"]]:
-    n = sum(map(len, rows))
-    mean = np.sum([x.sum(axis=0) for x in rows], axis=0) / n
-    base = np.sum([y.sum(axis=0) for y in places], axis=0) / n
-    scatter = np.zeros((len(mean), len(mean)))
-    cross = np.zeros((len(mean), 2))
-    for x, y in zip(rows, places, strict=True):
-        scatter += (x - mean).T @ (x - mean)
-        cross += (x - mean).T @ (y - base)
+    """Weights, and the means of what they apply to."""
+    n = sum(m.n for m in moments)
+    mean = np.sum([m.rows for m in moments], axis=0) / n
+    base = np.sum([m.places for m in moments], axis=0) / n
+    scatter = np.sum([m.scatter for m in moments], axis=0) - n * np.outer(mean, mean)
+    cross = np.sum([m.cross for m in moments], axis=0) - n * np.outer(mean, base)
     penalty = ridge * np.trace(scatter) / len(mean)
-    if penalty == 0:
+    if not penalty > 0:
         return np.zeros((len(mean), 2)), mean, base
-    return np.linalg.solve(scatter + penalty * np.eye(len(mean)), cross), mean, base
+    scatter[np.diag_indices(len(mean))] += penalty
+    return np.linalg.solve(scatter, cross), mean, base
 
 
 def _orthonormal(basis: Float[np.ndarray, "n dim"], dim: int) -> Float64[np.ndarray, "n dim"]:

@@ -14,9 +14,9 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import rankdata
 
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.boundary import APART, DIGITS, PairAuc, coherence_auc
+from dinoscope.maths.boundary import APART, DIGITS, DistantPairs, PairAuc, coherence_of_pairs, distant_pairs
 from dinoscope.maths.masks import PatchLabels
-from dinoscope.maths.patches import PatchMap, as_map, unit
+from dinoscope.maths.patches import PatchMap, as_directions, as_map
 from dinoscope.maths.resample import area_average
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)
@@ -58,8 +58,19 @@ def proxy_sharpness(features: PatchMap, photograph: UInt8[np.ndarray, "H W 3"]) 
         ShapeError: not ``H W 3``.
         InputError: NaN or infinite values.
     """
-    x = unit(as_map(features))
-    h, w, _ = x.shape
+    h, w, _ = as_map(features).shape
+    return sharpness_against(features, edge_strength(photograph, (h, w)))
+
+
+def edge_strength(
+    photograph: UInt8[np.ndarray, "H W 3"], shape: tuple[int, int]
+) -> Float64[np.ndarray, " pairs"]:
+    """The photograph's part of `proxy_sharpness`: of every neighbour pair, those down first.
+
+    Raises:
+        ShapeError: not ``H W 3``.
+    """
+    h, w = shape
     pixels = _pixels(photograph)
     lightness = pixels @ np.array(LUMINANCE)
     blur = (pixels.shape[0] / h * EDGE_SCALE, pixels.shape[1] / w * EDGE_SCALE)
@@ -68,9 +79,14 @@ def proxy_sharpness(features: PatchMap, photograph: UInt8[np.ndarray, "H W 3"]) 
     )
     tall = area_average(down[..., None], (2 * h, w))[..., 0]
     wide = area_average(right[..., None], (h, 2 * w))[..., 0]
-    strength = np.concatenate(
+    return np.concatenate(
         [((tall[1:-1:2] + tall[2::2]) / 2).ravel(), ((wide[:, 1:-1:2] + wide[:, 2::2]) / 2).ravel()]
     )
+
+
+def sharpness_against(features: PatchMap, strength: Float64[np.ndarray, " pairs"]) -> ProxySharpness:
+    """`proxy_sharpness` where `edge_strength` on the map's grid is known; raises as `as_map`."""
+    x = as_directions(features)
     change = 1.0 - np.concatenate(
         [
             np.einsum("hwd,hwd->hw", x[1:], x[:-1]).ravel(),
@@ -102,8 +118,22 @@ def proxy_coherence(
         InputError: NaN or infinite values, or ``n_regions`` below 1.
     """
     h, w, _ = as_map(features).shape
-    regions = colour_regions(photograph, (h, w), n_regions=n_regions, seed=seed)
-    return coherence_auc(features, PatchLabels(regions, np.ones((h, w))), apart=apart, seed=seed)
+    return coherence_of_pairs(
+        features, colour_pairs(photograph, (h, w), n_regions=n_regions, apart=apart, seed=seed)
+    )
+
+
+def colour_pairs(
+    photograph: UInt8[np.ndarray, "H W 3"],
+    shape: tuple[int, int],
+    *,
+    n_regions: int = REGIONS,
+    apart: float = APART,
+    seed: int = 0,
+) -> DistantPairs:
+    """The photograph's part of `proxy_coherence`; raises as `colour_regions`."""
+    regions = colour_regions(photograph, shape, n_regions=n_regions, seed=seed)
+    return distant_pairs(PatchLabels(regions, np.ones(shape)), apart=apart, seed=seed)
 
 
 def colour_regions(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dinoscope.data.results import Smoothness
-from dinoscope.maths.patches import PatchMap, as_map, unit
+from dinoscope.maths.patches import PatchMap, as_directions
 
 COLLAPSED = 1e-9
 """Below this mean random-pair distance (1 - cosine) a map is called collapsed."""
@@ -35,7 +35,7 @@ def smoothness(features: PatchMap) -> Smoothness:
     >>> smoothness(checkerboard.astype(np.float32)).neighbour
     0.0
     """
-    patches = unit(as_map(features))
+    patches = as_directions(features)
     h, w, dim = patches.shape
     n = h * w
     if n < 2:

@@ -12,8 +12,13 @@ from dinoscope.maths.patches import Patches, as_rows, centred, unit
 EPSILON = 1e-7
 """RankMe's constant for float32."""
 
-TRUSTED = 1e-6
-"""Eigenvalues of a product XᵀX above this share of the largest keep nine digits or more in float64."""
+TRUSTED = 1e-12
+"""Roots of eigenvalues of a product XᵀX above this share of the largest err by less than 1e-9 of the largest
+root in float64: far less than float32 features do."""
+
+FEW = 4
+"""So many smaller ones are left as they are: the root of one errs by some 1e-8 of the largest root at most. A
+final layer normalisation alone makes one of zero."""
 
 
 def effective_rank(patches: Patches, *, centre: bool = False, epsilon: float = EPSILON) -> float:
@@ -34,9 +39,13 @@ def effective_rank(patches: Patches, *, centre: bool = False, epsilon: float = E
     Raises:
         InputError: NaN or infinite values, or a negative ``epsilon``.
     """
+    return rank_of(singular_values(_rows(patches, centre=centre)), epsilon=epsilon)
+
+
+def rank_of(values: Float64[np.ndarray, " k"], *, epsilon: float = EPSILON) -> float:
+    """`effective_rank` of patches with these singular values."""
     if not epsilon >= 0:
         raise InputError(f"epsilon must not be negative, got {epsilon}")
-    values = singular_values(_rows(patches, centre=centre))
     if not values.any():
         return float("nan")
     p = values / values.sum() + epsilon
@@ -50,7 +59,7 @@ def spectrum_shares(patches: Patches, *, centre: bool = True) -> Float64[np.ndar
     Returns:
         ``min(n, dim)`` shares that sum to 1; NaN where there is no variance (no energy).
     """
-    return _shares(_rows(patches, centre=centre))
+    return shares_of(singular_values(_rows(patches, centre=centre)))
 
 
 def gram_spectrum(patches: Patches) -> Float64[np.ndarray, " k"]:
@@ -62,29 +71,51 @@ def gram_spectrum(patches: Patches) -> Float64[np.ndarray, " k"]:
         ``min(n, dim)`` shares that sum to 1 (the Gram's other eigenvalues are zero); NaN where every
         patch is zero.
     """
-    return _shares(unit(as_rows(patches)))
+    return shares_of(singular_values(unit(as_rows(patches))))
 
 
 def singular_values(rows: Float64[np.ndarray, "n dim"]) -> Float64[np.ndarray, " k"]:
     """All ``min(n, dim)`` singular values, largest first.
 
     They are the roots of the eigenvalues of the smaller of XᵀX and XXᵀ, which takes a fraction of an SVD's
-    time. Eigenvalues below `TRUSTED` of the largest have lost too many digits to the product: their own
-    subspace is cut out of the rows, and is measured again at its own scale.
+    time. Eigenvalues below `TRUSTED` of the largest have lost too many digits to the product: where they are
+    more than `FEW`, their own subspace is cut out of the rows, and is measured again at its own scale.
     """
     scale = np.abs(rows).max()
     if scale == 0:
         return np.zeros(min(rows.shape))
     scaled = rows / scale  # squares neither overflow nor vanish
     scaled = scaled if len(rows) >= rows.shape[1] else scaled.T
-    product = scaled.T @ scaled
+    return np.asarray(scale * _roots(scaled.T @ scaled, scaled))
+
+
+def singular_values_both(
+    rows: Float64[np.ndarray, "n dim"],
+) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, " k"]]:
+    """`singular_values` of rows as they are, and of the centred ones; with ``n > dim`` from one product.
+
+    With m the mean and Z the centred rows, XᵀX is ZᵀZ + n m mᵀ: nothing is subtracted.
+    """
+    z = centred(rows)
+    scale = np.abs(rows).max()
+    if len(rows) <= rows.shape[1] or not scale > 0:
+        return singular_values(rows), singular_values(z)
+    z, scaled = z / scale, rows / scale
+    mean, product = scaled.mean(axis=0), z.T @ z
+    whole = _roots(product + len(rows) * np.outer(mean, mean), scaled)
+    return scale * whole, scale * _roots(product, z)
+
+
+def _roots(
+    product: Float64[np.ndarray, "k k"], scaled: Float64[np.ndarray, "_ k"]
+) -> Float64[np.ndarray, " k"]:
+    """Singular values of what the product is of."""
     energy = eigenvalues(product)
     weak = int(np.searchsorted(energy, TRUSTED * energy[-1]))
-    strong = np.sqrt(energy[weak:])[::-1]
-    if weak:
-        _, directions = eigenvectors(product, 0, weak - 1)
-        strong = np.concatenate([strong, singular_values(scaled @ directions)])
-    return np.asarray(scale * strong)
+    if weak <= FEW:
+        return np.asarray(np.sqrt(np.maximum(energy, 0.0))[::-1])
+    _, directions = eigenvectors(product, 0, weak - 1)
+    return np.concatenate([np.sqrt(energy[weak:])[::-1], singular_values(scaled @ directions)])
 
 
 def _rows(patches: Patches, *, centre: bool) -> Float64[np.ndarray, "n dim"]:
@@ -92,7 +123,8 @@ def _rows(patches: Patches, *, centre: bool) -> Float64[np.ndarray, "n dim"]:
     return centred(rows) if centre else rows
 
 
-def _shares(rows: Float64[np.ndarray, "n dim"]) -> Float64[np.ndarray, " k"]:
-    energy = singular_values(rows) ** 2
+def shares_of(values: Float64[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
+    """`spectrum_shares` of patches with these singular values."""
+    energy = values**2
     total = energy.sum()
     return np.asarray(energy / total) if total > 0 else np.full(len(energy), np.nan)
