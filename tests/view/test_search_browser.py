@@ -28,7 +28,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     for i in range(N):
         size = (60, 90) if i == 0 else (96, 60)
         (tmp_path / "photos" / f"<b>{i}.png").write_bytes(png(i, size))
-    embed(tmp_path / "photos", load_backbone("pixels"), tmp_path / "store", grid=8)
+    embed(tmp_path / "photos", load_backbone("pixels"), tmp_path / "store", grid=8, dense="float16")
     process = subprocess.Popen(
         [sys.executable, "-c", "from dinoscope.cli import main; main()", "view", str(tmp_path / "store")],
         cwd=ROOT,
@@ -194,4 +194,29 @@ def test_the_search_page(browser: Any, address: str, tmp_path: Path) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     assert [url for url in live.requests if not url.startswith((address, "blob:", "data:"))] == []
+    page.context.close()
+
+
+def test_a_click_on_a_patch_finds_patches_and_a_click_on_a_hit_searches_for_its_patch(
+    browser: Any, address: str
+) -> None:
+    live = visit(browser, address)
+    page = live.page
+    page.locator("#collection li button").nth(2).click()
+    settled(page)
+    page.select_option("#among", "patches")
+    settled(page)
+    assert page.locator("#plain .outline.chosen").count() == 0
+    assert "click a patch" in page.locator("#status").inner_text()
+    page.locator("#stage .frame").click(position={"x": 20, "y": 20})
+    settled(page)
+    for ranking in ("plain", "suppressed"):
+        assert page.locator(f"#{ranking} li").count() == N - 1
+        assert page.locator(f"#{ranking} li .outline.chosen").count() == N - 1
+    digest, _ = hits(page, "plain")[0]
+    page.locator("#plain li .choose").first.click()
+    settled(page)
+    assert page.locator("#region").inner_text().startswith("Patch in row")
+    assert digest not in {found for found, _ in hits(page, "plain")}
+    assert live.complaints == []
     page.context.close()

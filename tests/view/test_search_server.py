@@ -9,16 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
 from dinoscope.analyses.search import search
+from dinoscope.analyses.search_fits import fit_suppression
 from dinoscope.commands.view_store import StoreFinder, is_store, open_finder
 from dinoscope.errors import InputError
-from dinoscope.io.store import FeatureStore
-from dinoscope.maths.suppression import SUPPRESSIONS
+from dinoscope.io.store import FeatureStore, each_dense
+from dinoscope.maths.suppression import SUPPRESSIONS, Suppression, no_suppression
 from dinoscope.pipeline.embed import embed
+from dinoscope.pipeline.extract import extract
 from dinoscope.present.gate import Gate
 from dinoscope.present.search_question import Question
 from dinoscope.present.search_routes import _Kept, search_app
@@ -36,6 +39,7 @@ ROUTES = (
     "search",
     "picture",
     "why",
+    "patches",
     "photograph",
     "static/search.mjs",
 )
@@ -129,7 +133,7 @@ def test_an_upload_from_elsewhere_is_refused(client: TestClient, headers: dict[s
 
 def test_the_tables_and_what_they_hold_are_listed(client: TestClient, store: FeatureStore) -> None:
     (table,) = ask(client, "tables")["tables"]
-    assert table == {"name": store.tables[0], "backbone": "fake", "n": N}
+    assert table == {"name": store.tables[0], "backbone": "fake", "n": N, "dense": False}
     some = ask(client, "collection", table=table["name"], first=5, n=2)["photographs"]
     everything = ask(client, "collection", table=table["name"], first=0, n=200)["photographs"]
     assert some == everything[5:7] and len(everything) == N
@@ -379,3 +383,56 @@ def test_a_store_is_told_from_photographs(store: FeatureStore, photos: list[Path
     assert is_store(store.path)
     (tmp_path / "tables").mkdir()  # a folder of photographs of tables
     assert not is_store(tmp_path) and not is_store(photos[0]) and not is_store(tmp_path / "nothing")
+
+
+def test_the_best_patch_of_each_other_photograph_is_what_comparing_every_patch_gives(
+    photos: list[Path], tmp_path: Path
+) -> None:
+    store = embed(photos, FakeBackbone(), tmp_path / "dense", grid=GRID, dense="float16")
+    row, col = 1, 3
+    words = {
+        "table": store.tables[0],
+        "query": digest_of(photos[2].read_bytes()),
+        "k": 200,
+        "patch": f"{(col + 0.5) / GRID},{(row + 0.5) / GRID}",
+    }
+    with client_of(StoreFinder(store, [FakeBackbone()])) as client:
+        assert ask(client, "tables")["tables"][0]["dense"] is True
+        got = ask(client, "patches", **words)
+        without = ask(client, "patches", **words, suppress="background", components=2)
+    (query,) = extract([photos[2]], FakeBackbone(), grid=GRID)
+    h, w = query.grid.shape
+    row, col = query.grid.patch_at((col + 0.5) / GRID, (row + 0.5) / GRID)
+    sought = query.values[row, col].astype(np.float64)
+    kept = {r.digest: f.values.reshape(-1, f.dim).astype(np.float64) for r, f in each_dense(store.table())}
+    del kept[words["query"]]
+
+    def best(taken: Suppression) -> dict[str, tuple[float, int]]:
+        a = taken.apply(sought)
+        found = {}
+        for digest, values in kept.items():
+            b = taken.apply(values)
+            cosines = b @ a / (np.linalg.norm(b, axis=1) * np.linalg.norm(a))
+            found[digest] = (float(cosines.max()), int(cosines.argmax()))
+        return found
+
+    fitted = fit_suppression(store, "background", components=2)
+    for answer, expected in ((got, best(no_suppression(query.dim))), (without, best(fitted))):
+        assert answer["grid"] == [h, w] and len(answer["hits"]) == N - 1
+        scores = [hit["score"] for hit in answer["hits"]]
+        assert scores == sorted(scores, reverse=True)
+        for hit in answer["hits"]:
+            score, flat = expected[hit["digest"]]
+            i, j = divmod(flat, w)
+            assert hit["score"] == pytest.approx(score, abs=1e-9)
+            assert hit["box"] == pytest.approx([j / w, i / h, (j + 1) / w, (i + 1) / h])
+    assert (got["suppression"], got["k_removed"]) == ("none", None)
+    assert (without["suppression"], without["k_removed"]) == ("background", 2)
+
+
+def test_patches_are_refused_in_words_where_they_cannot_be_searched(
+    client: TestClient, asked: dict[str, object]
+) -> None:
+    assert "click a patch" in refused(client, "patches", **asked)
+    assert "--dense" in refused(client, "patches", **asked, patch="0.5,0.5")
+    assert "whole photographs" in refused(client, "patches", **asked, patch="0.5,0.5", suppress="whiten")

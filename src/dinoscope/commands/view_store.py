@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from dinoscope.analyses.search import search
 from dinoscope.analyses.search_fits import fit_suppression
-from dinoscope.analyses.search_patches import why_match
+from dinoscope.analyses.search_patches import search_patches, why_match
 from dinoscope.analyses.search_queries import Region, features_of
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.features import PatchFeatures
@@ -23,7 +23,7 @@ from dinoscope.io.store import ROW_COLUMNS, FeatureStore, FeatureTable, StoredRo
 from dinoscope.io.store_lance import batches, quoted
 from dinoscope.io.store_schema import POOLED
 from dinoscope.maths.suppression import SUPPRESSIONS, Suppression
-from dinoscope.present.search_question import Found, Question, Shown, TableFacts
+from dinoscope.present.search_question import Found, FoundPatches, Question, Shown, TableFacts
 
 KEPT_UPLOADS = 4
 KEPT_PHOTOGRAPHS = 4
@@ -89,7 +89,12 @@ class StoreFinder:
         """The chosen table first."""
         found = [self._store.table(name) for name in self._store.tables]
         found.sort(key=lambda table: table.name != self._store.chosen)
-        return [TableFacts(table.name, table.settings.backbone, len(table)) for table in found]
+        return [
+            TableFacts(
+                table.name, table.settings.backbone, len(table), dense=table.settings.dense is not None
+            )
+            for table in found
+        ]
 
     def listed(self, table: str, first: int, n: int) -> list[Shown]:
         """In row order."""
@@ -139,6 +144,40 @@ class StoreFinder:
         )
         rows = self._rows(table, [hit.digest for hit in hits.hits])
         return Found(hits, tuple(_shown(rows[hit.digest]) for hit in hits.hits), grid.shape)
+
+    def patches(self, question: Question) -> FoundPatches:
+        """The best patch of each other photograph: one pass over every stored map, blockwise and exact."""
+        table = self._store.table(question.table)
+        if question.patch is None:
+            raise InputError("click a patch of the photograph to look for patches like it")
+        if question.suppress not in ("none", "background"):
+            raise InputError(
+                f"{question.suppress!r} is fitted on vectors of whole photographs: for patches take the "
+                "background, or none"
+            )
+        if table.settings.dense is None:
+            raise InputError(
+                f"the table {table.name} keeps no maps: `dinoscope embed ... --dense` makes them"
+            )
+        query = self._features_of(table, question.query)
+        fitted = self._fit(table, question)
+        hits = search_patches(
+            self._store, query, question.patch, k=question.k, suppression=fitted, table=table.name
+        )
+        rows = self._rows(table, [hit.digest for hit in hits])
+        removed = fitted.kind != "none"
+        return FoundPatches(
+            hits,
+            tuple(_shown(rows[hit.digest]) for hit in hits),
+            query.grid.shape,
+            suppression=fitted.kind,
+            k_removed=fitted.k if removed else None,
+            fitted_on=fitted.fitted_on if removed else "",
+            notes=(
+                "the best patch of each other photograph",
+                f"exact: every patch compared, of maps kept as {table.settings.dense}",
+            ),
+        )
 
     def why(self, question: Question, hit: str) -> tuple[Match, Photograph, Photograph]:
         """The model runs where it has not yet."""

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from dinoscope.data.results import Comparison
 from dinoscope.errors import DinoscopeError
+from dinoscope.present.answers import REFUSALS, json_answer, page_routes
 from dinoscope.present.desk import Desk, Say, check_grid_words
 from dinoscope.present.viewer_page import page_html
 
@@ -30,23 +30,12 @@ LONGEST_NAME = 200
 WAKE_S = 0.25
 """How often a waiting request looks whether the server is closing."""
 
-_TYPES = {".mjs": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 _STEPS = ("reading", "photograph", "model")
 """Lines that tell how far a job is, as against how it ended."""
 
 _log = logging.getLogger("dinoscope.view")
 
 Job = Callable[[Say, Callable[[], bool]], None]
-
-
-def static_files() -> dict[str, tuple[bytes, str]]:
-    """Everything served as a file, by name: bytes and type. Read once; no request names a path."""
-    folder = files("dinoscope.present").joinpath("static")
-    return {
-        item.name: (item.read_bytes(), _TYPES[item.name[item.name.rindex(".") :]])
-        for item in folder.iterdir()
-        if item.name.endswith(tuple(_TYPES))
-    }
 
 
 def live_app(
@@ -66,16 +55,6 @@ def live_app(
     """
     room = _Room(desk, export, upload_bytes, closing)
     shown = page_html(labels, grid=grid, upload_bytes=upload_bytes, can_export=export is not None)
-    statics = static_files()
-
-    async def page(request: Request) -> Response:
-        return Response(shown, media_type="text/html; charset=utf-8")
-
-    async def static(request: Request) -> Response:
-        found = statics.get(request.path_params["name"])
-        if found is None:
-            raise HTTPException(404, "there is no such file")
-        return Response(found[0], headers={"content-type": found[1]})
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -88,7 +67,7 @@ def live_app(
 
     return Starlette(
         routes=[
-            Route("/", page),
+            *page_routes(shown),
             Route("/state", room.state),
             Route("/photographs", room.upload, methods=["POST"]),
             Route("/prepare", room.prepare, methods=["POST"]),
@@ -96,10 +75,9 @@ def live_app(
             Route("/failures/clear", room.clear_failures, methods=["POST"]),
             Route("/export", room.export, methods=["POST"]),
             Route("/payload", room.payload),
-            Route("/static/{name}", static),
         ],
         lifespan=lifespan,
-        exception_handlers={HTTPException: _plain, DinoscopeError: _unusable},
+        exception_handlers=REFUSALS,
     )
 
 
@@ -118,7 +96,7 @@ class _Room:
         self.waiting: set[Say] = set()
 
     async def state(self, request: Request) -> Response:
-        return _json(self.desk.snapshot())
+        return json_answer(self.desk.snapshot())
 
     async def upload(self, request: Request) -> Response:
         grid = check_grid_words(request.query_params.get("grid", ""))
@@ -159,7 +137,7 @@ class _Room:
         grid = check_grid_words(request.query_params.get("grid", ""))
         shown = await self.run(lambda: self.desk.comparison(grid))
         written = await self.run(lambda: exporter(shown), self.writer)
-        return _json({"path": str(written)})
+        return json_answer({"path": str(written)})
 
     def first_report(
         self, exporter: Callable[[Comparison], Path], grid: int, on_report: Callable[[str], None]
@@ -297,17 +275,3 @@ def _too_long(limit_bytes: int) -> HTTPException:
     return HTTPException(
         413, f"a file may have {limit_bytes / 2**20:,.0f} MiB at most", headers={"connection": "close"}
     )
-
-
-async def _plain(request: Request, error: Exception) -> Response:
-    found = error if isinstance(error, HTTPException) else HTTPException(500)
-    return _json({"reason": found.detail}, found.status_code, found.headers)
-
-
-async def _unusable(request: Request, error: Exception) -> Response:
-    return _json({"reason": str(error)}, 422)
-
-
-def _json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """ASCII, so that a file name that is no text can be told too."""
-    return Response(json.dumps(value), status, headers, "application/json")

@@ -43,6 +43,8 @@ def search_page_html(
 <label class="pick">Choose a photograph <input type="file" id="file" \
 accept="image/*,.heic,.heif,.avif"></label>
 <label id="table-field" hidden>Model <select id="table"></select></label>
+<label id="among-field">Among <select id="among"><option value="photographs">whole photographs</option>\
+<option value="patches">patches</option></select></label>
 <label>Pooling <select id="pooling">{_options(poolings, poolings[0])}</select></label>
 <label>Suppression <select id="suppress">{_options(suppressions, _BEGIN)}</select></label>
 <label id="components-field">Directions <input type="number" id="components" min="1" max="9999" step="1" \

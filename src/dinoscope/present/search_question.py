@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from dinoscope.data.photograph import Photograph
-from dinoscope.data.retrieval import Hits, Match
+from dinoscope.data.retrieval import Hits, Match, PatchHit
 from dinoscope.errors import InputError
 
 MOST_HITS = 200
@@ -19,11 +19,12 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """One table of a store: its name, its backbone's, and how many photographs it holds."""
+    """One table of a store: its name, its backbone's, its photographs, and whether it keeps whole maps."""
 
     name: str
     backbone: str
     n: int
+    dense: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,19 @@ class Found:
     grid: tuple[int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class FoundPatches:
+    """Patches like one patch, the best of each photograph; otherwise as `Found` and `Hits`."""
+
+    hits: tuple[PatchHit, ...]
+    shown: tuple[Shown, ...]
+    grid: tuple[int, int]
+    suppression: str
+    k_removed: int | None
+    fitted_on: str
+    notes: tuple[str, ...]
+
+
 @runtime_checkable
 class Finder(Protocol):
     """Who knows a store. Everything raises `DinoscopeError` where it cannot be done.
@@ -106,6 +120,9 @@ class Finder(Protocol):
 
     def search(self, question: Question) -> Found:
         """The photographs of the table that are most like the query."""
+
+    def patches(self, question: Question) -> FoundPatches:
+        """The patches of the table's other photographs that are most like one patch of the query."""
 
     def why(self, question: Question, hit: str) -> tuple[Match, Photograph, Photograph]:
         """What every patch gives to one hit's score, with the query's and the hit's photograph."""

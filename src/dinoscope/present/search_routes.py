@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -22,15 +21,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dinoscope.data.photograph import Photograph
-from dinoscope.errors import DinoscopeError, InputError
+from dinoscope.errors import InputError
+from dinoscope.present.answers import REFUSALS, json_answer, page_routes
 from dinoscope.present.figure_files import jpeg_bytes
 from dinoscope.present.match_figure import plot_match
-from dinoscope.present.routes import WAKE_S, display_name, read_body, static_files
+from dinoscope.present.routes import WAKE_S, display_name, read_body
 from dinoscope.present.search_page import search_page_html
 from dinoscope.present.search_question import (
     MOST_LISTED,
     Finder,
     Found,
+    FoundPatches,
     Shown,
     digest_of,
     question_of,
@@ -52,16 +53,6 @@ def search_app(finder: Finder, *, title: str, upload_bytes: int, closing: thread
     shown = search_page_html(
         title, poolings=finder.poolings, suppressions=finder.suppressions, upload_bytes=upload_bytes
     )
-    statics = static_files()
-
-    async def page(request: Request) -> Response:
-        return Response(shown, media_type="text/html; charset=utf-8")
-
-    async def static(request: Request) -> Response:
-        found = statics.get(request.path_params["name"])
-        if found is None:
-            raise HTTPException(404, "there is no such file")
-        return Response(found[0], headers={"content-type": found[1]})
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -72,18 +63,18 @@ def search_app(finder: Finder, *, title: str, upload_bytes: int, closing: thread
 
     return Starlette(
         routes=[
-            Route("/", page),
+            *page_routes(shown),
             Route("/tables", room.tables),
             Route("/collection", room.collection),
             Route("/photograph", room.photograph),
             Route("/queries", room.upload, methods=["POST"]),
             Route("/search", room.search),
+            Route("/patches", room.patches),
             Route("/picture", room.picture),
             Route("/why", room.why),
-            Route("/static/{name}", static),
         ],
         lifespan=lifespan,
-        exception_handlers={HTTPException: _refused, DinoscopeError: _unusable},
+        exception_handlers=REFUSALS,
     )
 
 
@@ -102,17 +93,17 @@ class _Room:
 
     async def tables(self, request: Request) -> Response:
         tables = await self.run(request, self.finder.tables)
-        return _json({"tables": [asdict(table) for table in tables]})
+        return json_answer({"tables": [asdict(table) for table in tables]})
 
     async def collection(self, request: Request) -> Response:
         words = request.query_params
         first, n = whole_number(words, "first", 0, 10**9), whole_number(words, "n", 1, MOST_LISTED)
         listed = await self.run(request, lambda: self.finder.listed(words.get("table", ""), first, n))
-        return _json({"photographs": [asdict(one) for one in listed]})
+        return json_answer({"photographs": [asdict(one) for one in listed]})
 
     async def photograph(self, request: Request) -> Response:
         table, digest = _named(request)
-        return _json(asdict(await self.run(request, lambda: self.finder.shown(table, digest))))
+        return json_answer(asdict(await self.run(request, lambda: self.finder.shown(table, digest))))
 
     async def upload(self, request: Request) -> Response:
         name = display_name(request.query_params.get("name", ""))
@@ -120,11 +111,15 @@ class _Room:
             data = await read_body(request, self.upload_bytes)
         except ClientDisconnect:
             return Response(status_code=499)
-        return _json(asdict(await self.run(request, lambda: self.finder.take(data, name))))
+        return json_answer(asdict(await self.run(request, lambda: self.finder.take(data, name))))
 
     async def search(self, request: Request) -> Response:
         question = question_of(request.query_params, self.finder)
-        return _json(_as_json(await self.run(request, lambda: self.finder.search(question))))
+        return json_answer(_as_json(await self.run(request, lambda: self.finder.search(question))))
+
+    async def patches(self, request: Request) -> Response:
+        question = question_of(request.query_params, self.finder)
+        return json_answer(_patches_as_json(await self.run(request, lambda: self.finder.patches(question))))
 
     async def picture(self, request: Request) -> Response:
         table, digest = _named(request)
@@ -219,21 +214,21 @@ def _as_json(found: Found) -> dict[str, object]:
     }
 
 
+def _patches_as_json(found: FoundPatches) -> dict[str, object]:
+    return {
+        "hits": [
+            {"rank": hit.rank, "score": hit.score, "box": list(hit.box), **asdict(shown)}
+            for hit, shown in zip(found.hits, found.shown, strict=True)
+        ],
+        "suppression": found.suppression,
+        "k_removed": found.k_removed,
+        "fitted_on": found.fitted_on,
+        "notes": list(found.notes),
+        "grid": list(found.grid),
+    }
+
+
 def _jpeg(photograph: Photograph) -> bytes:
     out = io.BytesIO()
     Image.fromarray(np.asarray(photograph.pixels)).save(out, "JPEG", quality=85)
     return out.getvalue()
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    found = error if isinstance(error, HTTPException) else HTTPException(500)
-    return _json({"reason": found.detail}, found.status_code, found.headers)
-
-
-async def _unusable(request: Request, error: Exception) -> Response:
-    return _json({"reason": str(error)}, 422)
-
-
-def _json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """ASCII, so that a file name that is no text can be told too; a score that is no number is refused."""
-    return Response(json.dumps(value, allow_nan=False), status, headers, "application/json")

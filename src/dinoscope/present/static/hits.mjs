@@ -1,10 +1,10 @@
 /** Hits as they are shown: the photograph, its rank and cosine, and how far it moved from the plain ranking. */
 
 import { h } from "./dom.mjs";
-import { drawable, framed, WHOLE } from "./region.mjs";
+import { drawable, framed, outline, WHOLE } from "./region.mjs";
 
 /** @typedef {import("./region.mjs").Region} Region */
-/** @typedef {import("./region.mjs").Shown & {rank: number, score: number}} Hit */
+/** @typedef {import("./region.mjs").Shown & {rank: number, score: number, box?: [number, number, number, number]}} Hit */
 /** @typedef {{hits: Hit[], suppression: string, k_removed: number | null, fitted_on: string, notes: string[], grid: [number, number]}} Answer */
 
 /** What was taken out. @param {Answer} answer */
@@ -31,18 +31,22 @@ export function hitItem(hit, { picture, plainly, onChoose, onWhy }) {
   const [mark, moved] = plainly ? movement(plainly.get(hit.digest), hit.rank) : ["", ""];
   const frame = framed(picture, hit, "");
   drawable(frame, { touch: false, onBox: onChoose });
-  const words = `${hit.rank}: ${hit.name}, cosine ${hit.score.toFixed(3)}${moved && `, ${moved}`}. Search for it`;
+  const patch = hit.box;
+  if (patch) outline(frame, "chosen", patch);
+  /** @type {Region} */
+  const found = patch ? { kind: "patch", at: [(patch[0] + patch[2]) / 2, (patch[1] + patch[3]) / 2] } : WHOLE;
+  const words = `${hit.rank}: ${hit.name}, cosine ${hit.score.toFixed(3)}${moved && `, ${moved}`}. Search for ${patch ? "this patch of it" : "it"}`;
   const item = h(
     "li",
     {},
-    h("button", { type: "button", className: "choose", title: hit.name, "aria-label": words, onclick: () => onChoose(WHOLE) }, frame),
+    h("button", { type: "button", className: "choose", title: hit.name, "aria-label": words, onclick: () => onChoose(found) }, frame),
     h(
       "p",
       { className: "caption" },
       h("span", { className: "rank" }, String(hit.rank)),
       h("span", { className: "score", title: "cosine" }, hit.score.toFixed(3)),
       h("span", { className: `moved ${mark === "new" || mark.startsWith("▲") ? "up" : ""}`, title: moved }, mark),
-      h("button", { type: "button", className: "ask", "aria-label": `Why ${hit.name} matches`, onclick: onWhy }, "why"),
+      ...(patch ? [] : [h("button", { type: "button", className: "ask", "aria-label": `Why ${hit.name} matches`, onclick: onWhy }, "why")]),
     ),
   );
   item.dataset.digest = hit.digest;

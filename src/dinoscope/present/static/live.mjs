@@ -5,6 +5,7 @@
 
 import { h, say } from "./dom.mjs";
 import { dropped } from "./folders.mjs";
+import { ask, leaving, part, Refused } from "./page.mjs";
 import { DinoscopeView } from "./view.mjs";
 
 /** How often the page asks whether another page changed something. */
@@ -15,18 +16,6 @@ const PATIENCE = 3;
 /** @typedef {{revision: number, photographs: {digest: string, name: string}[], failures: {name: string, reason: string}[]}} State */
 /** @typedef {{kind: string, name?: string, reason?: string, done?: number, of?: number, revision?: number, n?: number, unusable?: {name: string, reason: string}[]}} Line */
 
-/**
- * @template {HTMLElement} T
- * @param {string} id
- * @param {new () => T} type
- * @returns {T}
- */
-function part(id, type) {
-  const found = document.getElementById(id);
-  if (!(found instanceof type)) throw new Error(`the page lacks #${id}`);
-  return found;
-}
-
 const status = part("status", HTMLElement);
 const alarm = part("error", HTMLElement);
 const progress = part("progress", HTMLProgressElement);
@@ -36,7 +25,6 @@ const desk = part("desk", HTMLElement);
 const failureBox = part("failures", HTMLElement);
 const empty = part("empty", HTMLElement);
 const limit = Number(document.documentElement.dataset.uploadBytes);
-const leaving = new AbortController();
 
 /** @type {State} */
 let state = { revision: -1, photographs: [], failures: [] };
@@ -53,22 +41,6 @@ let busy = false;
 let renewedAt = 0;
 let renewalMs = 0;
 const view = new DinoscopeView();
-
-/** @param {string} address @param {RequestInit} [request] */
-async function ask(address, request = {}) {
-  const answer = await fetch(address, { ...request, signal: leaving.signal, cache: "no-store" });
-  if (answer.ok) return answer;
-  const text = await answer.text();
-  let reason = text;
-  try {
-    reason = JSON.parse(text).reason;
-  } catch {
-    // a refusal in plain words
-  }
-  throw new Refused(reason);
-}
-
-class Refused extends Error {}
 
 /**
  * Starts a job and follows it to its last line.

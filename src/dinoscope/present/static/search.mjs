@@ -6,6 +6,7 @@
 import { h, say } from "./dom.mjs";
 import { dropped } from "./folders.mjs";
 import { hitItem, inFull, inShort } from "./hits.mjs";
+import { ask, leaving, part, Refused } from "./page.mjs";
 import { drawable, footprint, framed, inAddress, inWords, keyed, outline, WHOLE } from "./region.mjs";
 
 /** Hits to begin with, and at most. */
@@ -20,24 +21,13 @@ const PATIENCE_MS = 250;
 /** @typedef {import("./region.mjs").Shown} Shown */
 /** @typedef {import("./hits.mjs").Hit} Hit */
 /** @typedef {import("./hits.mjs").Answer} Answer */
-/** @typedef {{name: string, backbone: string, n: number}} Table */
-
-/**
- * @template {HTMLElement} T
- * @param {string} id
- * @param {new () => T} type
- * @returns {T}
- */
-function part(id, type) {
-  const found = document.getElementById(id);
-  if (!(found instanceof type)) throw new Error(`the page lacks #${id}`);
-  return found;
-}
+/** @typedef {{name: string, backbone: string, n: number, dense: boolean}} Table */
 
 const status = part("status", HTMLElement);
 const alarm = part("error", HTMLElement);
 const picker = part("file", HTMLInputElement);
 const tableField = part("table", HTMLSelectElement);
+const among = part("among", HTMLSelectElement);
 const pooling = part("pooling", HTMLSelectElement);
 const suppress = part("suppress", HTMLSelectElement);
 const components = part("components", HTMLInputElement);
@@ -48,7 +38,6 @@ const deeper = part("deeper", HTMLButtonElement);
 const more = part("more", HTMLButtonElement);
 const why = part("why", HTMLDialogElement);
 const limit = Number(document.documentElement.dataset.uploadBytes);
-const leaving = new AbortController();
 
 /** @type {Table[]} */
 let tables = [];
@@ -63,22 +52,6 @@ let asked = 0;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let due;
 let underway = new AbortController();
-
-class Refused extends Error {}
-
-/** @param {string} address @param {RequestInit} [request] */
-async function ask(address, request = {}) {
-  const answer = await fetch(address, { signal: leaving.signal, ...request, cache: "no-store" });
-  if (answer.ok) return answer;
-  const text = await answer.text();
-  let reason = text;
-  try {
-    reason = JSON.parse(text).reason;
-  } catch {
-    // a refusal in plain words
-  }
-  throw new Refused(reason);
-}
 
 /** @param {string} path @param {Record<string, string | number>} words */
 function address(path, words) {
@@ -114,6 +87,9 @@ function question(suppression) {
   if (components.value && suppression !== "none") words.components = components.value;
   return words;
 }
+
+/** Until one patch is chosen there is nothing to compare patches with: whole photographs are searched. */
+const amongPatches = () => among.value === "patches" && region.kind === "patch";
 
 /** @param {Shown} shown @param {Region} [part] */
 function searchFor(shown, part = WHOLE) {
@@ -177,6 +153,7 @@ async function searchNow() {
   underway = new AbortController();
   const suppression = suppress.value;
   const both = suppression !== "none";
+  pooling.disabled = amongPatches();
   rankings.classList.toggle("single", !both);
   part("suppressed", HTMLElement).hidden = !both;
   part("components-field", HTMLElement).hidden = !both || suppression === "centre";
@@ -189,7 +166,8 @@ async function searchNow() {
   if (turn !== asked) return;
   rankings.ariaBusy = "false";
   deeper.hidden = plain.length < k || k >= MOST_HITS;
-  say(status, plain.length ? `${plain.length} hits` : "");
+  const waits = among.value === "patches" && !amongPatches();
+  say(status, plain.length ? `${plain.length} hits${waits ? " among whole photographs; click a patch to search among patches" : ""}` : "");
 }
 
 /**
@@ -211,7 +189,7 @@ async function ranking(id, suppression, turn, plainly) {
   /** @type {Answer} */
   let answer;
   try {
-    answer = await (await ask(address("search", question(suppression)), { signal: underway.signal })).json();
+    answer = await (await ask(address(amongPatches() ? "patches" : "search", question(suppression)), { signal: underway.signal })).json();
   } catch (error) {
     if (turn !== asked || leaving.signal.aborted) return [];
     list.replaceChildren();
@@ -306,6 +284,9 @@ function renew() {
   const table = tables.find(({ name }) => name === tableField.value);
   if (!table) return;
   say(part("about", HTMLElement), `${table.n.toLocaleString("en")} photograph${table.n === 1 ? "" : "s"}, vectors of ${table.backbone}`);
+  among.disabled = !table.dense;
+  if (!table.dense) among.value = "photographs";
+  part("among-field", HTMLElement).title = table.dense ? "" : "This store keeps no maps of patches: dinoscope embed ... --dense makes them";
   collection.querySelector("ol")?.replaceChildren();
   grid = null;
   list().catch(report);
@@ -349,7 +330,7 @@ tableField.addEventListener("change", () => {
   renew();
   search();
 });
-for (const field of [pooling, suppress]) field.addEventListener("change", () => search());
+for (const field of [among, pooling, suppress]) field.addEventListener("change", () => search());
 components.addEventListener("input", () => search(PATIENCE_MS));
 part("bar", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
