@@ -87,7 +87,8 @@ def _arm_sentence(scores: Sequence[Score], arm: str, damaged: Score, lost: float
 
 
 def _compared(arm: str, what: str, e: Effect) -> str:
-    size = f"{100 * e.mean:+.1f} points ({100 * e.low:+.1f} to {100 * e.high:+.1f}, {len(e.seeds)} seeds)"
+    spread = f"{100 * e.low:+.1f} to {100 * e.high:+.1f}, {len(e.seeds)} seeds"
+    size = f"{100 * e.mean:+.1f} points ({'one seed' if len(e.seeds) == 1 else spread})"
     if e.verdict == "unknown":
         return (
             f"{arm} against {what}: {size}; with fewer than {LEAST_SEEDS} seeds no difference is called an "
