@@ -96,8 +96,33 @@ SECTIONS: Mapping[str, Section] = {
             Figure("subspace error, ours", "pca.subspace_error.ours", digits=2),
             Figure("forward pass of a ViT-B/16 at 512 px", "metrics.forward_seconds", "s"),
             Figure("all metrics of its map", "metrics.metrics_seconds", "s"),
+            *(
+                Figure(
+                    f"`compare`, two {size}, {words}: beyond its forward passes, over them",
+                    f"compare.{key}.{which}.beyond_over_forward.of_medians",
+                    "%",
+                    2,
+                    100,
+                )
+                for key, size in (("vit-s", "ViT-S"), ("vit-b", "ViT-B"))
+                for which, words in (
+                    ("models_alone", "no controls"),
+                    ("with_controls", "three controls beside"),
+                )
+            ),
+            Figure(
+                "writing the report of two ViT-S on 8 photographs",
+                "compare.vit-s.with_controls.report_seconds",
+                "s",
+            ),
         ),
-        about="Gram distance, exact PCA, and every metric of one feature map.",
+        about="""Gram distance, exact PCA, every metric of one feature map, and a whole comparison.
+
+What `compare` does beyond the forward passes grows with patches and channels, the passes with the square of
+the channels: 15% of the passes is the aim. For a ViT-S a pass is 64 GFLOP in float32; the metrics of its
+map (1,024 patches, 384 channels) and those between two models are about 3 GFLOP in float64, which count
+twice, and the steps between them (k-means, ranks, edges, Fourier transforms) run far below the rate of
+matrix products. The controls nearly double the maps and hardly add passes.""",
         command="python -m benchmarks.measure",
     ),
     "memory": Section(
@@ -130,6 +155,59 @@ SECTIONS: Mapping[str, Section] = {
             Figure("memory of a writer, each row", "writer_opened.bytes_per_row", "B"),
         ),
         about="What [the plan for a billion photographs](../scaling.md) rests on, for each row.",
+    ),
+    "embed": Section(
+        "Embedding many photographs",
+        (
+            Figure("photographs of the long run", "photographs", digits=5),
+            Figure(
+                "memory after the first thousand", "memory_of_a_run.resident_bytes_after.1000", "MiB", 3, MIB
+            ),
+            Figure("after 10,000", "memory_of_a_run.resident_bytes_after.10000", "MiB", 3, MIB),
+            Figure(
+                "the store's part of its own time and a ViT-S/16's at 512 px",
+                "store_share.store_share_of_store_and_forward",
+                "%",
+                2,
+                100,
+            ),
+            Figure(
+                "time of two Ray workers over one local process's", "ray_beside_local.ray_over_local", "×"
+            ),
+            Figure("Ray's start-up, not counted there", "ray_beside_local.ray.start_up_s", "s"),
+        ),
+        about="Distinct small photographs into a store: memory, the store's own part, Ray beside one process.",
+    ),
+    "retrieval": Section(
+        "Search in a million vectors",
+        (
+            Figure("vectors", "vectors", digits=7),
+            Figure("channels", "dim"),
+            Figure(
+                "exact, batches of 256: time over faiss's",
+                "exact.ratio_ours_over_faiss.batch",
+                "×",
+            ),
+            Figure("exact, one query: time over faiss's", "exact.ratio_ours_over_faiss.single", "×"),
+            Figure("exact, one query at a time: queries a second", "exact.queries_per_s.ours_single"),
+            *(
+                Figure(f"{engine}: {says}", f"{key}.{path}", unit, 3, scale)
+                for engine, key in (
+                    ("the store's index (IVF_RQ)", "lance_ivf_rq"),
+                    ("faiss IVF, float16", "faiss_ivf"),
+                    ("usearch HNSW, float16", "usearch_hnsw"),
+                )
+                for says, path, unit, scale in (
+                    ("recall@10 on queries it was not tuned with", "recall_at_10", "%", 100.0),
+                    ("queries a second, one at a time", "queries_per_s", "", 1.0),
+                    ("building it", "build_s", "s", 1.0),
+                    ("on disk", "index_bytes", "MiB", MIB),
+                    ("memory while building, beyond the vectors", "memory.highest_bytes", "MiB", MIB),
+                )
+            ),
+        ),
+        about="A seeded mixture of 10,000 clusters; exact beside faiss's flat index. The store's index re-ranks "
+        "its candidates by the vectors in the table, on disk; the other two hold vectors in memory.",
     ),
     "view": Section(
         "The interactive view",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
 from dinoscope.data.results import Failure
 from dinoscope.data.spec import WeightsOrigin
@@ -462,3 +463,17 @@ def test_a_profile_counts_reading_and_writing(photos: Path, tmp_path: Path) -> N
     found = watch.profile()
     assert set(found.blocking_s) == {"decode", "model", "copy", "transfer", "write"}
     assert min(found.blocking_s[stage] for stage in ("decode", "model", "write")) > 0
+
+
+def test_numpys_threads_keep_away_from_the_models(photos: Path, tmp_path: Path) -> None:
+    seen: list[set[int]] = []
+
+    def look(_: int) -> None:
+        seen.append({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+
+    with threadpool_limits(2, user_api="blas"):
+        look(0)
+        embed(photos, FakeBackbone(), tmp_path / "store", on_progress=look, **SMALL)
+        look(0)
+    assert seen[0] == seen[-1] == {2}
+    assert set.union(*seen[1:-1]) == {1}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -25,7 +26,8 @@ from dinoscope.analyses.measure import (
     unique_labels,
 )
 from dinoscope.analyses.numbers import PREVIEW_PX
-from dinoscope.analyses.tally import Tally, row_of
+from dinoscope.analyses.rows import Job, rows_of
+from dinoscope.analyses.tally import Tally
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
@@ -133,24 +135,29 @@ def compare(
         (on_failure or raise_failure)(failure)
 
     sources = [*models, *(beside.backbones if beside else ())]
-    for photograph, features in extract_together(
-        fast.images,
-        sources,
-        grid=grid,
-        layers=[*chosen_layers, *([None] * (len(sources) - len(models)))],
-        resize=resize,
-        batch_size=batch_size,
-        on_failure=failed,
-        on_progress=on_progress,
-    ):
-        check_equal_grids(features)
-        annotation = read_masks(known, photograph, failed=failed)
-        mine = features[: len(models)]
-        columns = with_controls(beside, features) if beside else mine
-        tally.sample.add(photograph.digest, features, annotation)
-        tally.add(row_of(photograph, columns, annotation, masked=tally.masked, n_models=len(models)))
-        photographs.append(preview(photograph, longest_px=PREVIEW_PX))
-        rows.append(mine)
+
+    def jobs() -> Iterator[Job]:
+        for photograph, features in extract_together(
+            fast.images,
+            sources,
+            grid=grid,
+            layers=[*chosen_layers, *([None] * (len(sources) - len(models)))],
+            resize=resize,
+            batch_size=batch_size,
+            on_failure=failed,
+            on_progress=on_progress,
+        ):
+            check_equal_grids(features)
+            annotation = read_masks(known, photograph, failed=failed)
+            mine = features[: len(models)]
+            tally.sample.add(photograph.digest, features, annotation)
+            photographs.append(preview(photograph, longest_px=PREVIEW_PX))
+            rows.append(mine)
+            yield Job(photograph, with_controls(beside, features) if beside else mine, annotation)
+
+    with closing(rows_of(jobs(), masked=tally.masked, n_models=len(models))) as measured:
+        for row in measured:
+            tally.add(row)
     if not rows:
         raise NoUsablePhotographError("none of the photographs could be used")
 

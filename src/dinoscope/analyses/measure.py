@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,9 @@ from dinoscope.analyses.content_free import position_basis
 from dinoscope.analyses.controls import plan_controls, with_controls
 from dinoscope.analyses.exactness import exact_enough
 from dinoscope.analyses.passes import numbers_of_passes
+from dinoscope.analyses.rows import Job, rows_of
 from dinoscope.analyses.sample import Sample
-from dinoscope.analyses.tally import NUMBERS_VERSION, Row, Tally, row_of
+from dinoscope.analyses.tally import NUMBERS_VERSION, Row, Tally
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.load import as_backbone
 from dinoscope.data.annotation import Annotation
@@ -129,36 +131,39 @@ def measure(
         )
     queue = _Queue(fast.images, finished, failed)
 
-    for photograph, features in extract_together(
-        queue.wanted(),
-        sources,
-        grid=grid,
-        layers=source_layers,
-        resize=resize,
-        batch_size=batch_size,
-        on_failure=failed,
-        on_progress=lambda n: on_progress(n + queue.skipped),
-    ):
-        check_equal_grids(features)
-        annotation = read_masks(known, photograph, second_view=passes, failed=failed)
-        mine = features[: len(models)]
-        tally.sample.add(photograph.digest, features, annotation)
-        if finished is not None and photograph.digest in finished:
-            continue
-        extra = (
-            [
-                numbers_of_passes(f, photograph, b, layer=layer, resize=resize, annotation=annotation)
-                for f, b, layer in zip(mine, models, chosen, strict=True)
-            ]
-            if passes
-            else []
-        )
-        columns = with_controls(beside, features) if beside else mine
-        row = row_of(photograph, columns, annotation, masked=tally.masked, n_models=len(models), extra=extra)
-        if finished is not None:
-            finished.add(row.digest, row.as_json())
-        else:
-            queue.rows[row.digest] = row
+    def jobs() -> Iterator[Job]:
+        for photograph, features in extract_together(
+            queue.wanted(),
+            sources,
+            grid=grid,
+            layers=source_layers,
+            resize=resize,
+            batch_size=batch_size,
+            on_failure=failed,
+            on_progress=lambda n: on_progress(n + queue.skipped),
+        ):
+            check_equal_grids(features)
+            annotation = read_masks(known, photograph, second_view=passes, failed=failed)
+            mine = features[: len(models)]
+            tally.sample.add(photograph.digest, features, annotation)
+            if finished is not None and photograph.digest in finished:
+                continue
+            extra = (
+                [
+                    numbers_of_passes(f, photograph, b, layer=layer, resize=resize, annotation=annotation)
+                    for f, b, layer in zip(mine, models, chosen, strict=True)
+                ]
+                if passes
+                else []
+            )
+            yield Job(photograph, with_controls(beside, features) if beside else mine, annotation, extra)
+
+    with closing(rows_of(jobs(), masked=tally.masked, n_models=len(models))) as measured:
+        for row in measured:
+            if finished is not None:
+                finished.add(row.digest, row.as_json())
+            else:
+                queue.rows[row.digest] = row
     on_progress(queue.done)
     for digest in queue.order:
         if finished is not None and digest in finished:

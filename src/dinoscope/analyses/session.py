@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 
 import torch
@@ -12,7 +13,8 @@ from dinoscope.analyses.compare import POINTS, assemble, check_request
 from dinoscope.analyses.exactness import Guarded, exact_enough
 from dinoscope.analyses.measure import as_backbones, check_equal_grids, unique_labels
 from dinoscope.analyses.numbers import PREVIEW_PX
-from dinoscope.analyses.tally import Tally, row_of
+from dinoscope.analyses.rows import Job, rows_of
+from dinoscope.analyses.tally import Tally
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
@@ -161,11 +163,17 @@ class Session:
             )
         notes = () if self._proven is None else self._proven.notes
         tally = Tally(self._labels)
-        for digest in digests:
-            self._rows.move_to_end((digest, grid))
-            features = self._rows[digest, grid]
-            tally.sample.add(digest, features, None)
-            tally.add(row_of(self._previews[digest], features, None))
+
+        def jobs() -> Iterator[Job]:
+            for digest in digests:
+                self._rows.move_to_end((digest, grid))
+                features = self._rows[digest, grid]
+                tally.sample.add(digest, features, None)
+                yield Job(self._previews[digest], features, None)
+
+        with closing(rows_of(jobs(), masked=False, n_models=len(self._backbones))) as measured:
+            for row in measured:
+                tally.add(row)
         measurements = tally.measurements(seed=self._seed)
         return assemble(
             [self._previews[digest] for digest in digests],

@@ -35,6 +35,7 @@ from dinoscope.io.store_writer import TableWriter, open_writer
 from dinoscope.maths.pca import patch_moments
 from dinoscope.maths.pooling import gem_pool, mean_pool, own_foreground, weighted_pool
 from dinoscope.pipeline.extract import ImageLike, OnFailure, extract, failure_of, load_photograph
+from dinoscope.pipeline.feed import one_blas_thread
 from dinoscope.pipeline.profile import PHOTOGRAPHS, timed, waited
 
 Source = str | Path | Iterable[ImageLike]
@@ -98,7 +99,10 @@ def embed(
     settings = table_settings(
         backbone, grid=grid, layer=layer, final_norm=final_norm, resize=resize, dense=dense
     )
-    with open_writer(store_path, settings, shard=shard, commit_rows=commit_rows) as writer:
+    with (
+        open_writer(store_path, settings, shard=shard, commit_rows=commit_rows) as writer,
+        one_blas_thread(),
+    ):
         run = _Run(writer, on_progress, on_failure)
         items = (item for item in source_items(source) if in_shard(item.key, shard))
         workers = 0 if backbone.device.type == "cpu" else min(8, os.cpu_count() or 1)
