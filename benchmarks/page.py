@@ -176,7 +176,7 @@ matrix products. The controls nearly double the maps and hardly add passes.""",
             ),
             Figure("Ray's start-up, not counted there", "ray_beside_local.ray.start_up_s", "s"),
         ),
-        about="Distinct small photographs into a store: memory, the store's own part, Ray beside one process.",
+        about="Distinct small photographs into a store: memory, the store's part, Ray beside one process.",
     ),
     "retrieval": Section(
         "Search in a million vectors",
@@ -206,8 +206,8 @@ matrix products. The controls nearly double the maps and hardly add passes.""",
                 )
             ),
         ),
-        about="A seeded mixture of 10,000 clusters; exact beside faiss's flat index. The store's index re-ranks "
-        "its candidates by the vectors in the table, on disk; the other two hold vectors in memory.",
+        about="A seeded mixture of 10,000 clusters; exact beside faiss's flat index. The store's index "
+        "re-ranks its candidates by the vectors in the table, on disk; the other two hold vectors in memory.",
     ),
     "view": Section(
         "The interactive view",

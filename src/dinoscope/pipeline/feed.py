@@ -96,8 +96,7 @@ def one_thread_each() -> None:
 def one_blas_thread() -> Iterator[None]:
     """NumPy's and SciPy's products on one thread each, whoever calls them.
 
-    Their own threads wait busily for a while after each product and take the cores from the model: small maps
-    are embedded almost three times as fast without them.
+    Their own threads wait busily for a while after each product, and so take the cores from the model's.
     """
     with threadpool_limits(limits=1, user_api="blas"):
         yield
