@@ -19,6 +19,7 @@ from dinoscope.data.retrieval import Hits
 from dinoscope.errors import (
     CorruptStoreError,
     EmptyIndexError,
+    ImageError,
     InputError,
     MissingFeaturesError,
     ProvenanceMismatchError,
@@ -101,6 +102,25 @@ def test_a_photograph_in_the_store_is_not_computed_again_and_another_is(
     hits = search(store, path, k=N, backbone=new)
     assert new.batches == [1]
     assert len(hits.hits) == N
+
+
+def test_a_hit_is_searched_for_without_its_file_and_a_region_of_it_needs_the_file_that_was_embedded(
+    photos: list[Path], tmp_path: Path
+) -> None:
+    paths = [Path(shutil.copy(path, tmp_path)) for path in photos[:4]]
+    small = embed(paths, FakeBackbone(), tmp_path / "store", grid=GRID)
+    hit = search(small, paths[0], k=1).hits[0]
+    expected = search(small, hit.source, k=3)
+    box = search(small, hit, box=(0, 0, 0.5, 0.5), backbone=FakeBackbone())
+    assert found(box) == found(search(small, hit.source, box=(0, 0, 0.5, 0.5), backbone=FakeBackbone()))
+    Image.fromarray(np.zeros((48, 48, 3), np.uint8)).save(hit.source)
+    with pytest.raises(ImageError, match="has changed since"):
+        search(small, hit, box=(0, 0, 0.5, 0.5), backbone=FakeBackbone())
+    Path(hit.source).unlink()
+    again = search(small, hit, k=3)
+    assert (again.query, found(again)) == (expected.query, found(expected))
+    others = [path for path in paths if str(path) != hit.source]
+    assert found(search(small, [hit, others[0]])).keys() == {str(path) for path in others[1:]}
 
 
 def test_features_at_hand_find_what_their_photograph_finds(store: FeatureStore, photos: list[Path]) -> None:

@@ -10,9 +10,11 @@ from jaxtyping import Bool, Float64
 
 from dinoscope.analyses.search_fits import fit_suppression
 from dinoscope.analyses.search_queries import (
+    Asked,
     Box,
     Query,
     Region,
+    Stored,
     backbone_of,
     features_of,
     listed,
@@ -32,7 +34,6 @@ from dinoscope.io.store_search import vector_of
 from dinoscope.io.store_suppressions import check_suppression, collection_digest
 from dinoscope.maths.ranking import top_k
 from dinoscope.maths.suppression import Suppression
-from dinoscope.pipeline.extract import ImageLike
 
 
 def search(
@@ -61,7 +62,8 @@ def search(
 
     Args:
         store: with vectors.
-        query: a photograph as `extract` takes it, features made as the table's, or a list of these.
+        query: a photograph as `extract` takes it, a hit of an earlier search, features made as the table's,
+            or a list of these. Of a hit the stored vector is taken; its file is read for a region alone.
         k: hits; all there are where the table has fewer.
         pooling: ``mean``, ``cls``, ``gem`` or ``foreground``. A region's patches are averaged.
         suppress: ``none``, ``centre``, ``common``, ``whiten``, ``background``, or a fitted one.
@@ -167,7 +169,7 @@ def _strangers(table: FeatureTable, suppress: str | Suppression) -> tuple[str, .
     return ("the suppression was fitted on other photographs than those searched",)
 
 
-def _unmeasured(found: Ranked, region: Region, images: Sequence[ImageLike | PatchFeatures]) -> str:
+def _unmeasured(found: Ranked, region: Region, images: Sequence[Asked]) -> str:
     """The index was measured with whole photographs, one at a time."""
     asked = "regions" if not region.whole else "several photographs together" if len(images) > 1 else ""
     return f"; the recall was not measured for {asked}" if asked and not found.exact else ""
@@ -175,7 +177,7 @@ def _unmeasured(found: Ranked, region: Region, images: Sequence[ImageLike | Patc
 
 def _vectors(
     table: FeatureTable,
-    images: Sequence[ImageLike | PatchFeatures],
+    images: Sequence[Asked],
     pooling: str,
     region: Region,
     backbone: Backbone | None,
@@ -184,7 +186,7 @@ def _vectors(
     vectors, digests = [], []
     model = backbone
     for image in images:
-        given = image if isinstance(image, PatchFeatures) else photograph_of(image)
+        given = image if isinstance(image, PatchFeatures | Stored) else photograph_of(image)
         digest = given.provenance.image_digest if isinstance(given, PatchFeatures) else given.digest
         usable = region.whole and not isinstance(given, PatchFeatures)
         vector = vector_of(table, pooling, digest) if usable and _fits(table, backbone) else None
@@ -201,7 +203,7 @@ def _fits(table: FeatureTable, backbone: Backbone | None) -> bool:
     return backbone is None or backbone.spec.name == table.settings.backbone
 
 
-def _in_words(images: Sequence[ImageLike | PatchFeatures], region: Region) -> str:
+def _in_words(images: Sequence[Asked], region: Region) -> str:
     named = [_name(image) for image in images]
     words = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
     if region.box is not None:
@@ -211,11 +213,13 @@ def _in_words(images: Sequence[ImageLike | PatchFeatures], region: Region) -> st
     return f"{words}, masked" if region.mask is not None else words
 
 
-def _name(image: ImageLike | PatchFeatures) -> str:
+def _name(image: Asked) -> str:
     if isinstance(image, PatchFeatures):
         return image.provenance.image
     return (
-        image.name
+        image.source
+        if isinstance(image, Stored)
+        else image.name
         if isinstance(image, Photograph)
         else str(image)
         if isinstance(image, str | Path)

@@ -14,9 +14,10 @@ from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.load import load_backbone
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
-from dinoscope.errors import BackboneError, InputError, ProvenanceMismatchError, ShapeError
+from dinoscope.data.retrieval import Hit
+from dinoscope.errors import BackboneError, ImageError, InputError, ProvenanceMismatchError, ShapeError
 from dinoscope.io.images import photograph_from_array, read_photograph
-from dinoscope.io.store import FeatureTable, check_provenance
+from dinoscope.io.store import FeatureTable, StoredRow, check_provenance
 from dinoscope.io.store_schema import POOLED
 from dinoscope.maths.patches import unit
 from dinoscope.maths.pooling import (
@@ -31,7 +32,9 @@ from dinoscope.maths.resample import area_average
 from dinoscope.pipeline.extract import ImageLike, extract
 
 Box = tuple[float, float, float, float]
-Query = ImageLike | PatchFeatures | Sequence[ImageLike | PatchFeatures]
+Stored = Hit | StoredRow
+Asked = ImageLike | PatchFeatures | Stored
+Query = Asked | Sequence[Asked]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,18 +94,23 @@ class Region:
         return area_average(np.asarray(self.mask, np.float64)[..., None], grid.shape)[..., 0]
 
 
-def listed(query: Query) -> list[ImageLike | PatchFeatures]:
+def listed(query: Query) -> list[Asked]:
     """The photographs of a query, one by one."""
-    single = isinstance(query, str | Path | Photograph | Image.Image | np.ndarray | PatchFeatures)
+    single = isinstance(query, str | Path | Photograph | Image.Image | np.ndarray | PatchFeatures | Stored)
     return [query] if single else list(query)  # type: ignore[list-item, arg-type]
 
 
-def photograph_of(image: ImageLike) -> Photograph:
-    """A query's photograph, decoded.
+def photograph_of(image: ImageLike | Stored) -> Photograph:
+    """A query's photograph, decoded; of a stored one the file that it was embedded from.
 
     Raises:
-        ImageError: it cannot be read.
+        ImageError: it cannot be read, or is no longer the photograph that was embedded.
     """
+    if isinstance(image, Stored):
+        found = read_photograph(image.source)
+        if found.digest != image.digest:
+            raise ImageError(image.source, "the file has changed since it was embedded")
+        return found
     if isinstance(image, Photograph):
         return image
     if isinstance(image, str | Path):
@@ -127,9 +135,7 @@ def backbone_of(table: FeatureTable, given: Backbone | None) -> Backbone:
         ) from error
 
 
-def features_of(
-    table: FeatureTable, image: ImageLike | PatchFeatures, backbone: Backbone | None
-) -> PatchFeatures:
+def features_of(table: FeatureTable, image: Asked, backbone: Backbone | None) -> PatchFeatures:
     """A query's features, made as the table's were.
 
     Raises:

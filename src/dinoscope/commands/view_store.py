@@ -2,66 +2,28 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from dinoscope.analyses.search import search
 from dinoscope.analyses.search_fits import fit_suppression
 from dinoscope.analyses.search_patches import search_patches, why_match
 from dinoscope.analyses.search_queries import Region, features_of
 from dinoscope.backbones.base import Backbone
+from dinoscope.commands.recent import Recent
+from dinoscope.commands.view_photographs import StorePhotographs, row_of, rows_of
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.retrieval import Match
-from dinoscope.errors import ImageError, InputError
-from dinoscope.io.collections import TAR_SUFFIXES, CollectionItem, each_item
-from dinoscope.io.images import decode_photograph, preview, read_photograph
-from dinoscope.io.store import ROW_COLUMNS, FeatureStore, FeatureTable, StoredRow, rows_at, stored_row
-from dinoscope.io.store_lance import batches, quoted
+from dinoscope.errors import InputError
+from dinoscope.io.images import preview
+from dinoscope.io.store import FeatureStore, FeatureTable, StoredRow, rows_at
 from dinoscope.io.store_schema import POOLED
 from dinoscope.maths.suppression import SUPPRESSIONS, Suppression
 from dinoscope.present.search_question import Found, FoundPatches, Question, Shown, TableFacts
 
-KEPT_UPLOADS = 4
-KEPT_PHOTOGRAPHS = 4
 KEPT_FEATURES = 8
 KEPT_FITS = 32
-
-_K = TypeVar("_K", bound=Hashable)
-_V = TypeVar("_V")
-
-
-class Recent(Generic[_K, _V]):
-    """The last few answers by what they answer; from any thread."""
-
-    def __init__(self, kept: int) -> None:
-        self._kept = kept
-        self._lock = threading.Lock()
-        self._answers: OrderedDict[_K, _V] = OrderedDict()
-
-    def have(self, key: _K) -> _V | None:
-        """An answer that is kept."""
-        with self._lock:
-            if key in self._answers:
-                self._answers.move_to_end(key)
-            return self._answers.get(key)
-
-    def keep(self, key: _K, answer: _V) -> _V:
-        """The answer, kept; the one not asked for longest goes."""
-        with self._lock:
-            self._answers[key] = answer
-            self._answers.move_to_end(key)
-            while len(self._answers) > self._kept:
-                self._answers.popitem(last=False)
-        return answer
-
-    def either(self, key: _K, make: Callable[[], _V]) -> _V:
-        """The answer that is kept, else one made now."""
-        found = self.have(key)
-        return self.keep(key, make()) if found is None else found
 
 
 class StoreFinder:
@@ -78,12 +40,9 @@ class StoreFinder:
     def __init__(self, store: FeatureStore, backbones: Iterable[Backbone] = ()) -> None:
         self._store = store
         self._backbones = {backbone.spec.name: backbone for backbone in backbones}
-        self._uploads: Recent[str, Photograph] = Recent(KEPT_UPLOADS)
-        self._photographs: Recent[str, Photograph] = Recent(KEPT_PHOTOGRAPHS)
+        self._photographs = StorePhotographs()
         self._features: Recent[tuple[str, str], PatchFeatures] = Recent(KEPT_FEATURES)
         self._fits: Recent[tuple[str, int, str, str, int | None], Suppression] = Recent(KEPT_FITS)
-        self._archive: tuple[str, dict[str, CollectionItem]] = ("", {})
-        self._walking = threading.Lock()
 
     def tables(self) -> list[TableFacts]:
         """The chosen table first."""
@@ -103,32 +62,29 @@ class StoreFinder:
 
     def take(self, data: bytes, name: str) -> Shown:
         """Decoded at once, and kept as it is."""
-        if not data:
-            raise ImageError(name, "the file is empty")
-        photograph = decode_photograph(data, name=name)
-        self._uploads.keep(photograph.digest, photograph)
+        photograph = self._photographs.take(data, name)
         return Shown(photograph.digest, photograph.name, photograph.size)
 
     def shown(self, table: str, digest: str) -> Shown:
         """A stored photograph's facts come from its row: the file is not read."""
-        row = self._row(self._store.table(table), digest)
+        row = row_of(self._store.table(table), digest)
         if row is not None:
             return _shown(row)
-        photograph = self._uploaded(digest)
+        photograph = self._photographs.uploaded(digest)
         return Shown(photograph.digest, photograph.name, photograph.size)
 
     def picture(self, table: str, digest: str, longest_px: int) -> Photograph:
         """Read from the file that was embedded; refused where it has changed since."""
-        return preview(self._photograph(self._store.table(table), digest), longest_px=longest_px)
+        return preview(self._photographs.of(self._store.table(table), digest), longest_px=longest_px)
 
     def search(self, question: Question) -> Found:
         """The model runs only for regions, and for photographs that are not in the table."""
         table = self._store.table(question.table)
-        row = self._row(table, question.query)
+        row = row_of(table, question.query)
         whole = question.box is None and question.patch is None
-        query: Photograph | PatchFeatures
+        query: StoredRow | PatchFeatures
         if row is not None and whole:
-            query, grid = self._photograph(table, question.query), row.grid
+            query, grid = row, row.grid
         else:
             query = self._features_of(table, question.query)
             grid = query.grid
@@ -142,7 +98,7 @@ class StoreFinder:
             patch=question.patch,
             table=table.name,
         )
-        rows = self._rows(table, [hit.digest for hit in hits.hits])
+        rows = rows_of(table, [hit.digest for hit in hits.hits])
         return Found(hits, tuple(_shown(rows[hit.digest]) for hit in hits.hits), grid.shape)
 
     def patches(self, question: Question) -> FoundPatches:
@@ -164,7 +120,7 @@ class StoreFinder:
         hits = search_patches(
             self._store, query, question.patch, k=question.k, suppression=fitted, table=table.name
         )
-        rows = self._rows(table, [hit.digest for hit in hits])
+        rows = rows_of(table, [hit.digest for hit in hits])
         removed = fitted.kind != "none"
         return FoundPatches(
             hits,
@@ -189,7 +145,7 @@ class StoreFinder:
             suppression=self._fit(table, question),
             region=Region(question.box, question.patch),
         )
-        return match, self._photograph(table, question.query), self._photograph(table, hit)
+        return match, self._photographs.of(table, question.query), self._photographs.of(table, hit)
 
     def _fit(self, table: FeatureTable, question: Question) -> Suppression:
         kind, pooling, components = question.suppress, question.pooling, question.components
@@ -202,54 +158,9 @@ class StoreFinder:
         return self._features.either(
             (table.name, digest),
             lambda: features_of(
-                table, self._photograph(table, digest), self._backbones.get(table.settings.backbone)
+                table, self._photographs.of(table, digest), self._backbones.get(table.settings.backbone)
             ),
         )
-
-    def _photograph(self, table: FeatureTable, digest: str) -> Photograph:
-        uploaded = self._uploads.have(digest)
-        if uploaded is not None:
-            return uploaded
-        row = self._row(table, digest)
-        if row is None:
-            return self._uploaded(digest)
-        source = row.source
-        found = self._photographs.either(digest, lambda: self._read(source))
-        if found.digest != digest:
-            raise ImageError(source, "the file has changed since it was embedded")
-        return found
-
-    def _uploaded(self, digest: str) -> Photograph:
-        found = self._uploads.have(digest)
-        if found is None:
-            raise InputError("that photograph is neither in the store nor kept here any more: drop it again")
-        return found
-
-    def _read(self, source: str) -> Photograph:
-        archive, _, member = source.partition("::")
-        if Path(source).is_file():
-            return read_photograph(source)
-        if not member or not archive.endswith(TAR_SUFFIXES):
-            raise ImageError(
-                source, "no file on this machine: it can be found, but not be shown or searched for"
-            )
-        with self._walking:
-            if self._archive[0] != archive:
-                self._archive = (archive, {item.source: item for item in each_item(archive)})
-            item = self._archive[1].get(source)
-        if item is None:
-            raise ImageError(source, "the archive has no such photograph any more")
-        return item.load()
-
-    def _row(self, table: FeatureTable, digest: str) -> StoredRow | None:
-        return self._rows(table, [digest]).get(digest)
-
-    def _rows(self, table: FeatureTable, digests: Sequence[str]) -> dict[str, StoredRow]:
-        if not digests or not len(table):
-            return {}
-        where = f"digest IN ({', '.join(map(quoted, digests))})"
-        found = batches(table.vectors_path, ROW_COLUMNS, where=where)
-        return {row.digest: row for batch in found for row in map(stored_row, batch.to_pylist())}
 
 
 def open_finder(store: FeatureStore, backbones: Sequence[Backbone]) -> StoreFinder:
