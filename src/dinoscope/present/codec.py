@@ -7,7 +7,8 @@ left at home. The error of a cosine is close to ``e·y``, with ``e`` one token's
 little can have coarse ones: for a fixed variance of ``e·y`` the fewest bits are spent where every
 axis adds the same amount, which makes the step inversely proportional to the axis's root mean
 square (reverse water-filling with weights; axes below the water are left out). The steps are
-refined until the measured error is within the tolerance.
+refined until the measured error is within the tolerance: on some patches, and on those that were
+worst among all when all were last looked at.
 
 Source: reverse water-filling, Cover and Thomas, Elements of Information Theory, 2nd ed., section
 10.3.3, with the distortion of axis k weighted by its mean square.
@@ -31,6 +32,8 @@ _SAMPLE_MARGIN = 0.85  # billions of pairs reach further than the tens of millio
 _BLOCK = 2_048
 _PILOT_ROUNDS = 5
 _ROUNDS = 12
+_WORST = 512
+"""Patches that join the watched ones, whose pairs alone are looked at while the steps are being chosen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,28 +97,30 @@ def encode_tokens(
     turned = _principal_axes(unit)
     axes = _Axes.of(turned)
     sample, everything = _measured_patches(len(unit), seed)
-    pilot = sample[:: max(1, len(sample) // _BLOCK)]
+    watched = sample[:: max(1, len(sample) // _BLOCK)]
 
-    def error_at(spread: float, chosen: Int[np.ndarray, " m"]) -> float:
+    def errors_at(spread: float, chosen: Int[np.ndarray, " m"]) -> Float32[np.ndarray, " m"]:
         plan = _plan(axes, spread, tolerance)
         decoded = _decode(plan, _quantise(plan, turned[chosen]), norms[chosen] == 0)
-        return _largest_error(unit[chosen], decoded)
+        return _largest_errors(unit[chosen], decoded)
 
     target = tolerance * (1 if everything else _SAMPLE_MARGIN)
     spread = target / 5.5  # the largest of tens of millions of normal errors, in deviations
-    for _ in range(_PILOT_ROUNDS):
-        seen = error_at(spread, pilot)
-        if 0.83 * target <= seen <= 0.93 * target or seen == 0:
-            break
-        spread *= 0.88 * target / seen
-    for _ in range(_ROUNDS):
-        seen = error_at(spread, sample)
+    for attempt in range(_ROUNDS):
+        aim = (0.88 if attempt == 0 else 0.97 - 0.03 * attempt) * target
+        for _ in range(_PILOT_ROUNDS):
+            seen = float(errors_at(spread, watched).max(initial=0.0))
+            if 0.95 * aim <= seen <= 1.05 * aim or seen == 0:
+                break
+            spread *= aim / seen
+        errors = errors_at(spread, sample)
+        seen = float(errors.max(initial=0.0))
         if seen <= target - 2e-6:  # what 32-bit arithmetic may add
             plan = _plan(axes, spread, tolerance)
             error = MeasuredError(seen, len(sample) ** 2, everything)
             lengths = norms.astype(np.float32)
             return CodedTokens(_quantise(plan, turned), plan.axis, plan.step, plan.mean, lengths, error)
-        spread *= 0.97 * target / seen
+        watched = np.union1d(watched, sample[np.argsort(-errors)[:_WORST]])
     raise InputError(f"tokens cannot be coded within a cosine error of {tolerance}")
 
 
@@ -243,13 +248,18 @@ def _measured_patches(n: int, seed: int) -> tuple[Int[np.ndarray, " m"], bool]:
     return np.sort(np.random.default_rng(seed).choice(n, _SAMPLED_PATCHES, replace=False)), False
 
 
-def _largest_error(unit: Float64[np.ndarray, "n dim"], decoded: Float64[np.ndarray, "n rank"]) -> float:
-    """Largest absolute difference of two cosine matrices; 32-bit products, good to about 1e-6."""
+def _largest_errors(
+    unit: Float64[np.ndarray, "n dim"], decoded: Float64[np.ndarray, "n rank"]
+) -> Float32[np.ndarray, " n"]:
+    """Of each patch the largest difference of its cosines with all; 32-bit products, good to about 1e-6."""
     left = np.concatenate([decoded, -unit], axis=1).astype(np.float32)
     right = np.concatenate([decoded, unit], axis=1).astype(np.float32)
-    largest = 0.0
+    largest = np.zeros(len(left), np.float32)
     for start in range(0, len(left), _BLOCK):
         for other in range(start, len(left), _BLOCK):
             block = left[start : start + _BLOCK] @ right[other : other + _BLOCK].T
-            largest = max(largest, float(block.max()), -float(block.min()))
+            np.abs(block, out=block)
+            for place, axis in ((start, 1), (other, 0)):
+                part = largest[place : place + _BLOCK]
+                np.maximum(part, block.max(axis=axis), out=part)
     return largest
