@@ -75,7 +75,7 @@ def test_no_more_than_a_window_is_taken_ahead(jobs: list[Job], monkeypatch: pyte
             yield job
 
     monkeypatch.setattr(rows_module, "row_of", held)
-    monkeypatch.setattr(rows_module, "cores", lambda: 2)
+    monkeypatch.setattr(rows_module, "worker_count", lambda: 2)
     with closing(rows_of(counted(), masked=False, n_models=2)) as rows:
         next(rows)
         assert len(taken) == rows_module.WINDOW + 3

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from dinoscope.analyses.tally import Row, row_of
+from dinoscope.analyses.workers import measuring, worker_count
 from dinoscope.data.annotation import Annotation
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
-from dinoscope.pipeline.feed import cores, one_blas_thread, one_thread_each
 from dinoscope.pipeline.together import WINDOW
 
 LARGE_MAP_BYTES = 2**26
 """Photographs with a larger feature map are measured one at a time: metrics need several times that."""
-
-MOST_WORKERS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,21 +43,17 @@ def rows_of(jobs: Iterator[Job], *, masked: bool, n_models: int) -> Generator[Ro
             job.photograph, job.features, job.annotation, masked=masked, n_models=n_models, extra=job.extra
         )
 
-    workers = min(MOST_WORKERS, cores())
+    workers = worker_count()
     coming: deque[Future[Row]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="dinoscope-measure", initializer=one_thread_each)
-    with one_blas_thread():
-        try:
-            for job in jobs:
-                if max(features.values.nbytes for features in job.features) > LARGE_MAP_BYTES:
-                    while coming:
-                        yield coming.popleft().result()
-                    yield measured(job)
-                    continue
-                coming.append(pool.submit(measured, job))
-                while len(coming) > WINDOW + workers or (coming and coming[0].done()):
+    with measuring(workers) as pool:
+        for job in jobs:
+            if max(features.values.nbytes for features in job.features) > LARGE_MAP_BYTES:
+                while coming:
                     yield coming.popleft().result()
-            while coming:
+                yield measured(job)
+                continue
+            coming.append(pool.submit(measured, job))
+            while len(coming) > WINDOW + workers or (coming and coming[0].done()):
                 yield coming.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        while coming:
+            yield coming.popleft().result()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Int64
 
+from dinoscope.analyses.workers import measuring, worker_count
 from dinoscope.data.annotation import Annotation
 from dinoscope.data.features import PatchFeatures
 from dinoscope.maths.dispersion import GROUP, GROUP_CLUSTERS, LOCAL_CLUSTERS, dispersion
@@ -28,6 +29,9 @@ MAX_TRAIN = 2_000
 FOLDS = 5
 DSE_KEPT = 16
 """Photographs that DSE is measured on: two of its groups."""
+
+LARGE_BYTES = 2**28
+"""Of one model's maps: above that models are measured one at a time, each takes several times as much."""
 
 
 Features = tuple[PatchFeatures, ...]
@@ -71,20 +75,34 @@ def collection_numbers(
     rows = [(derive(features), labels) for _, (features, labels) in sorted(sample.rows.items())]
     n_models = len(rows[0][0]) if rows else 0
     columns = [[features[j] for features, _ in rows] for j in range(n_models)]
-    numbers: dict[str, tuple[float, ...]] = {
-        "dse": tuple(_dse(column, seed) for column in columns),
-        "outlier_share": tuple(norm_outliers(column).share if column else math.nan for column in columns),
-        "position_r2": tuple(_position(column) for column in columns),
-    }
+    asked: list[Callable[[int], dict[str, float]]] = [
+        lambda j: {"dse": _dse(columns[j], seed)},
+        lambda j: {"outlier_share": norm_outliers(columns[j]).share if columns[j] else math.nan},
+        lambda j: {"position_r2": _position(columns[j])},
+    ]
     if masked:
         labelled = [i for i, (_, labels) in enumerate(rows) if labels is not None]
         labels = [labels for _, labels in rows if labels is not None]
-        scores = [_miou([column[i] for i in labelled], labels, seed) for column in columns]
-        numbers |= {
-            "knn_miou": tuple(score[0] for score in scores),
-            "linear_miou": tuple(score[1] for score in scores),
-        }
-    return numbers
+        asked.append(lambda j: _miou([columns[j][i] for i in labelled], labels, seed))
+    numbers: dict[str, list[float]] = {}
+    for found in _of_each(asked, range(n_models), one_at_a_time=_large(columns)):
+        for name, value in found.items():
+            numbers.setdefault(name, []).append(value)
+    return {name: tuple(values) for name, values in numbers.items()}
+
+
+def _of_each(
+    asked: Sequence[Callable[[int], dict[str, float]]], models: Sequence[int], *, one_at_a_time: bool
+) -> Iterator[dict[str, float]]:
+    """What was asked of every model, question by question, on one thread for each core."""
+    with measuring(1 if one_at_a_time else worker_count()) as pool:
+        answers = [pool.submit(question, j) for question in asked for j in models]
+        for answer in answers:
+            yield answer.result()
+
+
+def _large(columns: Sequence[Sequence[PatchFeatures]]) -> bool:
+    return any(sum(features.values.nbytes for features in column) > LARGE_BYTES for column in columns)
 
 
 def _dse(column: Sequence[PatchFeatures], seed: int) -> float:
@@ -108,10 +126,10 @@ def _position(column: Sequence[PatchFeatures]) -> float:
 
 def _miou(
     column: Sequence[PatchFeatures], labels: Sequence[Int64[np.ndarray, "_ _"]], seed: int
-) -> tuple[float, float]:
-    """Both readouts, each half of the photographs labelled by the other; k-NN first."""
+) -> dict[str, float]:
+    """Both readouts, each half of the photographs labelled by the other."""
     if len(column) < 2:
-        return float("nan"), float("nan")
+        return {"knn_miou": math.nan, "linear_miou": math.nan}
     even, odd = range(0, len(column), 2), range(1, len(column), 2)
     nearest, linear = [], []
     for train, test in ((even, odd), (odd, even)):
@@ -123,4 +141,4 @@ def _miou(
         )
         nearest.append(knn_miou(*split, seed=seed).miou)
         linear.append(linear_miou(*split, max_train=MAX_TRAIN, seed=seed).miou)
-    return float(np.mean(nearest)), float(np.mean(linear))
+    return {"knn_miou": float(np.mean(nearest)), "linear_miou": float(np.mean(linear))}

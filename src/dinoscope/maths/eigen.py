@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -10,12 +12,10 @@ from jaxtyping import Float64
 from scipy.linalg import eigh
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-_ONE_AT_A_TIME = threading.Lock()
-
 
 def eigenvalues(matrix: Float64[np.ndarray, "n n"]) -> Float64[np.ndarray, " n"]:
     """All eigenvalues of a symmetric matrix, smallest first. Runs on one thread, as `eigenvectors`."""
-    with _ONE_AT_A_TIME, _libraries().limit(limits=1, user_api="blas"):
+    with _one_thread():
         return np.asarray(eigh(matrix, eigvals_only=True, check_finite=False))
 
 
@@ -27,14 +27,26 @@ def eigenvectors(
     Runs on one thread of the linear algebra library: the reduction to tridiagonal form is a thousand short
     matrix-vector products, and threads that wait for each other after every one of them can take longer than
     one alone, by far where another process has a core.
-    The limit holds for the process, so decompositions take turns.
     """
-    with _ONE_AT_A_TIME, _libraries().limit(limits=1, user_api="blas"):
+    with _one_thread():
         values, vectors = eigh(matrix, subset_by_index=[first, last], check_finite=False)
     return np.asarray(values), np.asarray(vectors)
 
 
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The limit holds for the process, so decompositions take turns, but where it holds already."""
+    if all(library.num_threads == 1 for library in _libraries().lib_controllers):
+        yield
+        return
+    with _ONE_AT_A_TIME, _libraries().limit(limits=1):
+        yield
+
+
 @cache
 def _libraries() -> ThreadpoolController:
-    """Those loaded when this is first called; finding them takes milliseconds."""
-    return ThreadpoolController()
+    """Those of linear algebra that are loaded when this is first called; finding them takes milliseconds."""
+    return ThreadpoolController().select(user_api="blas")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ NEIGHBOURS = 20
 TEMPERATURE = 0.07
 MAX_TRAIN = 20_000
 BLOCK = 1024
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Of what catches warnings: they are the process's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +121,7 @@ def linear_miou(
     if len(np.unique(y)) == 1:
         return _score(np.full(len(z), y[0]), truth, y)
     model = LogisticRegression(C=c, max_iter=1000)
-    with warnings.catch_warnings(record=True) as caught:
+    with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit((x - mean) / deviation, y)
     stopped = any(issubclass(w.category, ConvergenceWarning) for w in caught)
