@@ -122,8 +122,8 @@ What `compare` does beyond the forward passes grows with patches and channels, t
 the channels: 15% of the passes is the aim. For a ViT-S a pass is 64 GFLOP in float32; the metrics of its
 map (1,024 patches, 384 channels) and those between two models are about 3 GFLOP in float64, which count
 twice, and the steps between them (k-means, ranks, edges, Fourier transforms) run far below the rate of
-matrix products. Three controls make five maps of two, and hardly add passes. Part of it does not grow with the
-photographs: the numbers of the whole collection are measured on 48 of them at most, DSE on 16.""",
+matrix products. Three controls make five maps of two, and hardly add passes. Part of it does not grow with
+the photographs: the numbers of the whole collection are measured on 48 of them at most, DSE on 16.""",
         command="python -m benchmarks.measure",
     ),
     "memory": Section(
