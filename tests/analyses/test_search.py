@@ -117,8 +117,11 @@ def test_a_hit_is_searched_for_without_its_file_and_a_region_of_it_needs_the_fil
     with pytest.raises(ImageError, match="has changed since"):
         search(small, hit, box=(0, 0, 0.5, 0.5), backbone=FakeBackbone())
     Path(hit.source).unlink()
-    again = search(small, hit, k=3)
-    assert (again.query, found(again)) == (expected.query, found(expected))
+    for stored in (hit, hit.source, Path(hit.source)):
+        again = search(small, stored, k=3)
+        assert (again.query, found(again)) == (expected.query, found(expected))
+    with pytest.raises(ImageError, match="no such file"):
+        search(small, tmp_path / "never-was.png")
     others = [path for path in paths if str(path) != hit.source]
     assert found(search(small, [hit, others[0]])).keys() == {str(path) for path in others[1:]}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from dinoscope.data.retrieval import Hit, Hits
 from dinoscope.errors import EmptyIndexError, InputError
 from dinoscope.io.store import FeatureStore, FeatureTable, rows_at
 from dinoscope.io.store_schema import POOLED
-from dinoscope.io.store_search import vector_of
+from dinoscope.io.store_search import row_from, vector_of
 from dinoscope.io.store_suppressions import check_suppression, collection_digest
 from dinoscope.maths.ranking import top_k
 from dinoscope.maths.suppression import Suppression
@@ -62,8 +63,9 @@ def search(
 
     Args:
         store: with vectors.
-        query: a photograph as `extract` takes it, a hit of an earlier search, features made as the table's,
-            or a list of these. Of a hit the stored vector is taken; its file is read for a region alone.
+        query: a photograph as `extract` takes it, a hit of an earlier search or the source of a stored
+            photograph, features made as the table's, or a list of these. Of what is stored the vector is
+            taken; the file is read for a region alone.
         k: hits; all there are where the table has fewer.
         pooling: ``mean``, ``cls``, ``gem`` or ``foreground``. A region's patches are averaged.
         suppress: ``none``, ``centre``, ``common``, ``whiten``, ``background``, or a fitted one.
@@ -186,7 +188,7 @@ def _vectors(
     vectors, digests = [], []
     model = backbone
     for image in images:
-        given = image if isinstance(image, PatchFeatures | Stored) else photograph_of(image)
+        given = _given(table, image)
         digest = given.provenance.image_digest if isinstance(given, PatchFeatures) else given.digest
         usable = region.whole and not isinstance(given, PatchFeatures)
         vector = vector_of(table, pooling, digest) if usable and _fits(table, backbone) else None
@@ -197,6 +199,17 @@ def _vectors(
         vectors.append(vector)
         digests.append(digest)
     return vectors, digests
+
+
+def _given(table: FeatureTable, image: Asked) -> Photograph | PatchFeatures | Stored:
+    """The query at hand; a path or an address that is no file here may be the source of a stored one."""
+    if isinstance(image, PatchFeatures | Stored):
+        return image
+    if isinstance(image, str | Path) and not os.path.exists(image):
+        stored = row_from(table, str(image))
+        if stored is not None:
+            return stored
+    return photograph_of(image)
 
 
 def _fits(table: FeatureTable, backbone: Backbone | None) -> bool:

@@ -16,8 +16,11 @@ Store = Annotated[Path, typer.Argument(help="Folder that `dinoscope embed` fille
 def search_command(
     store: Store,
     query: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Photograph, or several to search for together.", show_default=False),
+        list[str] | None,
+        typer.Argument(
+            help="Photograph, or several to search for together; or where a stored one was found.",
+            show_default=False,
+        ),
     ] = None,
     *,
     model: Annotated[

@@ -18,7 +18,7 @@ from dinoscope.present.match_figure import plot_match
 
 def write_matches(
     store: FeatureStore,
-    query: Path,
+    query: str | Path,
     hits: Hits,
     folder: Path,
     *,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 from dinoscope.commands.recent import Recent
@@ -11,8 +10,8 @@ from dinoscope.data.photograph import Photograph
 from dinoscope.errors import ImageError, InputError
 from dinoscope.io.collections import TAR_SUFFIXES, CollectionItem, each_item
 from dinoscope.io.images import decode_photograph, read_photograph
-from dinoscope.io.store import ROW_COLUMNS, FeatureTable, StoredRow, stored_row
-from dinoscope.io.store_lance import batches, quoted
+from dinoscope.io.store import FeatureTable
+from dinoscope.io.store_search import rows_of
 
 KEPT_UPLOADS = 4
 KEPT_FILES = 4
@@ -59,7 +58,7 @@ class StorePhotographs:
         upload = self._uploads.have(digest)
         if upload is not None:
             return upload
-        row = row_of(table, digest)
+        row = rows_of(table, [digest]).get(digest)
         if row is None:
             return self.uploaded(digest)
         source = row.source
@@ -83,17 +82,3 @@ class StorePhotographs:
         if item is None:
             raise ImageError(source, "the archive has no such photograph any more")
         return item.load()
-
-
-def row_of(table: FeatureTable, digest: str) -> StoredRow | None:
-    """The facts of one stored photograph; None where the table does not have it."""
-    return rows_of(table, [digest]).get(digest)
-
-
-def rows_of(table: FeatureTable, digests: Sequence[str]) -> dict[str, StoredRow]:
-    """Those of several, by digest; no more than are in the table."""
-    if not digests or not len(table):
-        return {}
-    where = f"digest IN ({', '.join(map(quoted, digests))})"
-    found = batches(table.vectors_path, ROW_COLUMNS, where=where)
-    return {row.digest: row for batch in found for row in map(stored_row, batch.to_pylist())}

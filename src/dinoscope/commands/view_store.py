@@ -11,7 +11,7 @@ from dinoscope.analyses.search_patches import search_patches, why_match
 from dinoscope.analyses.search_queries import Region, features_of
 from dinoscope.backbones.base import Backbone
 from dinoscope.commands.recent import Recent
-from dinoscope.commands.view_photographs import StorePhotographs, row_of, rows_of
+from dinoscope.commands.view_photographs import StorePhotographs
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.retrieval import Match
@@ -19,6 +19,7 @@ from dinoscope.errors import InputError
 from dinoscope.io.images import preview
 from dinoscope.io.store import FeatureStore, FeatureTable, StoredRow, rows_at
 from dinoscope.io.store_schema import POOLED
+from dinoscope.io.store_search import rows_of
 from dinoscope.maths.suppression import SUPPRESSIONS, Suppression
 from dinoscope.present.search_question import Found, FoundPatches, Question, Shown, TableFacts
 
@@ -67,7 +68,7 @@ class StoreFinder:
 
     def shown(self, table: str, digest: str) -> Shown:
         """A stored photograph's facts come from its row: the file is not read."""
-        row = row_of(self._store.table(table), digest)
+        row = rows_of(self._store.table(table), [digest]).get(digest)
         if row is not None:
             return _shown(row)
         photograph = self._photographs.uploaded(digest)
@@ -80,7 +81,7 @@ class StoreFinder:
     def search(self, question: Question) -> Found:
         """The model runs only for regions, and for photographs that are not in the table."""
         table = self._store.table(question.table)
-        row = row_of(table, question.query)
+        row = rows_of(table, [question.query]).get(question.query)
         whole = question.box is None and question.patch is None
         query: StoredRow | PatchFeatures
         if row is not None and whole:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float16, Float64, Int64
 
 from dinoscope.errors import InputError
-from dinoscope.io.store import FeatureTable, vectors_in
+from dinoscope.io.store import ROW_COLUMNS, FeatureTable, StoredRow, stored_row, vectors_in
 from dinoscope.io.store_lance import batches, exists, open_dataset, placed_batches, quoted
 
 
@@ -51,6 +51,24 @@ def placed_vectors(
                 yield found, vectors_in(table, name, batch.column(name))
 
 
+def rows_of(table: FeatureTable, digests: Sequence[str]) -> dict[str, StoredRow]:
+    """Photographs by their digests; no more than the table has.
+
+    Raises:
+        CorruptStoreError: the table cannot be read.
+    """
+    return {row.digest: row for row in _rows(table, "digest", digests)}
+
+
+def row_from(table: FeatureTable, source: str) -> StoredRow | None:
+    """The photograph that was found there; None where the table has none from there.
+
+    Raises:
+        CorruptStoreError: the table cannot be read.
+    """
+    return next(iter(_rows(table, "source", [source])), None)
+
+
 def vector_of(table: FeatureTable, name: str, digest: str) -> Float64[np.ndarray, " dim"] | None:
     """The vector of one photograph; None where the table does not have it.
 
@@ -62,3 +80,11 @@ def vector_of(table: FeatureTable, name: str, digest: str) -> Float64[np.ndarray
         if len(column) and not column.null_count:
             return vectors_in(table, name, column)[0].astype(np.float64)
     return None
+
+
+def _rows(table: FeatureTable, column: str, values: Sequence[str]) -> list[StoredRow]:
+    if not values or not len(table):
+        return []
+    where = f"{column} IN ({', '.join(map(quoted, values))})"
+    found = batches(table.vectors_path, ROW_COLUMNS, where=where)
+    return [row for batch in found for row in map(stored_row, batch.to_pylist())]
