@@ -1,6 +1,7 @@
-"""The two commands of this repository.
+"""The three commands of this repository.
 
     python3 dev.py demo [OPTIONS]   compare backbones on six photographs; OPTIONS go to `dinoscope compare`
+    python3 dev.py install          what the store, the live page and the notebook widget need, too
     python3 dev.py test [OPTIONS]   lint, types, import contract, doctests, tests; OPTIONS go to pytest
 
 They need Python 3.11 or newer with pip, nothing else. Each makes .venv, installs the pinned versions it
@@ -32,12 +33,18 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "dinoscope-installed"
 CONSTRAINTS = ROOT / "constraints.txt"
 VIEW = ROOT / "src" / "dinoscope" / "present" / "static"
-COVERED_BY = {"demo": ("demo", "test"), "test": ("test",)}  # what the tests need is enough for the demo
+COVERED_BY = {  # what is there after which command is enough for which
+    "demo": ("demo", "install", "test"),
+    "install": ("install", "test"),
+    "test": ("test",),
+}
+GROUPS = {"demo": "demo", "install": "demo", "test": "test"}
+EXTRAS = {"demo": "", "install": "[heif,store,view,widget]", "test": ""}  # the test group names them itself
 
 NEWEST_PIP = "pip>=25.1"  # the first to know --group
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CPU_INDEX_LIMIT_S = 3.0
-SIZE_BESIDE_TORCH = {"demo": "about 140 MB", "test": "about 370 MB"}
+SIZE_BESIDE_TORCH = {"demo": "about 140 MB", "install": "about 290 MB", "test": "about 370 MB"}
 CPU_SIZE = "about 200 MB"
 CUDA_SIZE = "several GB, most of it CUDA"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -46,17 +53,22 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 def main(words: Sequence[str]) -> int:
     """Run one command; the exit code is that of its first step that fails."""
     parser = argparse.ArgumentParser(
-        usage="python3 dev.py {demo,test} [OPTIONS ...]",
+        usage="python3 dev.py {demo,install,test} [OPTIONS ...]",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=tuple(COVERED_BY))
     wants_help = {"-h", "--help"} & set(words)
     command = parser.parse_args(["--help"] if wants_help else words[:1]).command
+    if command == "install" and words[1:]:
+        parser.error("install takes no options")
     if sys.version_info < (3, 11):  # noqa: UP036 (an older Python does run this file)
         print(f"dinoscope needs Python 3.11 or newer; this is {platform.python_version()}", file=sys.stderr)
         return 2
-    install(command)
+    prepare(command)
+    if command == "install":
+        print(f"ready: {BIN / 'dinoscope'} --help", flush=True)
+        return 0
     return demo(words[1:]) if command == "demo" else test(words[1:])
 
 
@@ -124,7 +136,7 @@ def browser() -> str | None:
     return next((found for name in names if name and (found := shutil.which(name))), None)
 
 
-def install(command: str) -> None:
+def prepare(command: str) -> None:
     """Make .venv and install what a command needs, unless that was done before.
 
     The stamp goes before anything changes and comes back when everything is there, so an interrupted
@@ -136,8 +148,9 @@ def install(command: str) -> None:
     make_environment()
     install_torch()
     print(f"dinoscope and the other packages for {command}: {SIZE_BESIDE_TORCH[command]}", flush=True)
-    group = f"{ROOT / 'pyproject.toml'}:{command}"
-    pip("install", "-qq", "--constraint", CONSTRAINTS, "--group", group, "--editable", ROOT)
+    group = f"{ROOT / 'pyproject.toml'}:{GROUPS[command]}"
+    project = f"{ROOT}{EXTRAS[command]}"
+    pip("install", "-qq", "--constraint", CONSTRAINTS, "--group", group, "--editable", project)
     STAMP.write_text(fingerprint(command))
     print(f"installed in {VENV}\n", flush=True)
 

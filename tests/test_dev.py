@@ -1,4 +1,4 @@
-"""The rules of the two commands: when to install, where torch comes from, where to stop."""
+"""The rules of the three commands: when to install, where torch comes from, where to stop."""
 
 from __future__ import annotations
 
@@ -50,51 +50,76 @@ def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
     return stand_in
 
 
-@pytest.mark.parametrize("command", ["demo", "test"])
-def test_a_second_call_installs_nothing(installer: Installer, command: str) -> None:
-    dev.install(command)
+@pytest.mark.parametrize(
+    ("command", "group", "extras"),
+    [("demo", "demo", ""), ("install", "demo", "[heif,store,view,widget]"), ("test", "test", "")],
+)
+def test_a_second_call_installs_nothing(installer: Installer, command: str, group: str, extras: str) -> None:
+    dev.prepare(command)
     assert len(installer.asked) == 1
-    assert f"pyproject.toml:{command}" in installer.asked[0]
+    assert f"pyproject.toml:{group} " in installer.asked[0]
+    assert installer.asked[0].endswith(f"--editable {dev.ROOT}{extras}")
     assert "--constraint" in installer.asked[0]
-    dev.install(command)
+    dev.prepare(command)
     assert len(installer.asked) == 1
 
 
 def test_what_the_tests_need_is_enough_for_the_demo_but_not_the_reverse(installer: Installer) -> None:
-    dev.install("demo")
-    dev.install("test")
+    dev.prepare("demo")
+    dev.prepare("test")
     assert len(installer.asked) == 2
-    dev.install("demo")
+    dev.prepare("demo")
     assert len(installer.asked) == 2
+
+
+def test_what_is_installed_for_the_store_is_enough_for_the_demo_but_not_the_reverse(
+    installer: Installer,
+) -> None:
+    dev.prepare("demo")
+    dev.prepare("install")
+    assert len(installer.asked) == 2
+    dev.prepare("demo")
+    assert len(installer.asked) == 2
+    dev.prepare("test")
+    dev.prepare("install")
+    assert len(installer.asked) == 3
+
+
+def test_the_tests_have_every_extra_that_is_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups, extras = project["dependency-groups"], project["project"]["optional-dependencies"]
+    asked = dev.EXTRAS["install"].strip("[]").split(",")
+    needed = {line for extra in asked for line in extras[extra]}
+    assert {simple(line) for line in needed} <= {simple(x) for x in groups["test"] if isinstance(x, str)}
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
 def test_changed_requirements_are_installed(installer: Installer, name: str) -> None:
-    dev.install("demo")
+    dev.prepare("demo")
     (dev.ROOT / name).write_text("torch==1.2.4\n")
-    dev.install("demo")
+    dev.prepare("demo")
     assert len(installer.asked) == 2
 
 
 def test_an_interrupted_installation_is_done_again(installer: Installer) -> None:
     installer.fails = True
     with pytest.raises(KeyboardInterrupt):
-        dev.install("demo")
+        dev.prepare("demo")
     installer.fails = False
-    dev.install("demo")
+    dev.prepare("demo")
     assert len(installer.asked) == 2
 
 
 def test_an_interrupted_change_also_spoils_what_was_there_before(installer: Installer) -> None:
-    dev.install("demo")
+    dev.prepare("demo")
     before = (dev.ROOT / "constraints.txt").read_text()
     (dev.ROOT / "constraints.txt").write_text("torch==1.2.4\n")
     installer.fails = True
     with pytest.raises(KeyboardInterrupt):
-        dev.install("demo")
+        dev.prepare("demo")
     installer.fails = False
     (dev.ROOT / "constraints.txt").write_text(before)
-    dev.install("demo")
+    dev.prepare("demo")
     assert len(installer.asked) == 3
 
 
@@ -277,7 +302,7 @@ def test_the_browser_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_words_after_the_command_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     installed: list[str] = []
-    monkeypatch.setattr(dev, "install", installed.append)
+    monkeypatch.setattr(dev, "prepare", installed.append)
     monkeypatch.setattr(dev, "demo", lambda options: len(options))
     monkeypatch.setattr(dev, "test", lambda options: 10 + len(options))
     assert dev.main(["demo", "--grid", "64"]) == 2
@@ -285,12 +310,24 @@ def test_words_after_the_command_are_passed_on(monkeypatch: pytest.MonkeyPatch) 
     assert installed == ["demo", "test"]
 
 
+def test_installing_does_nothing_more_and_takes_no_options(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installed: list[str] = []
+    monkeypatch.setattr(dev, "prepare", installed.append)
+    assert dev.main(["install"]) == 0
+    assert "dinoscope" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        dev.main(["install", "--grid"])
+    assert installed == ["install"]
+
+
 @pytest.mark.parametrize(
     ("words", "code"), [([], 2), (["nonsense"], 2), (["--help"], 0), (["test", "-h"], 0)]
 )
 def test_usage_installs_nothing(words: list[str], code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     installed: list[str] = []
-    monkeypatch.setattr(dev, "install", installed.append)
+    monkeypatch.setattr(dev, "prepare", installed.append)
     with pytest.raises(SystemExit) as stop:
         dev.main(words)
     assert stop.value.code == code
@@ -301,7 +338,7 @@ def simple(name: str) -> str:
     return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", name)[0]).lower()  # type: ignore[index]
 
 
-def test_everything_that_the_two_commands_install_is_pinned() -> None:
+def test_everything_that_the_three_commands_install_is_pinned() -> None:
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line[:1] != "#"]
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)  # no local versions such as +cpu
     assert lines == sorted(lines, key=simple)
