@@ -30,6 +30,7 @@ from dinoscope.errors import (
     UnknownBackboneError,
     WeightsError,
 )
+from tests.backbones.convolutions import precisions
 from tests.backbones.stand_in_hub import StandInHub, point_at
 
 PATCH = 8
@@ -91,7 +92,9 @@ def test_tokens_are_those_of_the_model(family: str, tmp_path: Path) -> None:
     n_prefix = CASES[family]
     has_cls = family not in ("ijepa", "siglip")
     for h, w in ((4, 4), (3, 6)):
-        outputs = backbone.forward(_pixels(h, w, b=2), final_norm=family != "clip")
+        with precisions() as seen:
+            outputs = backbone.forward(_pixels(h, w, b=2), final_norm=family != "clip")
+        assert seen == {"ieee"}
         with torch.no_grad():
             expected = tower(_pixels(h, w, b=2), **options).last_hidden_state
         assert expected.shape[1] == n_prefix + h * w
@@ -270,6 +273,7 @@ class FakeViT(nn.Module):
         intermediates_only: bool = False,
     ) -> list[Any]:
         assert (output_fmt, intermediates_only) == ("NLC", True)
+        assert torch.backends.cudnn.conv.fp32_precision == "ieee"
         patches = nn.functional.avg_pool2d(x, PATCH).flatten(2).mT
         prefix = torch.arange(self.num_prefix_tokens).float()[None, :, None].expand(len(x), -1, 3)
         found = [(patches + i + 10 * norm, prefix + i) for i in range(3) if i in indices]

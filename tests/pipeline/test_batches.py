@@ -100,6 +100,13 @@ def test_a_real_allocation_that_fails_is_recognised() -> None:
     assert out_of_memory(caught.value)
     assert out_of_memory(MemoryError())
     assert not out_of_memory(KeyError("memory"))
+    for words in (
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ):
+        assert out_of_memory(RuntimeError(words))
+    assert not out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
 
 
 @given(st.permutations(range(7)), st.sets(st.integers(0, 6)))

@@ -16,6 +16,7 @@ from dinoscope.backbones.architecture import Architecture
 from dinoscope.backbones.base import check_pixels
 from dinoscope.backbones.checkpoints import Recognised
 from dinoscope.backbones.networks import blocks, final_norm, keep_periods, network
+from dinoscope.backbones.precision import exact_convolutions
 from dinoscope.backbones.random_weights import random_weights
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin, check_layers
@@ -140,7 +141,8 @@ class DinoBackbone:
             found = blocks(self._model)
             hooks = [found[layer].register_forward_hook(keep(layer)) for layer in layers]
             try:
-                self._model(pixels)
+                with exact_convolutions():
+                    self._model(pixels)
             finally:
                 for hook in hooks:
                     hook.remove()

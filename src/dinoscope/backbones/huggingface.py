@@ -23,6 +23,7 @@ from dinoscope.backbones import advice, catalog, hub, licences
 from dinoscope.backbones.base import check_pixels
 from dinoscope.backbones.catalog import HubSource
 from dinoscope.backbones.foreign import cut_tokens, moved, weights_digest
+from dinoscope.backbones.precision import exact_convolutions
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin, check_layers
 from dinoscope.errors import UnknownBackboneError, WeightsError
@@ -247,7 +248,7 @@ def _block_outputs(
     options = {wanted: True} if wanted in inspect.signature(model.forward).parameters else {}
     handles = [blocks[layer].register_forward_hook(keep(layer)) for layer in layers]
     try:
-        with torch.no_grad():
+        with torch.no_grad(), exact_convolutions():
             model(pixels, **options)
     finally:
         for handle in handles:

@@ -15,6 +15,7 @@ from dinoscope.backbones import advice, hub, licences
 from dinoscope.backbones.base import check_pixels
 from dinoscope.backbones.catalog import HubSource
 from dinoscope.backbones.foreign import cut_tokens, moved, weights_digest
+from dinoscope.backbones.precision import exact_convolutions
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin, check_layers
 from dinoscope.errors import BackboneError, MissingExtraError, UnknownBackboneError, WeightsError
@@ -52,7 +53,7 @@ class TimmBackbone:
         wanted = check_layers(layers, self.spec.depth)
         ascending = sorted(wanted)
         model: Any = self.model
-        with torch.no_grad():
+        with torch.no_grad(), exact_convolutions():
             found = model.forward_intermediates(
                 pixels.to(self.device, self.dtype),
                 indices=ascending,

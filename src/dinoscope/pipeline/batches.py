@@ -111,10 +111,19 @@ def halving(
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: torch has a type for that on accelerators, and only words on processors."""
+    """Whether memory ran out: torch has a type for that on accelerators, and only words on processors, and
+    where a library below it was refused memory.
+    """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    words = ("can't allocate memory", "not enough memory", "MPS backend out of memory")
+    words = (
+        "can't allocate memory",
+        "not enough memory",
+        "MPS backend out of memory",
+        "CUDA error: out of memory",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+        "CUDNN_STATUS_ALLOC_FAILED",
+    )
     return isinstance(error, RuntimeError) and any(each in str(error) for each in words)
 
 
