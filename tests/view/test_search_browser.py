@@ -22,13 +22,14 @@ ROOT = Path(__file__).resolve().parents[2]
 N = 7
 
 
-@pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(params=["float16"])
+def address(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Of a page on photographs whose maps are kept as the parameter says."""
     (tmp_path / "photos").mkdir()
     for i in range(N):
         size = (60, 90) if i == 0 else (96, 60)
         (tmp_path / "photos" / f"<b>{i}.png").write_bytes(png(i, size))
-    embed(tmp_path / "photos", load_backbone("pixels"), tmp_path / "store", grid=8, dense="float16")
+    embed(tmp_path / "photos", load_backbone("pixels"), tmp_path / "store", grid=8, dense=request.param)
     process = subprocess.Popen(
         [sys.executable, "-c", "from dinoscope.cli import main; main()", "view", str(tmp_path / "store")],
         cwd=ROOT,
@@ -51,10 +52,8 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 
 def settled(page: Any) -> None:
-    page.wait_for_function(
-        """() => new Promise((resolve) => setTimeout(() =>  // longer than the page waits for another switch
-            resolve(document.getElementById("rankings").ariaBusy === "false"), 400))"""
-    )
+    """Busy begins with the switch, the click or the drop itself, not with the request that follows."""
+    page.wait_for_function("() => document.getElementById('rankings').ariaBusy === 'false'")
 
 
 def hits(page: Any, ranking: str) -> list[tuple[str, str]]:
@@ -218,5 +217,24 @@ def test_a_click_on_a_patch_finds_patches_and_a_click_on_a_hit_searches_for_its_
     settled(page)
     assert page.locator("#region").inner_text().startswith("Patch in row")
     assert digest not in {found for found, _ in hits(page, "plain")}
+    assert live.complaints == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("address", [None], indirect=True)
+def test_without_maps_of_patches_the_page_says_why_there_is_no_search_among_them(
+    browser: Any, address: str
+) -> None:
+    live = visit(browser, address)
+    page = live.page
+    page.locator("#collection li button").nth(2).click()
+    settled(page)
+    option = page.locator("#among option[value=patches]")
+    assert option.is_disabled()
+    assert "--dense" in option.inner_text()
+    drag(page, page.locator("#stage .frame"), (0.2, 0.2), (0.2, 0.2))
+    settled(page)
+    assert page.locator("#region").inner_text().startswith("Patch in row")
+    assert len(hits(page, "plain")) == N - 1
     assert live.complaints == []
     page.context.close()

@@ -43,7 +43,7 @@ def search_page_html(
 <label class="pick">Choose a photograph <input type="file" id="file" \
 accept="image/*,.heic,.heif,.avif"></label>
 <label id="table-field" hidden>Model <select id="table"></select></label>
-<label id="among-field">Among <select id="among"><option value="photographs">whole photographs</option>\
+<label>Among <select id="among"><option value="photographs">whole photographs</option>\
 <option value="patches">patches</option></select></label>
 <label>Pooling <select id="pooling">{_options(poolings, poolings[0])}</select></label>
 <label>Suppression <select id="suppress">{_options(suppressions, _BEGIN)}</select></label>

@@ -138,17 +138,20 @@ function drawRegion() {
 
 /** @param {number} [wait] */
 function search(wait = 0) {
+  if (!query) return;
   clearTimeout(due);
+  asked += 1; // whatever is still underway comes too late from here on
+  rankings.ariaBusy = "true";
   due = setTimeout(() => searchNow().catch(report), wait);
 }
 
 async function searchNow() {
-  if (!query) return;
   if (!components.checkValidity()) {
     components.reportValidity();
+    rankings.ariaBusy = "false";
     return;
   }
-  const turn = ++asked;
+  const turn = asked;
   underway.abort();
   underway = new AbortController();
   const suppression = suppress.value;
@@ -159,7 +162,6 @@ async function searchNow() {
   part("components-field", HTMLElement).hidden = !both || suppression === "centre";
   say(part("suppressed-title", HTMLElement), `Suppressed: ${suppress.selectedOptions[0]?.text ?? suppression}`);
   say(status, "Searching");
-  rankings.ariaBusy = "true";
   const plain = await ranking("plain", "none", turn, new Map());
   const ranks = new Map(plain.map(({ digest, rank }) => [digest, rank]));
   if (both && turn === asked) await ranking("suppressed", suppression, turn, ranks);
@@ -284,9 +286,10 @@ function renew() {
   const table = tables.find(({ name }) => name === tableField.value);
   if (!table) return;
   say(part("about", HTMLElement), `${table.n.toLocaleString("en")} photograph${table.n === 1 ? "" : "s"}, vectors of ${table.backbone}`);
-  among.disabled = !table.dense;
+  const patches = among.options[1];
+  patches.disabled = !table.dense;
+  patches.textContent = table.dense ? "patches" : "patches (not kept: embed --dense)";
   if (!table.dense) among.value = "photographs";
-  part("among-field", HTMLElement).title = table.dense ? "" : "This store keeps no maps of patches: dinoscope embed ... --dense makes them";
   collection.querySelector("ol")?.replaceChildren();
   grid = null;
   list().catch(report);
