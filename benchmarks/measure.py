@@ -37,13 +37,12 @@ import dinoscope as ds
 from benchmarks.machine import RESULTS, seconds, write_result
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.results import PatchPCA
-from dinoscope.maths import agreement, boundary, discovery, distance, frequency, proxies, spectrum
-from dinoscope.maths.dispersion import dispersion
 from dinoscope.maths.gram import gram_distance
 from dinoscope.maths.masks import patch_labels
-from dinoscope.maths.norms import norm_outliers
+from dinoscope.maths.patches import prepared
 from dinoscope.maths.pca import fit_pca
-from dinoscope.maths.smoothness import smoothness
+from dinoscope.metrics.registry import COLLECTION, CURVES, PHOTOGRAPH
+from dinoscope.metrics.subject import Collection, Regions, Seen, Subject
 from dinoscope.present.output import write_comparison
 
 Job = Callable[[], object]
@@ -258,40 +257,37 @@ def photograph(seed: int) -> UInt8[np.ndarray, "H W 3"]:
 
 
 def metrics_of(f: ds.PatchFeatures, g: ds.PatchFeatures) -> dict[str, Job]:
-    """Every metric of one photograph that needs no further forward pass; ``g``: the other model's."""
+    """Every metric and curve of one photograph without further forward passes; ``g``: the other model's."""
     picture = photograph(0)
     token = np.random.default_rng(1).normal(size=DIM)
     mask = np.zeros((SIDE, SIDE), np.int64)
     mask[130:310, 150:350] = 1
     mask[350:, :200] = 2
-    labels = patch_labels(mask, f.grid)
-    return {
-        "smoothness": lambda: smoothness(f),
-        "cosine_by_distance": lambda: distance.cosine_by_distance(f),
-        "cls_patch_cosine": lambda: distance.cls_patch_cosine(f, token),
-        "effective_rank": lambda: spectrum.effective_rank(f),
-        "effective_rank_centred": lambda: spectrum.effective_rank(f, centre=True),
-        "spectrum_shares": lambda: spectrum.spectrum_shares(f),
-        "gram_spectrum": lambda: spectrum.gram_spectrum(f),
-        "norm_outliers": lambda: norm_outliers([f]),
-        "dispersion": lambda: dispersion([f]),
-        "high_frequency_share": lambda: frequency.high_frequency_share(f),
-        "radial_spectrum": lambda: frequency.radial_spectrum(f),
-        "total_variation": lambda: frequency.total_variation(f),
-        "proxy_sharpness": lambda: proxies.proxy_sharpness(f, picture),
-        "proxy_coherence": lambda: proxies.proxy_coherence(f, picture),
-        "patch_labels": lambda: patch_labels(mask, f.grid),
-        "boundary_auc": lambda: boundary.boundary_auc(f, labels),
-        "boundary_auc_pure": lambda: boundary.boundary_auc(f, labels, min_purity=0.9),
-        "coherence_auc": lambda: boundary.coherence_auc(f, labels),
-        "coherence_auc_pure": lambda: boundary.coherence_auc(f, labels, min_purity=0.9),
-        "foreground_auc": lambda: boundary.foreground_auc(f, labels.labels > 0),
-        "tokencut": lambda: discovery.tokencut(f),
-        "lost": lambda: discovery.lost(f),
-        "gram_distance": lambda: gram_distance(f, g),
-        "gram_correlation": lambda: agreement.gram_correlation(f, g),
-        "linear_cka": lambda: agreement.linear_cka(f, g),
+
+    def subject() -> Subject:
+        labels = patch_labels(mask, f.grid)
+        regions = Regions(labels, labels, ((0.29, 0.25, 0.68, 0.61),))
+        return Subject(prepared(f), Seen(f.grid.shape, picture, regions), token, g)
+
+    shipped = [family for family in PHOTOGRAPH if any(metric.reported for metric in family.metrics)]
+    jobs: dict[str, Job] = {
+        ", ".join(metric.key for metric in family.metrics): functools.partial(_ask, family.measure, subject)
+        for family in shipped
     }
+    jobs |= {
+        f"curve: {key}": functools.partial(_ask, curve.measure, subject) for key, curve in CURVES.items()
+    }
+    jobs |= {
+        ", ".join(metric.key for metric in family.metrics): functools.partial(family.measure, Collection([f]))
+        for family in COLLECTION
+        if not any(metric.needs_masks for metric in family.metrics)
+    }
+    return jobs
+
+
+def _ask(measure: Callable[[Subject], object], subject: Callable[[], Subject]) -> object:
+    """Of a photograph that nothing is known of yet: what metrics share is counted for each."""
+    return measure(subject())
 
 
 def metrics(rounds: int) -> dict[str, object]:

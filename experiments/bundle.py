@@ -18,27 +18,29 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from dinoscope.anchoring.evaluate import read_evaluation
+
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = ROOT / "src" / "dinoscope" / "weights"
 BUNDLED = {"mini": "continue", "mini-gram": "gram-x2"}
 MOST_BYTES = 8_000_000
 SHOWN = {
-    "patch_knn_miou": "patch k-NN mIoU",
+    "scene_knn_miou": "patch k-NN mIoU",
     "cls_knn": "CLS k-NN accuracy",
     "boundary_auc": "sharpness (boundary AUC)",
     "coherence_auc": "coherence (region AUC)",
-    "effective_rank": "effective rank",
+    "effective_rank_scenes": "effective rank",
     "neighbour": "neighbour cosine",
     "random_pair": "random-pair cosine",
     "position_r2": "position R²",
-    "gram_distance": "Gram distance to the step-400 teacher",
+    "gram_distance_teacher": "Gram distance to the step-400 teacher",
 }
 
 
 def scores_of(file: Path, run: str, step: int) -> dict[int, Mapping[str, float]]:
     """The measured values of one run at one step, by seed."""
-    lines = [json.loads(line) for line in file.read_text().splitlines()[1:]]
-    return {line["seed"]: line["values"] for line in lines if (line["run"], line["step"]) == (run, step)}
+    _, scores = read_evaluation(file)
+    return {score.seed: score.values for score in scores if (score.run, score.step) == (run, step)}
 
 
 def round_weights(source: Path, target: Path) -> int:

@@ -21,8 +21,9 @@ from dinoscope.anchoring.arms import Recipe
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.laboratory import Plan, examine
 from dinoscope.anchoring.planted import Planting
-from dinoscope.data.laboratory import METRICS, RANDOM, TRUNK, Laboratory
+from dinoscope.data.laboratory import DENSE, IMAGE, RANDOM, RANK, TEACHER, TRUNK, Laboratory
 from dinoscope.io.images import read_photograph
+from dinoscope.metrics.registry import EVERY
 from dinoscope.present.laboratory import CONTROL_RULES, NOT_SHOWN, RULES, write_laboratory
 from examples.demo import demo_photographs
 
@@ -33,14 +34,14 @@ MEASURE_EVERY = 200
 SHOWN = 4
 WIDEST = 1700
 COLUMNS = (
-    "patch_knn_miou",
-    "cls_knn",
+    DENSE,
+    IMAGE,
     "boundary_auc",
     "coherence_auc",
-    "effective_rank",
+    RANK,
     "locality",
-    "cls_patch_cosine",
-    "gram_distance",
+    "cls_patch",
+    TEACHER,
 )
 HEAD = """# What the anchor did to a small model
 
@@ -163,15 +164,15 @@ def _table(laboratory: Laboratory) -> Iterator[str]:
         of_run = [score for score in laboratory.scores if score.run == run]
         for step in steps.get(run, [max(score.step for score in of_run)]):
             rows = [score.values for score in of_run if score.step == step]
-            cells = [_range([row[key] for row in rows if key in row], METRICS[key].unit) for key in COLUMNS]
+            cells = [_range([row[key] for row in rows if key in row], EVERY[key].unit) for key in COLUMNS]
             seeds = "" if len(rows) == 1 else f", {len(rows)} seeds"
             teacher = ", the frozen teacher" if (run, step) == (TRUNK, laboratory.teacher_step) else ""
             yield f"| {run}, step {step:,}{teacher}{seeds} | " + " | ".join(cells) + " |"
 
 
 def _title(key: str) -> str:
-    metric = METRICS[key]
-    return metric.title + (f", {metric.unit}" if metric.unit else "")
+    metric = EVERY[key]
+    return metric.short + (f", {metric.unit}" if metric.unit else "")
 
 
 def _range(values: list[float], unit: str) -> str:
@@ -184,7 +185,7 @@ def _range(values: list[float], unit: str) -> str:
 
 
 def _explained() -> str:
-    return " ".join(f"*{METRICS[key].title}*: {METRICS[key].says}" for key in COLUMNS)
+    return " ".join(f"*{EVERY[key].short}*: {EVERY[key].sentence}" for key in COLUMNS)
 
 
 def _control(laboratory: Laboratory) -> Iterator[str]:

@@ -78,7 +78,7 @@ def unexplained(result: dict[str, Any]) -> list[tuple[str, str]]:
         for cause, cell in row["cells"].items()
         if cell["pass"] is False
     }
-    return sorted(failing ^ {(key, cause) for key, trap in TRAPS.items() for cause in trap.causes})
+    return sorted(failing ^ {(key, cause) for key, causes in TRAPS.items() for cause in causes})
 
 
 def _rounded(value: Any) -> Any:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from dinoscope.maths.bootstrap import paired_difference
+from dinoscope.metrics.facts import Family
+from dinoscope.metrics.facts import Values as Found
+from dinoscope.metrics.registry import COLLECTION, EVERY, PHOTOGRAPH, VIEWS
+from dinoscope.metrics.subject import Collection as Many
 from validation.causes import CAUSES, Cause
-from validation.expectations import NATIVE, ROUNDING, SMALL, expected
-from validation.metrics import COLLECTION_METRICS, IMAGE_METRICS
+from validation.expectations import NATIVE, PLANTED, ROUNDING, SMALL, expected
 from validation.planted import draw_planted, draw_world
 from validation.subject import Subject
 
@@ -54,13 +57,21 @@ def _values(
     for i in range(images):
         planted = draw_planted(world, i)
         for name, cause in _columns():
-            _note(values, name, wanted, IMAGE_METRICS, Subject(world, planted, cause))
+            seen = Subject(world, planted, cause)
+            for family in _asked(PHOTOGRAPH, wanted):
+                _note(values, name, wanted, family.measure(seen.subject))
+            for of_views in _asked(VIEWS, wanted):
+                _note(values, name, wanted, of_views.measure(seen.subject, seen.views))
         report(f"photograph {i + 1} of {images}")
     for i in range(collections):
         world = draw_world(seed + 1 + i)
         pictures = [draw_planted(world, j) for j in range(COLLECTION_IMAGES)]
         for name, cause in _columns():
-            _note(values, name, wanted, COLLECTION_METRICS, [Subject(world, p, cause) for p in pictures])
+            of_cause = [Subject(world, picture, cause) for picture in pictures]
+            maps = [s.see() for s in of_cause]
+            many = Many(maps, maps, [s.classes for s in of_cause])
+            for of_collection in _asked(COLLECTION, wanted):
+                _note(values, name, wanted, of_collection.measure(many))
         report(f"collection {i + 1} of {collections}")
     return values
 
@@ -73,7 +84,7 @@ def row_of(key: str, columns: dict[str, list[float]]) -> dict[str, Any]:
         "baseline": float(known.mean()),
         "deviation": float(known.std(ddof=1)),
         "n": len(base),
-        "collection": key in {k for family in COLLECTION_METRICS for k in family.keys},
+        "collection": EVERY[key].collection,
         "cells": {
             cause: cell_of(np.array(columns[cause]), base, sign, native=NATIVE.get(key))
             for cause, sign in expected()[key].items()
@@ -137,10 +148,15 @@ def _columns() -> Iterable[tuple[str, Cause | None]]:
     return [("none", None), *CAUSES.items()]
 
 
-def _note(values: Values, column: str, wanted: set[str], families: Iterable[Any], asked: Any) -> None:
-    for family in families:
-        if wanted.isdisjoint(family.keys):
-            continue
-        for key, value in zip(family.keys, family.ask(asked), strict=True):
-            if key in wanted:
-                values.setdefault(key, {}).setdefault(column, []).append(float(value))
+F = TypeVar("F", bound=Family)
+
+
+def _asked(families: Iterable[F], wanted: set[str]) -> Iterable[F]:
+    return (family for family in families if not wanted.isdisjoint(m.key for m in family.metrics))
+
+
+def _note(values: Values, column: str, wanted: set[str], found: Found) -> None:
+    for key, value in found.items():
+        if key in wanted:
+            counted = max(float(value), PLANTED[key].floor)
+            values.setdefault(key, {}).setdefault(column, []).append(counted)

@@ -6,8 +6,9 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dinoscope.metrics.registry import EVERY
 from validation.causes import CAUSES
-from validation.expectations import NATIVE, NOTES, REASONS, REVISED, ROUNDING, SMALL, TRAPS
+from validation.expectations import NATIVE, PLANTED, ROUNDING, SMALL, TRAPS, expected
 
 SIGNS = {"+": "+", "-": "−", "0": "0", "=": "=", ".": "·"}
 """Of the expectations, as they are shown."""
@@ -86,7 +87,7 @@ def verdict(rows: Mapping[str, Any]) -> str:
 
 def trap_causes(key: str) -> tuple[str, ...]:
     """The causes that are declared to move this metric though they must not."""
-    return TRAPS[key].causes if key in TRAPS else ()
+    return TRAPS.get(key, ())
 
 
 def number(value: float | None) -> str:
@@ -132,10 +133,10 @@ def _causes() -> str:
 
 def _traps(rows: Mapping[str, Any]) -> str:
     lines = [_row(["metric", "moved by", "its warning"]), _row(["---", "---", "---"])]
-    for key, trap in TRAPS.items():
-        moved = ", ".join(_moved(c, rows[key]["cells"][c]) for c in trap.causes)
-        lines.append(_row([f"`{key}`", moved, trap.warning]))
-    notes = "\n".join(f"- `{key}`: {note}" for key, note in NOTES.items())
+    for key, causes in TRAPS.items():
+        moved = ", ".join(_moved(c, rows[key]["cells"][c]) for c in causes)
+        lines.append(_row([f"`{key}`", moved, EVERY[key].warning]))
+    notes = "\n".join(f"- `{key}`: {p.note}" for key, p in PLANTED.items() if p.note)
     return "\n".join(lines) + "\n\nNot traps of a cause, but to be known:\n\n" + notes
 
 
@@ -146,7 +147,8 @@ def _moved(cause: str, cell: Mapping[str, Any]) -> str:
 def _reasons() -> str:
     return "\n".join(
         f"- `{key}`, {', '.join(CAUSES[c].title for c in causes)}: {why}."
-        for (key, causes), why in REASONS.items()
+        for key, planted in PLANTED.items()
+        for causes, why in planted.reasons
     )
 
 
@@ -163,8 +165,11 @@ def _revised() -> str:
         _row(["metric", "cause", "first", "now", "why"]),
         _row(["---"] * 5),
     ]
+    signs = expected()
     lines += [
-        _row([f"`{r.metric}`", CAUSES[r.cause].title, SIGNS[r.first], SIGNS[r.now], r.why]) for r in REVISED
+        _row([f"`{key}`", CAUSES[r.cause].title, SIGNS[r.first], SIGNS[signs[key][r.cause]], r.why])
+        for key, planted in PLANTED.items()
+        for r in planted.revised
     ]
     return "\n".join(lines)
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from validation.causes import CAUSES
-from validation.expectations import GROUPS
+from validation.expectations import groups
 from validation.page import SIGNS, number, trap_causes
 
 LIMIT = 5.0
@@ -34,7 +34,7 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
     """Write the picture."""
     rows = result["rows"]
     places, y = {}, 0.0
-    for group in GROUPS.values():
+    for group in groups().values():
         for key in group:
             places[key] = y
             y += 1.0
@@ -52,7 +52,7 @@ def draw(result: Mapping[str, Any], path: Path) -> None:
     for j, column in enumerate(CAUSES.values()):
         axes.text(j + 0.5, -0.85, column.title, ha="center", va="bottom", fontsize=9, color=INK)
         axes.text(j + 0.5, -0.25, _amount(column.key), ha="center", va="bottom", fontsize=7, color=QUIET)
-    for title, group in GROUPS.items():
+    for title, group in groups().items():
         top = places[group[0]]
         for key in group:
             mark = "†" if rows[key]["collection"] else ""

@@ -13,9 +13,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from dinoscope.backbones.load import load_backbone
 from dinoscope.data.grid import PatchGrid
 from dinoscope.maths.bootstrap import mean_interval
-from dinoscope.maths.boundary import boundary_auc, coherence_auc
 from dinoscope.maths.masks import patch_labels
-from dinoscope.maths.proxies import proxy_coherence, proxy_sharpness
+from dinoscope.maths.patches import prepared
+from dinoscope.metrics.registry import PHOTOGRAPH
+from dinoscope.metrics.subject import Regions, Seen, Subject
 from dinoscope.pipeline.extract import extract
 from dinoscope.scenes.generate import scenes
 from dinoscope.scenes.scene import Scene
@@ -55,6 +56,7 @@ def compare(*, n: int = SCENES, seed: int = SEED) -> dict[str, Any]:
     tables: dict[str, list[float]] = {key: [] for pair in PAIRS for key in pair}
     backbone = load_backbone("pixels")
     world = draw_world(seed)
+    asked = [family for family in PHOTOGRAPH if any(metric.key in tables for metric in family.metrics)]
     with threadpool_limits(1):
         for scene in scenes(n, seed, size=(SIZE_PX, SIZE_PX)):
             picture = np.array(scene.first.image)
@@ -62,11 +64,13 @@ def compare(*, n: int = SCENES, seed: int = SEED) -> dict[str, Any]:
             maps = _maps(raw.values.astype(np.float64), scene, world.axes, seed)
             grid = PatchGrid(SIDE, SIDE, 8, (SIZE_PX, SIZE_PX))
             labels = patch_labels(scene.first.instances, grid)
+            seen = Seen(grid.shape, picture, Regions(labels, labels, ()))
             for name in FEATURES:
-                tables["proxy_sharpness"].append(proxy_sharpness(maps[name], picture).correlation)
-                tables["boundary_auc"].append(boundary_auc(maps[name], labels).auc)
-                tables["proxy_coherence"].append(proxy_coherence(maps[name], picture).auc)
-                tables["coherence_auc"].append(coherence_auc(maps[name], labels).auc)
+                subject = Subject(prepared(maps[name]), seen)
+                for family in asked:
+                    for key, value in family.measure(subject).items():
+                        if key in tables:
+                            tables[key].append(value)
     found = {key: np.array(values).reshape(n, len(FEATURES)) for key, values in tables.items()}
     return {
         "scenes": n,

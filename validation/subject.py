@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, UInt8
+from jaxtyping import Bool, Float64, Int64
 
 from dinoscope.data.grid import PatchGrid
 from dinoscope.maths.discovery import Box
 from dinoscope.maths.masks import PatchLabels, patch_labels
+from dinoscope.maths.patches import prepared
 from dinoscope.maths.position import content_free_basis
+from dinoscope.metrics.subject import Regions, SecondView, Seen, Views
+from dinoscope.metrics.subject import Subject as Photographed
 from validation import planted
 from validation.causes import Cause, Map
 from validation.planted import DIM, NOISE_LENGTH, PIXELS, SIDE, Planted, World, centres
@@ -57,35 +60,35 @@ class Subject:
         return self._seen[view]
 
     @cached_property
-    def other(self) -> Map:
-        """The plain view by a second model, with the fault, of another rotation and noise."""
-        places = centres(self.side, self.side)
-        clean = planted.field(self.planted, places) + self._noise("other", places.shape[:2])
-        return self._changed(clean, "other")
+    def subject(self) -> Photographed:
+        """The plain view, as metrics ask for it."""
+        basis = _place_basis(self.world, self.planted, self.cause if self._turned else None)
+        return Photographed(prepared(self.see()), self.seen, self.cls, self.reference, basis)
+
+    @property
+    def views(self) -> Views:
+        """The changed photographs, as metrics ask for them."""
+        by = float(self.shift)
+        return Views(
+            self.see(),
+            self.see("flip"),
+            (self.see("shift"), (by, by)),
+            (self.see("half"), (0.5, 0.5)),
+            (self.see("crop"), CROP),
+            self.see("double"),
+            SecondView(self.see("second"), *self.flow),
+        )
 
     @cached_property
-    def sound(self) -> Map:
-        """The plain view by the first model, without any fault, on the grid of the others."""
-        return self._view("plain")
+    def reference(self) -> Map:
+        """The plain view by another model without any fault, of another noise."""
+        places = centres(self.side, self.side)
+        return np.asarray(planted.field(self.planted, places) + self._noise("other", places.shape[:2]))
 
     @cached_property
     def cls(self) -> Float64[np.ndarray, " dim"]:
         """The class token."""
-        return np.asarray(self._vectors(self.planted.cls[None, None])[0, 0])
-
-    @cached_property
-    def place_basis(self) -> Float64[np.ndarray, "k dim"]:
-        """Directions in which place alone moves patches: of the planted field on five constant pictures."""
-        places = planted.position_field(self.world, centres(SIDE, SIDE))
-        colours = planted.draw_vectors(np.random.default_rng((*self.planted.key, 5)), self.world.axes, 5)
-        return content_free_basis([self._vectors(places + c) for c in colours])
-
-    @cached_property
-    def labels(self) -> PatchLabels:
-        """Regions."""
-        cells = planted.cells(self.planted, centres(PIXELS, PIXELS))
-        grid = PatchGrid(self.side, self.side, 8, (PIXELS, PIXELS))
-        return patch_labels(self.planted.region[cells], grid)
+        return np.asarray(self.vectors(self.planted.cls[None, None])[0, 0])
 
     @cached_property
     def classes(self) -> Int64[np.ndarray, "h w"]:
@@ -94,31 +97,9 @@ class Subject:
         return np.asarray(self.planted.classes[cells])
 
     @property
-    def foreground(self) -> Bool[np.ndarray, "h w"]:
-        """Objects."""
-        return np.asarray(self.classes >= planted.BACKGROUNDS)
-
-    @cached_property
-    def boxes(self) -> list[Box]:
-        """Around every object."""
-        cells = planted.cells(self.planted, centres(PIXELS, PIXELS))
-        found: list[Box] = []
-        for cell in np.flatnonzero(planted.object_cells(self.planted)):
-            rows, cols = np.nonzero(cells == cell)
-            found.append(
-                (
-                    float(cols.min() / PIXELS),
-                    float(rows.min() / PIXELS),
-                    float((cols.max() + 1) / PIXELS),
-                    float((rows.max() + 1) / PIXELS),
-                )
-            )
-        return found
-
-    @cached_property
-    def photograph(self) -> UInt8[np.ndarray, "H W 3"]:
-        """What the features are features of."""
-        return planted.photograph(self.planted)
+    def seen(self) -> Seen:
+        """What the features are features of: no cause but a finer grid changes it."""
+        return _seen(self.planted, self.side)
 
     @cached_property
     def flow(self) -> tuple[Float64[np.ndarray, "h w 2"], Bool[np.ndarray, "h w"]]:
@@ -157,9 +138,47 @@ class Subject:
             return values
         return self.cause.change(values, self.world, self._rng(view, self.cause.key), self._amount)
 
-    def _vectors(self, values: Map) -> Map:
+    def vectors(self, values: Map) -> Map:
         """Vectors that are no patches of the photograph."""
-        return self._changed(values, "vectors") if self.cause is not None and self.cause.whole else values
+        return self._changed(values, "vectors") if self._turned else values
+
+    @property
+    def _turned(self) -> bool:
+        return self.cause is not None and self.cause.whole
 
     def _rng(self, *names: str) -> np.random.Generator:
         return np.random.default_rng((*self.planted.key, *(zlib.crc32(name.encode()) for name in names)))
+
+
+@lru_cache(maxsize=4)
+def _seen(photographed: Planted, side: int) -> Seen:
+    places = centres(PIXELS, PIXELS)
+    cells = planted.cells(photographed, places)
+    grid = PatchGrid(side, side, 8, (PIXELS, PIXELS))
+    objects = planted.object_cells(photographed)
+    at_centres = planted.cells(photographed, centres(side, side))
+    regions = Regions(
+        patch_labels(photographed.region[cells], grid),
+        PatchLabels(objects[at_centres].astype(np.int64), np.ones((side, side))),
+        tuple(_box(cells == cell) for cell in np.flatnonzero(objects)),
+    )
+    return Seen((side, side), planted.photograph(photographed), regions)
+
+
+def _box(inside: Bool[np.ndarray, "H W"]) -> Box:
+    rows, cols = np.nonzero(inside)
+    return (
+        float(cols.min() / PIXELS),
+        float(rows.min() / PIXELS),
+        float((cols.max() + 1) / PIXELS),
+        float((rows.max() + 1) / PIXELS),
+    )
+
+
+@lru_cache(maxsize=16)
+def _place_basis(world: World, photographed: Planted, cause: Cause | None) -> Float64[np.ndarray, "k dim"]:
+    """Directions in which place alone moves patches: of the planted field on five constant pictures."""
+    places = planted.position_field(world, centres(SIDE, SIDE))
+    colours = planted.draw_vectors(np.random.default_rng((*photographed.key, 5)), world.axes, 5)
+    seen = Subject(world, photographed, cause)
+    return content_free_basis([seen.vectors(places + c) for c in colours])

@@ -65,7 +65,7 @@ from dinoscope.maths.align import align_colours as align_colours
 from dinoscope.maths.foreground import fit_foreground as fit_foreground
 from dinoscope.maths.foreground import foreground_by_pc1 as foreground_by_pc1
 from dinoscope.maths.gram import gram_distance as gram_distance
-from dinoscope.maths.gram import gram_loss as gram_loss
+from dinoscope.maths.gram_loss import gram_loss as gram_loss
 from dinoscope.maths.pca import fit_pca as fit_pca
 from dinoscope.maths.pca import merge_moments as merge_moments
 from dinoscope.maths.pca import patch_moments as patch_moments

@@ -13,17 +13,17 @@ from scipy.ndimage import gaussian_filter
 
 from dinoscope.analyses.controls import blurred, shuffled
 from dinoscope.analyses.measure import measure
-from dinoscope.analyses.numbers import DISTANCES
 from dinoscope.analyses.passes import numbers_of_passes
 from dinoscope.analyses.sample import Sample
 from dinoscope.backbones.load import load_backbone
 from dinoscope.data.features import PatchFeatures
-from dinoscope.data.metrics import METRICS
 from dinoscope.data.results import Failure, Measurements
 from dinoscope.errors import ImageError, InputError, UnknownBackboneError
 from dinoscope.io.images import read_photograph
 from dinoscope.io.journal import Journal
 from dinoscope.maths.smoothness import smoothness
+from dinoscope.metrics.distance import DISTANCES
+from dinoscope.metrics.registry import METRICS
 from dinoscope.pipeline.extract import extract
 from tests.fakes import FakeBackbone
 

@@ -16,7 +16,7 @@ from dinoscope.anchoring.photographs import read_memory
 from dinoscope.anchoring.step import anchor_patches
 from dinoscope.anchoring.train import Progress, run
 from dinoscope.errors import InputError
-from dinoscope.maths.gram import gram_loss
+from dinoscope.maths.gram_loss import gram_loss
 from tests.anchoring.small_runs import NETWORK, small, write_photographs
 
 TRUNK = small(steps=20, learning_rate=3e-3, checkpoint_every=10, snapshot_every=4, keep_checkpoints=0)

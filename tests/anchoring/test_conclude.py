@@ -13,8 +13,8 @@ SPREAD = (-0.002, 0.0, 0.002)
 
 
 def score(run: str, seed: int, step: int, dense: float, image: float = 0.5, **others: float) -> Score:
-    values = {"patch_knn_miou": dense, "cls_knn": image, "boundary_auc": 0.7, "effective_rank": 40.0}
-    return Score(run, seed, step, values | {"gram_distance": 0.06} | others)
+    values = {"scene_knn_miou": dense, "cls_knn": image, "boundary_auc": 0.7, "effective_rank_scenes": 40.0}
+    return Score(run, seed, step, values | {"gram_distance_teacher": 0.06} | others)
 
 
 def trunk(dense: Sequence[float], image: Sequence[float], seed: int = 0) -> list[Score]:
@@ -122,7 +122,7 @@ def test_several_trunks_are_judged_by_their_mean() -> None:
 
 
 def test_an_anchor_that_beats_every_control_is_credited() -> None:
-    scores = [*DEGRADED, *CONTROLS, *arm("gram-x2", 0.38, gram_distance=0.01)]
+    scores = [*DEGRADED, *CONTROLS, *arm("gram-x2", 0.38, gram_distance_teacher=0.01)]
     found = conclude(scores, teacher_step=100)
     assert found.credited == ("gram-x2",)
     text = " ".join(found.sentences)
@@ -134,7 +134,7 @@ def test_an_anchor_that_beats_every_control_is_credited() -> None:
 
 
 def test_a_small_gram_distance_earns_nothing() -> None:
-    scores = [*DEGRADED, *CONTROLS, *arm("gram-x2", 0.34, gram_distance=1e-6)]
+    scores = [*DEGRADED, *CONTROLS, *arm("gram-x2", 0.34, gram_distance_teacher=1e-6)]
     found = conclude(scores, teacher_step=100)
     assert found.credited == ()
     text = " ".join(found.sentences)
@@ -146,7 +146,7 @@ def test_a_small_gram_distance_earns_nothing() -> None:
     ("changes", "reason"),
     [
         ({"boundary_auc": 0.6}, "its boundary AUC is below that of continue"),
-        ({"effective_rank": 5.0}, "its effective rank is below that of continue"),
+        ({"effective_rank_scenes": 5.0}, "its effective rank is below that of continue"),
         ({"image": 0.2}, "its class-token kNN is below that of continue"),
     ],
 )
@@ -204,13 +204,13 @@ def test_seeds_are_compared_with_themselves_at_a_step_that_all_have() -> None:
     a = [score("gram-x1", s, step, 0.3 + 0.01 * s) for s in (0, 1, 2) for step in (450, 500)]
     b = [score("continue", s, step, 0.2 + 0.01 * s) for s in (0, 1, 2) for step in (450, 500)]
     late = score("continue", 0, 600, 0.9)
-    found = effect([*a, *b, late], "gram-x1", "continue", "patch_knn_miou")
+    found = effect([*a, *b, late], "gram-x1", "continue", "scene_knn_miou")
     assert found is not None
     assert (found.step, found.seeds, found.verdict) == (500, (0, 1, 2), "above")
     assert (found.mean, found.low, found.high) == pytest.approx((0.1, 0.1, 0.1))
-    worse = effect([*a, *b], "continue", "gram-x1", "patch_knn_miou")
+    worse = effect([*a, *b], "continue", "gram-x1", "scene_knn_miou")
     assert worse is not None and worse.verdict == "below"
-    assert effect(a, "gram-x1", "continue", "patch_knn_miou") is None
+    assert effect(a, "gram-x1", "continue", "scene_knn_miou") is None
 
 
 def test_released_models_are_named_only_to_say_that_nothing_follows() -> None:

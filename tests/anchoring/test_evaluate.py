@@ -10,11 +10,12 @@ from dinoscope.anchoring import evaluate as module
 from dinoscope.anchoring.evaluate import Subject, evaluate, read_evaluation, subjects_of
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.held_out import HeldOut, Probes, held_out
-from dinoscope.anchoring.probes import cls_accuracy, features_of, measure
+from dinoscope.anchoring.probes import features_of, measure
 from dinoscope.anchoring.train import run
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.laboratory import METRICS
 from dinoscope.errors import InputError
+from dinoscope.maths.class_tokens import cls_accuracy
 from tests.anchoring.small_runs import small, write_photographs
 
 PROBES = Probes(n=8, n_dense=6, size_px=32, grid=8, n_classes=2, most_patches=100)
@@ -75,10 +76,16 @@ def test_a_file_of_other_measurements_is_refused(scenes: HeldOut, trained: RunFo
     with pytest.raises(InputError, match="twice"):
         evaluate([subject, subject], scenes, file)
     forced = evaluate([subject], scenes, file, teacher=trained.snapshot(2), force=True)
-    assert forced[0].values["gram_distance"] == 0.0
+    assert forced[0].values["gram_distance_teacher"] == 0.0
     file.write_text("{}\n")
     with pytest.raises(InputError, match="not an evaluation"):
         read_evaluation(file)
+
+
+@pytest.mark.parametrize("name", ["arms", "pilot", "planted"])
+def test_files_with_former_keys_are_read(name: str) -> None:
+    _, scores = read_evaluation(Path(__file__).parents[2] / "experiments" / name / "evaluation.jsonl")
+    assert scores and all(set(score.values) == set(METRICS) for score in scores)
 
 
 def test_scenes_are_drawn_once(tmp_path: Path) -> None:
@@ -139,7 +146,7 @@ def test_features_that_hold_the_labels_score_high_and_shuffled_ones_do_not(
         for t in told
     ]
     good, bad = measure(told, scenes), measure(mixed, scenes)
-    assert good["patch_knn_miou"] > bad["patch_knn_miou"] + 0.3
+    assert good["scene_knn_miou"] > bad["scene_knn_miou"] + 0.3
     assert good["boundary_auc"] > bad["boundary_auc"] + 0.2
     assert good["locality"] > 0.3 and abs(bad["locality"]) < 0.2
-    assert np.isnan(good["gram_distance"])
+    assert np.isnan(good["gram_distance_teacher"])

@@ -76,7 +76,7 @@ def test_the_anchor_holds_the_gram_distance_on_scenes_nobody_trained_on(
         measure_every=100,
     )
     found = laboratory(photographs, tmp_path, plan)
-    ends = {(s.run, s.seed): s.values["gram_distance"] for s in found.scores if s.step == 36}
+    ends = {(s.run, s.seed): s.values["gram_distance_teacher"] for s in found.scores if s.step == 36}
     assert len(ends) == 6
     assert all(ends["gram-x1", seed] < 0.9 * ends["continue", seed] for seed in (0, 1, 2))
     assert found.conclusion.credited == ()

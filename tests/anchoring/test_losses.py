@@ -17,7 +17,7 @@ from dinoscope.anchoring.losses import (
     sinkhorn,
 )
 from dinoscope.errors import ShapeError
-from dinoscope.maths.gram import gram_loss
+from dinoscope.maths.gram_loss import gram_loss
 
 
 def numbers(*shape: int, seed: int = 0) -> Tensor:

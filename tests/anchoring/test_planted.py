@@ -80,7 +80,7 @@ def test_damage_is_planted_once_released_and_reported_apart(photographs: Path, t
     control = found.control
     assert control is not None
     assert (control.start_step, control.release_step, control.teacher_step) == (6, 26, 2)
-    ends = {(s.run, s.seed, s.step): s.values["cls_patch_cosine"] for s in control.scores}
+    ends = {(s.run, s.seed, s.step): s.values["cls_patch"] for s in control.scores}
     arms = {(f"{AFTER_DAMAGE}{arm}", seed, 30) for arm in ("continue", "gram-x1") for seed in (0, 1)}
     assert ends.keys() == arms | {(TRUNK, 0, 2), (TRUNK, 0, 6), (PLANTED, 0, 26)}
     assert ends[PLANTED, 0, 26] > ends[TRUNK, 0, 6] + 0.1
@@ -116,7 +116,7 @@ def test_damage_that_cannot_be_is_refused() -> None:
 
 def told(damaged: float, ends: Mapping[str, tuple[float, ...]], *, teacher: float = 0.30) -> str:
     def score(run: str, seed: int, step: int, dense: float) -> Score:
-        return Score(run, seed, step, dict.fromkeys(METRICS, 0.5) | {"patch_knn_miou": dense})
+        return Score(run, seed, step, dict.fromkeys(METRICS, 0.5) | {"scene_knn_miou": dense})
 
     scores = [score(TRUNK, 0, 2, teacher), score(TRUNK, 0, 6, 0.40), score(PLANTED, 0, 26, damaged)]
     scores += [

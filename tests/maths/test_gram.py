@@ -9,8 +9,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from dinoscope.data.features import PatchFeatures
 from dinoscope.errors import GridMismatchError, InputError, ShapeError
-from dinoscope.maths import gram
-from dinoscope.maths.gram import gram_distance, gram_loss
+from dinoscope.maths import gram_loss as loss_module
+from dinoscope.maths.gram import gram_distance
+from dinoscope.maths.gram_loss import gram_loss
 
 PARITY = load_file(str(Path(__file__).parents[1] / "data/parity/gram_loss.safetensors"))
 CASES = ("far", "near", "wide")
@@ -56,7 +57,7 @@ def test_its_gradient_is_that_of_the_dense_form(case, clip):
 @pytest.mark.parametrize("clip", [False, True])
 @pytest.mark.parametrize(("n", "dims"), [(40, (6, 6)), (40, (5, 7)), (9, (7, 8))])
 def test_both_sides_are_differentiable_whatever_the_shapes(n, dims, clip, monkeypatch):
-    monkeypatch.setattr(gram, "ROWS", 16)  # several blocks, the last one smaller
+    monkeypatch.setattr(loss_module, "ROWS", 16)  # several blocks, the last one smaller
     student = patches(2, n, dims[0], seed=1, dtype=torch.float64).requires_grad_()
     teacher = patches(2, n, dims[1], seed=2, dtype=torch.float64).requires_grad_()
     got = torch.autograd.grad(3 * gram_loss(student, teacher, clip), (student, teacher))
@@ -119,7 +120,7 @@ class LargestTensor(TorchDispatchMode):
 
 @pytest.mark.parametrize("clip", [False, True])
 def test_no_gram_matrix_is_ever_held(clip, monkeypatch):
-    monkeypatch.setattr(gram, "ROWS", 50)
+    monkeypatch.setattr(loss_module, "ROWS", 50)
     n, dim = 500, 12
     student, teacher = patches(1, n, dim).requires_grad_(), patches(1, n, dim, seed=1)
     with LargestTensor() as seen:

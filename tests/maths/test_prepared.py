@@ -1,14 +1,9 @@
 """A map prepared once says the same to every measure as the map itself."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
 from dinoscope.data.features import PatchFeatures
-from dinoscope.maths.boundary import boundary_auc, coherence_auc, foreground_auc
-from dinoscope.maths.discovery import lost, tokencut
-from dinoscope.maths.distance import cls_patch_cosine, cosine_by_distance
 from dinoscope.maths.frequency import high_frequency_share, map_energy, radial_spectrum, rings, share_above
 from dinoscope.maths.masks import PatchLabels
 from dinoscope.maths.patches import PatchMap, as_directions, as_map, as_rows, prepared, unit
@@ -19,37 +14,40 @@ from dinoscope.maths.proxies import (
     proxy_sharpness,
     sharpness_against,
 )
-from dinoscope.maths.smoothness import smoothness
 from dinoscope.maths.spectrum import effective_rank, rank_of, shares_of, singular_values, spectrum_shares
+from dinoscope.metrics import registry
+from dinoscope.metrics.facts import CurveOf, OfPhotograph
+from dinoscope.metrics.registry import CURVES
+from dinoscope.metrics.subject import Regions, Seen, Subject
 
 RNG = np.random.default_rng(0)
 FEATURES = PatchFeatures.from_array(RNG.normal(size=(9, 12, 7)) + 0.4, image_size=(240, 120))
 PHOTOGRAPH = RNG.integers(0, 256, (90, 120, 3), dtype=np.uint8)
 TOKEN = RNG.normal(size=7)
+OTHER = RNG.normal(size=(9, 12, 5))
 REGIONS = PatchLabels(RNG.integers(0, 3, (9, 12)), np.ones((9, 12)))
 
-MEASURES: dict[str, Callable[[PatchMap], object]] = {
-    "smoothness": smoothness,
-    "cosine_by_distance": lambda f: cosine_by_distance(f).cosine,
-    "cls_patch_cosine": lambda f: cls_patch_cosine(f, TOKEN),
-    "effective_rank": effective_rank,
-    "spectrum_shares": spectrum_shares,
-    "high_frequency_share": high_frequency_share,
-    "radial_spectrum": lambda f: radial_spectrum(f).density,
-    "boundary_auc": lambda f: boundary_auc(f, REGIONS),
-    "coherence_auc": lambda f: coherence_auc(f, REGIONS),
-    "foreground_auc": lambda f: foreground_auc(f, REGIONS.labels > 0),
-    "proxy_sharpness": lambda f: proxy_sharpness(f, PHOTOGRAPH),
-    "proxy_coherence": lambda f: proxy_coherence(f, PHOTOGRAPH),
-    "tokencut": lambda f: tokencut(f).mask,
-    "lost": lambda f: lost(f).mask,
-}
+SEEN = Seen((9, 12), PHOTOGRAPH, Regions(REGIONS, REGIONS, ((0.1, 0.1, 0.6, 0.7),)))
+BASIS = np.linalg.qr(RNG.normal(size=(7, 2)))[0].T
 
 
-@pytest.mark.parametrize("name", MEASURES)
-def test_every_measure_says_the_same(name: str) -> None:
-    measure = MEASURES[name]
-    np.testing.assert_equal(measure(prepared(FEATURES)), measure(FEATURES))
+def subject(features: PatchMap) -> Subject:
+    return Subject(features, SEEN, TOKEN, OTHER, BASIS)
+
+
+@pytest.mark.parametrize("family", registry.PHOTOGRAPH, ids=lambda family: family.metrics[0].key)
+def test_every_measure_says_the_same(family: OfPhotograph) -> None:
+    found = family.measure(subject(FEATURES))
+    assert set(found) == {metric.key for metric in family.metrics}
+    assert np.isfinite(list(found.values())).all()
+    assert family.measure(subject(prepared(FEATURES))) == found
+
+
+@pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
+def test_every_curve_says_the_same(curve: CurveOf) -> None:
+    np.testing.assert_array_equal(
+        curve.measure(subject(prepared(FEATURES))), curve.measure(subject(FEATURES))
+    )
 
 
 def test_it_holds_what_is_asked_for() -> None:

@@ -51,7 +51,7 @@ def frame(run: str, step: int) -> Frame:
 def scores() -> tuple[Score, ...]:
     def at(run: str, seed: int, step: int) -> Score:
         values = dict.fromkeys(METRICS, 0.1 + step / 1000 + 0.01 * seed)
-        return Score(run, seed, step, values | {"gram_distance": math.nan if run == RANDOM else 0.1})
+        return Score(run, seed, step, values | {"gram_distance_teacher": math.nan if run == RANDOM else 0.1})
 
     trunk = [at(TRUNK, 0, step) for step in (100, 200, 300)]
     arms = [at(arm, seed, 400) for arm in ("continue", "gram-x2") for seed in (0, 1, 2)]
@@ -100,8 +100,8 @@ def test_the_page_is_whole_says_the_conclusion_first_and_asks_nobody() -> None:
 def test_numbers_survive_as_json_and_undefined_ones_are_null(tmp_path: Path) -> None:
     content = json.loads(laboratory_json(laboratory()))
     random, first, *_ = content["scores"]
-    assert random["run"] == RANDOM and random["values"]["gram_distance"] is None
-    assert first["values"]["patch_knn_miou"] == scores()[1].values["patch_knn_miou"]
+    assert random["run"] == RANDOM and random["values"]["gram_distance_teacher"] is None
+    assert first["values"]["scene_knn_miou"] == scores()[1].values["scene_knn_miou"]
     assert content["gate"]["fires"] is False
     assert content["gate"]["fall_points"] == pytest.approx(1.0)
     assert content["spent"][0] == {"stage": "trunk", "steps": 300, "seconds": 120.0}

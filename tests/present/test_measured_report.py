@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dinoscope.data.metrics import METRICS
 from dinoscope.data.results import Comparison
+from dinoscope.metrics.registry import METRICS
 from dinoscope.present.output import FILES, write_comparison
 from dinoscope.present.report import report_html
 from dinoscope.present.tables import summary_text

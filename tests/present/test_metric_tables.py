@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dinoscope.data.metrics import METRICS
 from dinoscope.data.results import Measurements
+from dinoscope.metrics.registry import METRICS
 from dinoscope.present.metric_tables import metrics_latex, metrics_markdown
 from dinoscope.present.tables import measurements_json, measurements_text, metrics_csv, write_measurements
 from dinoscope.present.terminal_tables import WIDTH

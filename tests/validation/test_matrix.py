@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dinoscope.data.metrics import METRICS
-from validation import metrics
+from dinoscope.maths.patches import as_map, as_rows
+from dinoscope.metrics import agreement, equivariance, frequency, smoothness, subject, tokens
+from dinoscope.metrics.registry import EVERY, METRICS
 from validation.__main__ import unexplained
 from validation.causes import CAUSES
-from validation.expectations import GROUPS, REASONS, REVISED, SMALL, TRAPS, expected
+from validation.expectations import PLANTED, SMALL, TRAPS, expected, groups
 from validation.measure import cell_of, measure
 from validation.page import page
 from validation.picture import draw
@@ -33,7 +34,7 @@ def test_every_metric_has_a_row_and_every_cause_a_column(committed):
 
 
 def test_groups_hold_every_row_once_in_order():
-    assert [key for group in GROUPS.values() for key in group] == list(expected())
+    assert [key for group in groups().values() for key in group] == list(expected())
 
 
 def test_signs_are_known_and_those_committed(committed):
@@ -44,13 +45,13 @@ def test_signs_are_known_and_those_committed(committed):
 
 def test_every_cell_that_moves_though_it_must_not_is_a_trap_and_no_trap_is_stale(committed):
     assert unexplained(committed) == []
-    for key, trap in TRAPS.items():
-        assert {expected()[key][cause] for cause in trap.causes} == {"0"}
-        assert trap.warning == trap.warning.strip() and trap.warning
+    for key, causes in TRAPS.items():
+        assert {expected()[key][cause] for cause in causes} == {"0"}
+        assert EVERY[key].warning == EVERY[key].warning.strip() and EVERY[key].warning
 
 
 def test_a_stale_trap_and_an_unlisted_one_are_both_found(committed, monkeypatch):
-    fewer = {key: trap for key, trap in TRAPS.items() if key != "neighbour"}
+    fewer = {key: causes for key, causes in TRAPS.items() if key != "neighbour"}
     monkeypatch.setattr("validation.__main__.TRAPS", fewer)
     broken = json.loads(json.dumps(committed))
     broken["rows"]["locality"]["cells"]["blur"]["pass"] = True
@@ -64,10 +65,10 @@ def test_a_stale_trap_and_an_unlisted_one_are_both_found(committed, monkeypatch)
 
 
 def test_revisions_and_reasons_speak_of_cells_that_exist():
-    for revision in REVISED:
-        assert expected()[revision.metric][revision.cause] == revision.now != revision.first
-    for key, causes in REASONS:
-        assert set(causes) <= set(expected()[key])
+    for key, planted in PLANTED.items():
+        signs = expected()[key]
+        assert all(signs[revision.cause] != revision.first for revision in planted.revised)
+        assert all(set(causes) <= set(signs) for causes, _ in planted.reasons)
 
 
 @pytest.mark.usefixtures("unchecked_shapes")  # three times as fast
@@ -103,56 +104,53 @@ def test_the_picture_is_drawn(committed, tmp_path):
 MUTANTS = {
     "neighbour products without normalisation": (
         "neighbour",
-        "smoothness",
+        (smoothness, "smoothness"),
         lambda f, original: dots(f, original),
         {"rescale"},
     ),
     "rank that forgets to centre": (
         "effective_rank_centred",
-        "effective_rank",
-        lambda f, original, centre=False: original(f),
+        (subject, "singular_values_both"),
+        lambda rows, original: original(rows)[:1] * 2,
         {"collapse"},
     ),
     "low frequencies taken for high ones": (
         "high_frequency",
-        "high_frequency_share",
+        (frequency, "share_above"),
         lambda f, original: 1.0 - original(f),
         {"blur", "noise", "shuffle", "position", "outliers"},
     ),
     "class token without normalisation": (
         "cls_patch",
-        "cls_patch_cosine",
-        lambda f, cls, original: float((f @ cls).mean()),
+        (tokens, "cls_patch_cosine"),
+        lambda f, cls, original: float((as_map(f) @ cls).mean()),
         {"rescale"},
     ),
     "Gram matrices by products": (
         "gram_distance",
-        "gram_distance",
+        (agreement, "gram_distance"),
         lambda f, g, original: float(
-            ((flat(f) @ flat(f).T - flat(g) @ flat(g).T) ** 2).mean(),
+            ((as_rows(f) @ as_rows(f).T - as_rows(g) @ as_rows(g).T) ** 2).mean(),
         ),
         {"rescale"},
     ),
     "mirrored map compared unmirrored": (
         "flip",
-        "flip_equivariance",
+        (equivariance, "flip_equivariance"),
         lambda f, g, original: original(f[:, ::-1], g),
         {"position"},
     ),
     "a constant": (
         "random_pair",
-        "smoothness",
-        lambda f, original: original(np.ones_like(f)),
+        (smoothness, "smoothness"),
+        lambda f, original: original(np.ones_like(as_map(f))),
         {"blur", "noise", "collapse", "position", "outliers"},
     ),
 }
 
 
-def flat(f):
-    return f.reshape(-1, f.shape[2])
-
-
 def dots(f, original):
+    f = as_map(f)
     near = float((f[1:] * f[:-1]).sum(axis=2).mean())
     triple = original(f)
     return type(triple)(near, triple.random_pair, triple.locality)
@@ -161,10 +159,10 @@ def dots(f, original):
 @pytest.mark.parametrize("name", MUTANTS)
 @pytest.mark.usefixtures("unchecked_shapes")
 def test_a_wrong_metric_fails_cells(name, monkeypatch):
-    key, function, wrong, caught_by = MUTANTS[name]
+    key, (module, function), wrong, caught_by = MUTANTS[name]
     right = failing(key)
-    original = getattr(metrics, function)
-    monkeypatch.setattr(metrics, function, lambda *args, **kw: wrong(*args, original=original, **kw))
+    original = getattr(module, function)
+    monkeypatch.setattr(module, function, lambda *args, **kw: wrong(*args, original=original, **kw))
     assert caught_by <= failing(key) - right
 
 
@@ -216,5 +214,4 @@ def test_the_effect_is_cohens_d():
 
 
 def test_every_trap_is_said_wherever_its_metric_is_shown():
-    reported = {key: trap.warning for key, trap in TRAPS.items() if key in METRICS}
-    assert {key: metric.warning for key, metric in METRICS.items() if metric.warning} == reported
+    assert {key for key, metric in EVERY.items() if metric.warning} == set(TRAPS)

@@ -79,7 +79,7 @@ def test_flow_says_where_a_patch_went():
 
 
 def test_the_positional_field_lies_in_the_basis_that_is_known():
-    basis = Subject(WORLD, PHOTO).place_basis
+    basis = Subject(WORLD, PHOTO).subject.place_basis
     values = planted.position_field(WORLD, centres(SIDE, SIDE)).reshape(-1, DIM)
     assert len(basis) == PLACE_DIRECTIONS
     centred = values - values.mean(axis=0)
@@ -88,12 +88,16 @@ def test_the_positional_field_lies_in_the_basis_that_is_known():
 
 def test_regions_objects_and_colours_belong_together():
     s = Subject(WORLD, PHOTO)
-    assert s.photograph.shape == (planted.PIXELS, planted.PIXELS, 3)
-    assert len(s.boxes) == planted.object_cells(PHOTO).sum() >= 2
-    assert all(0 <= left < right <= 1 and 0 <= top < bottom <= 1 for left, top, right, bottom in s.boxes)
+    assert s.seen.pixels.shape == (planted.PIXELS, planted.PIXELS, 3)
+    assert len(s.seen.regions.boxes) == planted.object_cells(PHOTO).sum() >= 2
+    assert all(
+        0 <= left < right <= 1 and 0 <= top < bottom <= 1 for left, top, right, bottom in s.seen.regions.boxes
+    )
     cells = planted.cells(PHOTO, centres(planted.PIXELS, planted.PIXELS))
-    spread = np.mean([s.photograph[cells == c].std(axis=0).mean() for c in np.unique(cells)])
-    assert spread < 0.5 * s.photograph.reshape(-1, 3).std(axis=0).mean()
-    assert s.foreground.any() and not s.foreground.all()
+    spread = np.mean([s.seen.pixels[cells == c].std(axis=0).mean() for c in np.unique(cells)])
+    assert spread < 0.5 * s.seen.pixels.reshape(-1, 3).std(axis=0).mean()
+    assert {0, 1} == set(np.unique(s.seen.regions.objects.labels))
     grid = PatchGrid(SIDE, SIDE, 8, (planted.PIXELS, planted.PIXELS))
-    np.testing.assert_array_equal(patch_labels(PHOTO.region[cells], grid).labels, s.labels.labels)
+    np.testing.assert_array_equal(
+        patch_labels(PHOTO.region[cells], grid).labels, s.seen.regions.labels.labels
+    )

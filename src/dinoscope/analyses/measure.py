@@ -68,7 +68,7 @@ def measure(
     on_failure: Callable[[Failure], None] | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Measurements:
-    """Every metric of every photograph by every model; `dinoscope.data.metrics` says what they are.
+    """Every metric of every photograph by every model; `dinoscope.metrics` says what they are.
 
     Features are let go as soon as they are measured, but for those of `analyses.sample.KEPT` photographs.
 

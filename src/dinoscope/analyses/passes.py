@@ -8,12 +8,12 @@ from jaxtyping import UInt8
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.annotation import Annotation
 from dinoscope.data.features import PatchFeatures
+from dinoscope.data.grid import PatchGrid
 from dinoscope.data.photograph import Photograph
 from dinoscope.io.images import photograph_from_array
 from dinoscope.io.resize import filter_name, resize_pixels
-from dinoscope.maths.correspondence import pck
-from dinoscope.maths.equivariance import crop_equivariance, flip_equivariance, shift_equivariance
-from dinoscope.maths.resample import resolution_consistency
+from dinoscope.metrics.registry import VIEWS
+from dinoscope.metrics.subject import SecondView, Seen, Subject, Views
 from dinoscope.pipeline.extract import extract
 
 SHIFT = 3
@@ -22,7 +22,6 @@ SHIFT = 3
 CROP = (0.125, 0.125, 0.875, 0.875)
 """(left, top, right, bottom) of the crop, seen alone on the same grid."""
 
-PASSES = ("resolution_cka", "resolution_gram", "flip", "shift", "half_shift", "crop", "pck")
 N_PASSES = 6
 """Forward passes of every photograph and model beyond the first, one of them at twice the resolution;
 one more where a second view is known."""
@@ -58,7 +57,6 @@ def numbers_of_passes(
     fine = next(
         extract([photograph], backbone, grid=(2 * shape[0], 2 * shape[1]), layer=layer, resize=resize)
     )
-    consistency = resolution_consistency(features, fine)
     planes = resize_pixels(photograph, grid.input_size, filter_name(resize, backbone.spec.family))
     pixels = (planes * 255).round().byte().permute(1, 2, 0).numpy()
     whole, half = SHIFT * grid.patch_size, grid.patch_size // 2
@@ -71,17 +69,17 @@ def numbers_of_passes(
         right / photograph.size[0],
         bottom / photograph.size[1],
     )
-    return {
-        "resolution_cka": consistency.cka,
-        "resolution_gram": consistency.gram_correlation,
-        "flip": flip_equivariance(base, seen(pixels[:, ::-1])),
-        "shift": shift_equivariance(base, seen(_moved(pixels, whole)), (SHIFT, SHIFT)),
-        "half_shift": shift_equivariance(
-            base, seen(_moved(pixels, half)), (half / grid.patch_size, half / grid.patch_size)
-        ),
-        "crop": crop_equivariance(features, seen(photograph.pixels[top:bottom, left:right]), exact),
-        "pck": _pck(features, backbone, layer=layer, resize=resize, annotation=annotation),
-    }
+    views = Views(
+        base,
+        seen(pixels[:, ::-1]),
+        (seen(_moved(pixels, whole)), (float(SHIFT), float(SHIFT))),
+        (seen(_moved(pixels, half)), (half / grid.patch_size, half / grid.patch_size)),
+        (seen(photograph.pixels[top:bottom, left:right]), exact),
+        fine,
+        _second(grid, backbone, layer=layer, resize=resize, annotation=annotation),
+    )
+    subject = Subject(features, Seen(shape))
+    return {key: value for family in VIEWS for key, value in family.measure(subject, views).items()}
 
 
 def _moved(pixels: UInt8[np.ndarray, "H W 3"], by: int) -> UInt8[np.ndarray, "H W 3"]:
@@ -90,18 +88,12 @@ def _moved(pixels: UInt8[np.ndarray, "H W 3"], by: int) -> UInt8[np.ndarray, "H 
     return padded[: pixels.shape[0], : pixels.shape[1]]
 
 
-def _pck(
-    features: PatchFeatures,
-    backbone: Backbone,
-    *,
-    layer: int | None,
-    resize: str,
-    annotation: Annotation | None,
-) -> float:
+def _second(
+    grid: PatchGrid, backbone: Backbone, *, layer: int | None, resize: str, annotation: Annotation | None
+) -> SecondView | None:
     second = None if annotation is None else annotation.second
     if second is None:
-        return float("nan")
-    grid = features.grid
+        return None
     target = next(extract([second.photograph], backbone, grid=grid.shape, layer=layer, resize=resize))
     height, width = second.valid.shape
     rows = (2 * np.arange(grid.h) + 1) * height // (2 * grid.h)
@@ -109,4 +101,4 @@ def _pck(
     flow = second.flow[rows][:, cols]
     x = (cols[None, :] + 0.5 + flow[..., 0]) / second.photograph.size[0]
     y = (rows[:, None] + 0.5 + flow[..., 1]) / second.photograph.size[1]
-    return pck(features, target, np.stack([x, y], axis=-1), second.valid[rows][:, cols]).pck
+    return SecondView(target, np.stack([x, y], axis=-1), second.valid[rows][:, cols])

@@ -12,25 +12,19 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float64
 
-from dinoscope.analyses.numbers import COMPONENTS, DISTANCES, FREQUENCIES, numbers_of, seen_on
+from dinoscope.analyses.numbers import numbers_of, seen_on
 from dinoscope.analyses.sample import Features, Sample, collection_numbers
 from dinoscope.data.annotation import Annotation
 from dinoscope.data.features import PatchFeatures
-from dinoscope.data.metrics import METRICS
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Curve, Measurements
 from dinoscope.maths.bootstrap import FEW_IMAGES, column_differences, column_intervals
+from dinoscope.metrics.registry import CURVES, METRICS
 
 T = TypeVar("T")
 
 NUMBERS_VERSION = 2
 """Of what the metrics mean: rows of different versions do not mix."""
-
-CURVES = {
-    "distance": ("distance, in longer sides of the photograph", "mean cosine", DISTANCES),
-    "variance": ("principal direction", "share of the variance", COMPONENTS),
-    "radial": ("cycles per image side", "share of the variance per frequency", FREQUENCIES),
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,9 +85,10 @@ def row_of(
         extra: further numbers of the first columns; NaN for the rest.
     """
     last = len(features) if n_models is None else n_models
-    seen = seen_on(features[0].grid, photograph, annotation=annotation, masked=masked)
+    seen = seen_on(features[0].grid, photograph, annotation=annotation)
     columns = [
-        numbers_of(f, seen, reference=features[0] if 0 < j < last else None) for j, f in enumerate(features)
+        numbers_of(f, seen, reference=features[0] if 0 < j < last else None, masked=masked)
+        for j, f in enumerate(features)
     ]
     values = {name: [column.values[name] for column in columns] for name in columns[0].values}
     for name in extra[0] if extra else ():
@@ -171,8 +166,8 @@ class Tally:
         seed: int,
     ) -> Measurements:
         curves = {
-            name: Curve(x_title, y_title, x.astype(np.float64), self._mean_curve(name)[part])
-            for name, (x_title, y_title, x) in CURVES.items()
+            name: Curve(curve.x_title, curve.y_title, curve.x, self._mean_curve(name)[part])
+            for name, curve in CURVES.items()
             if name in self._sums
         }
         values = {name: table[:, part] for name, table in tables.items()}
@@ -228,8 +223,7 @@ def _warnings(n_images: int, values: Mapping[str, np.ndarray], n_sampled: int) -
             f"numbers over the collection are of {n_sampled} of the {n_images} photographs, chosen by digest"
         )
     undefined = [name for name, table in values.items() if np.isnan(table).all()]
-    first_only = {"gram_distance", "gram_correlation", "cka"}
-    told = [METRICS[name].title for name in undefined if name not in first_only]
+    told = [METRICS[name].title for name in undefined if not METRICS[name].reference]
     if told:
         warnings.append(f"undefined for every photograph: {', '.join(told)}")
     return warnings

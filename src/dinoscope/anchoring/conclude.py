@@ -15,7 +15,18 @@ from dinoscope.anchoring.gate import (
     mean_gate,
     shortfalls,
 )
-from dinoscope.data.laboratory import DENSE, METRICS, RANDOM, TRUNK, Conclusion, Effect, Gate, Score
+from dinoscope.data.laboratory import (
+    DENSE,
+    RANDOM,
+    RANK,
+    TEACHER,
+    TRUNK,
+    Conclusion,
+    Effect,
+    Gate,
+    Score,
+)
+from dinoscope.metrics.registry import EVERY
 
 CAVEAT = (
     "Nothing here explains the difference between released DINOv2 and DINOv3 models: the released DINOv3 S, "
@@ -119,7 +130,7 @@ def _outside_the_gate(scores: Sequence[Score], gate: Gate | None) -> list[str]:
             peak, last = max(points, key=lambda step: points[step]), max(points)
             if points[peak] - points[last] >= NOTABLE_FALL:
                 said.append(
-                    f"Outside the gate, {METRICS[metric].title} fell from {points[peak]:.3f} at step "
+                    f"Outside the gate, {EVERY[metric].short} fell from {points[peak]:.3f} at step "
                     f"{peak:,} to {points[last]:.3f} at step {last:,} (seed {seed}): the gate is about its "
                     "two scores only."
                 )
@@ -146,7 +157,7 @@ def _arm_sentence(arm: str, effects: Sequence[Effect], *, fired: bool) -> str:
     dense = _find(effects, arm, "continue", DENSE)
     if dense is None:
         return f"{arm} cannot be compared: no run without the anchor shares a seed and a step with it."
-    others = [_find(effects, arm, "continue", name) for name in ("cls_knn", "boundary_auc", "effective_rank")]
+    others = [_find(effects, arm, "continue", name) for name in ("cls_knn", "boundary_auc", RANK)]
     if fired:
         what = f"With the anchor ({arm}) patch kNN mIoU was {_difference(dense)} from continuing without it"
     else:
@@ -154,7 +165,7 @@ def _arm_sentence(arm: str, effects: Sequence[Effect], *, fired: bool) -> str:
             f"The anchor ({arm}) changed patch kNN mIoU by {_difference(dense)} against continuing without it"
         )
     what = f"{what}, at step {dense.step:,}"
-    rest = ", ".join(f"{METRICS[e.metric].title} {_difference(e)}" for e in others if e is not None)
+    rest = ", ".join(f"{EVERY[e.metric].short} {_difference(e)}" for e in others if e is not None)
     return f"{what}; {rest}." if rest else f"{what}."
 
 
@@ -162,7 +173,7 @@ def _beside_the_rules(arm: str, effects: Sequence[Effect], scores: Sequence[Scor
     found = _find(effects, arm, "continue", "coherence_auc")
     if found is None or abs(found.mean) < NOTABLE_FALL:
         return []
-    title = METRICS["coherence_auc"].title
+    title = EVERY["coherence_auc"].short
     said = (
         f"Outside the rules, its {title} differs by {_difference(found)} from continuing without it; no rule "
         "was set for this number, so no gain is credited for it."
@@ -180,7 +191,7 @@ def _beside_the_rules(arm: str, effects: Sequence[Effect], scores: Sequence[Scor
 
 
 def _loss_works(arm: str, effects: Sequence[Effect]) -> list[str]:
-    distance = _find(effects, arm, "continue", "gram_distance")
+    distance = _find(effects, arm, "continue", TEACHER)
     if distance is None or distance.mean >= 0:
         return []
     return [
@@ -206,8 +217,8 @@ def _control_sentence(e: Effect) -> str:
 
 
 def _difference(e: Effect) -> str:
-    scale, unit, digits = (100.0, " points", 1) if METRICS[e.metric].unit == "%" else (1.0, "", 3)
-    if e.metric == "effective_rank":
+    scale, unit, digits = (100.0, " points", 1) if EVERY[e.metric].unit == "%" else (1.0, "", 3)
+    if e.metric == RANK:
         digits = 1
     mean = f"{scale * e.mean:+.{digits}f}{unit}"
     if len(e.seeds) == 1:

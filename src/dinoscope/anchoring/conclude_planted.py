@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from dinoscope.anchoring.gate import FALL, GRAM_ARMS, LEAST_GAIN, LEAST_SEEDS, effect
-from dinoscope.data.laboratory import AFTER_DAMAGE, DENSE, METRICS, PLANTED, TRUNK, Effect, Score
+from dinoscope.data.laboratory import AFTER_DAMAGE, DENSE, PLANTED, RANK, TRUNK, Effect, Score
+from dinoscope.metrics.registry import EVERY
 
 PURPOSE = (
     "This damage was planted on purpose. It shows what repair looks like, and says nothing about whether "
     "training causes such damage."
 )
-TOLD = ("cls_patch_cosine", DENSE, "cls_knn", "boundary_auc", "coherence_auc", "effective_rank")
+TOLD = ("cls_patch", DENSE, "cls_knn", "boundary_auc", "coherence_auc", RANK)
 
 
 def conclude_planted(
@@ -67,11 +68,11 @@ def conclude_planted(
 
 
 def _change(name: str, before: Score, after: Score) -> str:
-    metric = METRICS[name]
+    metric = EVERY[name]
     scale, end = (100.0, "%") if metric.unit == "%" else (1.0, "")
-    digits = 1 if end or name == "effective_rank" else 3
+    digits = 1 if end or name == RANK else 3
     a, b = (f"{scale * _value(s, name):.{digits}f}{end}" for s in (before, after))
-    return f"{metric.title} from {a} to {b}"
+    return f"{metric.short} from {a} to {b}"
 
 
 def _arm_sentence(scores: Sequence[Score], arm: str, damaged: Score, lost: float) -> str:

@@ -20,6 +20,13 @@ from dinoscope.data.laboratory import Score
 from dinoscope.errors import InputError
 
 FORMAT = 1
+RENAMED = {
+    "patch_knn_miou": "scene_knn_miou",
+    "effective_rank": "effective_rank_scenes",
+    "cls_patch_cosine": "cls_patch",
+    "gram_distance": "gram_distance_teacher",
+}
+"""Keys of older files, and what they are called now."""
 _NO_TEACHER = ""
 
 
@@ -172,7 +179,9 @@ def _lines(file: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
 
 
 def _score(line: dict[str, Any]) -> Score:
-    values = {name: math.nan if v is None else float(v) for name, v in line["values"].items()}
+    values = {
+        RENAMED.get(name, name): math.nan if v is None else float(v) for name, v in line["values"].items()
+    }
     return Score(str(line["run"]), int(line["seed"]), int(line["step"]), values)
 
 

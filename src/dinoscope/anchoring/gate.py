@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from dinoscope.data.laboratory import DENSE, IMAGE, TRUNK, Effect, Gate, Score
+from dinoscope.data.laboratory import DENSE, IMAGE, RANK, TEACHER, TRUNK, Effect, Gate, Score
+from dinoscope.metrics.registry import EVERY
 
 FALL = 2.0
 """Percentage points of patch score that must be lost for the gate to fire."""
@@ -26,10 +27,10 @@ GRAM_ARMS = ("gram-x1", "gram-x2")
 CONTROLS = ("continue", "local-half", "feature-mse")
 """What a Gram arm must beat, all of them."""
 
-MUST_HOLD = (IMAGE, "boundary_auc", "effective_rank")
+MUST_HOLD = (IMAGE, "boundary_auc", RANK)
 """What a gain in patch score may not be paid with."""
 
-BESIDE = ("coherence_auc", "gram_distance")
+BESIDE = ("coherence_auc", TEACHER)
 """Compared and told, with no part in any rule."""
 
 _ROUNDING = 1e-9
@@ -156,7 +157,7 @@ def shortfalls(
     for metric in MUST_HOLD:
         held = found.get(("continue", metric))
         if held is not None and held.verdict == "below":
-            why.append(f"its {_TITLES[metric]} is below that of continue")
+            why.append(f"its {EVERY[metric].short} is below that of continue")
     if teacher is None:
         why.append("its frozen teacher was not measured")
     else:
@@ -165,9 +166,6 @@ def shortfalls(
         if not lowest > teacher.values.get(DENSE, math.nan):
             why.append("not every seed exceeds its own frozen teacher, so it may be early stopping")
     return tuple(why)
-
-
-_TITLES = {IMAGE: "class-token kNN", "boundary_auc": "boundary AUC", "effective_rank": "effective rank"}
 
 
 def _by_seed(scores: Iterable[Score], run: str, metric: str) -> dict[int, dict[int, float]]:

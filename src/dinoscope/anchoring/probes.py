@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Int32
 
 from dinoscope.anchoring.held_out import HeldOut
 from dinoscope.backbones.load import load_backbone
 from dinoscope.data.features import PatchFeatures
+from dinoscope.data.laboratory import METRICS
 from dinoscope.errors import BackboneError, InputError
-from dinoscope.maths.boundary import boundary_auc, coherence_auc
-from dinoscope.maths.distance import cls_patch_cosine
-from dinoscope.maths.gram import gram_distance
 from dinoscope.maths.masks import patch_labels
-from dinoscope.maths.patches import unit
-from dinoscope.maths.position import position_fit
-from dinoscope.maths.segments import TEMPERATURE, knn_miou
-from dinoscope.maths.smoothness import smoothness
-from dinoscope.maths.spectrum import effective_rank
+from dinoscope.maths.patches import prepared
+from dinoscope.metrics.facts import OfCollection, OfPhotograph, OfScenes
+from dinoscope.metrics.registry import COLLECTION, PHOTOGRAPH, SCENES
+from dinoscope.metrics.subject import Collection, Regions, Scenes, Seen, Subject
 from dinoscope.pipeline.extract import extract
 
 BATCH = 16
@@ -59,63 +57,43 @@ def measure(
     """
     probes = scenes.probes
     dense = features[: probes.n_dense]
-    regions = [patch_labels(m, f.grid) for m, f in zip(scenes.regions, dense, strict=False)]
-    classes = [patch_labels(m, f.grid).labels for m, f in zip(scenes.classes, dense, strict=False)]
-    half = len(dense) // 2
-    segmented = knn_miou(
-        dense[:half],
-        classes[:half],
-        dense[half:],
-        classes[half:],
-        k=probes.patch_neighbours,
-        max_train=probes.most_patches,
-    )
-    triples = [smoothness(f) for f in dense]
     tokens = [f.cls for f in features if f.cls is not None]
     if len(tokens) != len(features):
         raise InputError("the laboratory measures networks that have a class token")
-    return {
-        "patch_knn_miou": segmented.miou,
-        "cls_knn": cls_accuracy(np.stack(tokens), scenes.labels, k=probes.image_neighbours),
-        "boundary_auc": _mean(boundary_auc(f, r).auc for f, r in zip(dense, regions, strict=True)),
-        "coherence_auc": _mean(coherence_auc(f, r).auc for f, r in zip(dense, regions, strict=True)),
-        "effective_rank": effective_rank(
-            np.concatenate([f.values.reshape(-1, f.dim) for f in dense]), centre=True
-        ),
-        "locality": _mean(t.locality for t in triples),
-        "neighbour": _mean(t.neighbour for t in triples),
-        "random_pair": _mean(t.random_pair for t in triples),
-        "cls_patch_cosine": _mean(
-            cls_patch_cosine(f, token) for f, token in zip(dense, tokens, strict=False)
-        ),
-        "position_r2": position_fit(dense).mean,
-        "gram_distance": float("nan")
-        if teacher is None
-        else _mean(gram_distance(f, t) for f, t in zip(dense, teacher, strict=True)),
-    }
+    found: dict[str, float] = {}
+    held = Scenes(
+        maps=dense,
+        classes=[patch_labels(m, f.grid).labels for m, f in zip(scenes.classes, dense, strict=False)],
+        tokens=np.stack(tokens),
+        labels=scenes.labels,
+        teacher=teacher,
+        patch_neighbours=probes.patch_neighbours,
+        image_neighbours=probes.image_neighbours,
+        most_patches=probes.most_patches,
+    )
+    for of_scenes in _wanted(SCENES):
+        found |= of_scenes.measure(held)
+    for of_collection in _wanted(COLLECTION):
+        found |= of_collection.measure(Collection(dense))
+    subjects = [_subject(f, m) for f, m in zip(dense, scenes.regions, strict=False)]
+    for of_photograph in _wanted(PHOTOGRAPH):
+        rows = [of_photograph.measure(subject) for subject in subjects]
+        found |= {key: _mean(row[key] for row in rows) for key in rows[0]}
+    return {key: found[key] for key in METRICS}
 
 
-def cls_accuracy(tokens: Float[np.ndarray, "n dim"], labels: Int64[np.ndarray, " n"], *, k: int) -> float:
-    """Share of scenes whose class the ``k`` nearest of all other scenes vote for, in [0, 1].
+F = TypeVar("F", OfScenes, OfCollection, OfPhotograph)
 
-    Votes are weighted ``exp(cosine / 0.07)``; of equal votes the smallest class wins.
-    Source: Wu et al. (arXiv 1805.01978, section 3.4), leaving one out.
 
-    Raises:
-        InputError: fewer than two scenes, or ``k`` below 1.
-    """
-    if len(tokens) < 2 or k < 1:
-        raise InputError(f"nearest neighbours need two scenes and k of 1, got {len(tokens)} and {k}")
-    directions = unit(np.asarray(tokens, dtype=np.float64))
-    cosines = directions @ directions.T
-    np.fill_diagonal(cosines, -np.inf)
-    k = min(k, len(tokens) - 1)
-    nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
-    weights = np.exp((np.take_along_axis(cosines, nearest, axis=1) - 1.0) / TEMPERATURE)
-    known, index = np.unique(labels, return_inverse=True)
-    votes = np.zeros((len(tokens), len(known)))
-    np.add.at(votes, (np.arange(len(tokens))[:, None], index[nearest]), weights)
-    return float((known[votes.argmax(axis=1)] == labels).mean())
+def _wanted(families: Iterable[F]) -> Iterator[F]:
+    return (family for family in families if any(metric.key in METRICS for metric in family.metrics))
+
+
+def _subject(features: PatchFeatures, mask: Int32[np.ndarray, "H W"]) -> Subject:
+    labels = patch_labels(mask, features.grid)
+    return Subject(
+        prepared(features), Seen(features.grid.shape, regions=Regions(labels, labels, ())), cls=features.cls
+    )
 
 
 def finite(values: Mapping[str, float]) -> dict[str, float | None]:

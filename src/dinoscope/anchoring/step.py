@@ -22,7 +22,7 @@ from dinoscope.anchoring.losses import (
 from dinoscope.anchoring.network import Tokens, follow, tokens_of
 from dinoscope.anchoring.seeds import Purpose, torch_seed
 from dinoscope.anchoring.state import State
-from dinoscope.maths.gram import gram_loss
+from dinoscope.maths.gram_loss import gram_loss
 
 ANCHOR_CROPS = 16
 """Crops that the frozen teacher sees at once on a CPU: with more, they leave its caches (a third slower)."""

@@ -226,7 +226,7 @@ class Measurements:
         summaries: per metric, one interval for each model.
         differences: per metric, each model minus the first; the first's own is left out.
         warnings: what must be read beside these numbers.
-        collection: per metric that only a collection has (`dinoscope.data.metrics`), one value for each
+        collection: per metric that only a collection has (`dinoscope.metrics`), one value for each
             model, without an interval; NaN where undefined.
         curves: per kind, what the metrics' single numbers leave out, as means over the photographs.
         controls: the same numbers of the controls that ran beside; None where none did. Their

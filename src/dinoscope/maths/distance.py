@@ -7,11 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 from scipy.fft import irfft2, next_fast_len, rfft2
-from torch import Tensor
 
 from dinoscope.data.features import PatchFeatures
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.patches import PatchMap, PreparedMap, as_directions, as_map, unit
+from dinoscope.maths.patches import (
+    PatchMap,
+    PreparedMap,
+    TensorLike,
+    as_directions,
+    as_float64,
+    as_map,
+    unit,
+)
 
 BINS = 32
 CHANNELS = 64
@@ -73,7 +80,7 @@ def cosine_by_distance(features: PatchMap, *, bins: int = BINS, aspect: float | 
     return DistanceCurve(edges, np.divide(total, pairs, out=np.full(bins, np.nan), where=pairs > 0), pairs)
 
 
-def cls_patch_cosine(features: PatchMap, cls: Float[np.ndarray, " dim"] | Float[Tensor, " dim"]) -> float:
+def cls_patch_cosine(features: PatchMap, cls: Float[np.ndarray, " dim"] | TensorLike) -> float:
     """Mean cosine of the class token with the patches, in [-1, 1].
 
     It rises while dense features degrade in long training.
@@ -87,7 +94,7 @@ def cls_patch_cosine(features: PatchMap, cls: Float[np.ndarray, " dim"] | Float[
         InputError: NaN or infinite values.
     """
     values = as_map(features)
-    token = np.asarray(cls.detach().cpu() if isinstance(cls, Tensor) else cls, dtype=np.float64)
+    token = as_float64(cls)
     if token.shape != (values.shape[2],):
         raise ShapeError("class token", expected=f"dim={values.shape[2]}", actual=token.shape)
     if not np.isfinite(token).all():

@@ -1,4 +1,4 @@
-"""How far apart are the Gram matrices of two sets of patches? The loss of Gram anchoring.
+"""How far apart are the Gram matrices of two sets of patches?
 
 Write S and T for the unit patches of student and teacher, D = S - T and E = S + T. Then
 
@@ -9,26 +9,19 @@ The second line needs no n x n matrix, and it does not subtract the two Grams, s
 student and teacher nearly agree: D is formed in float64 before anything is multiplied.
 
 Its second term can be negative and cancel the first: a student that is a rotated teacher has the same
-Gram, although D is large. Where that happens, the products are repeated in float64, and if need be the
-student is first rotated onto the teacher by orthogonal Procrustes, which leaves its Gram as it is. SᵀT is
-then symmetric, so EᵀD is too, both terms are sums of squares, and nothing is left to cancel.
+Gram, although D is large. Where that happens, the student is first rotated onto the teacher by orthogonal
+Procrustes, which leaves its Gram as it is. SᵀT is then symmetric, so EᵀD is too, both terms are sums of
+squares, and nothing is left to cancel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-import torch
-from jaxtyping import Float
-from torch import Tensor
-from torch.autograd.function import once_differentiable
+from jaxtyping import Float, Float64
 
 from dinoscope.data.features import PatchFeatures
 from dinoscope.errors import GridMismatchError, InputError, ShapeError
-from dinoscope.maths.patches import SHORTEST, Patches
+from dinoscope.maths.patches import Patches, PreparedMap, TensorLike, as_float64, unit
 
 WIDE = 1.5
 """Up to this many patches per channel the n x n difference itself is the cheaper way."""
@@ -36,80 +29,18 @@ WIDE = 1.5
 ROWS = 2048
 """Rows held at a time; Gram blocks have at most this side."""
 
-CANCELLED_SINGLE = 0.05
 CANCELLED_DOUBLE = 1e-6
-"""Share of the two terms' size below which their sum has lost too many digits in float32, in float64."""
+"""Share of the two terms' size below which their sum, in float64, has lost too many digits."""
 
-
-def gram_loss(
-    student: Float[Tensor, "b n dim"],
-    teacher: Float[Tensor, "b n dim_teacher"],
-    clip_negatives: bool = False,  # noqa: FBT001, FBT002  (the official loss has it so)
-) -> Float[Tensor, ""]:
-    """Mean squared difference of the cosine Gram matrices, image by image: mean over b·n² entries.
-
-    Source: DINOv3 (arXiv 2508.10104), eq. 2, with the mean of `dinov3/loss/gram_loss.py`
-    (facebookresearch/dinov3@6876159) in place of the sum; negatives are kept by the released
-    configuration (``remove_neg: false``). The forms used are derived in this module's docstring.
-
-    Args:
-        student: patches, in any scale; differentiable (once).
-        teacher: patches of the same places; the channels may differ. Differentiable too.
-        clip_negatives: set negative cosines of both to 0 before comparing.
-
-    Returns:
-        A scalar in [0, 4]; float64 if an input is, else float32. Patches shorter than 1e-12 count as
-        zero vectors, as in the official code.
-
-    Cost: O(n·dim²) time and O(dim²) memory where ``n > 1.5·dim`` and negatives are kept; else O(n²·dim)
-    time, in blocks of bounded memory where negatives are clipped. The backward pass costs the same.
-    Products are never made in half precision, also under autocast. On a device without float64 (MPS)
-    everything is float32, and nearly equal inputs lose digits.
-
-    Raises:
-        ShapeError: not ``b n dim``, or different ``b`` or ``n``.
-        InputError: NaN or infinite values.
-    """
-    for name, value in (("student", student), ("teacher", teacher)):
-        if value.ndim != 3:
-            raise ShapeError(name, expected="b n dim", actual=value.shape)
-        _check_filled(name, value, "b n dim")
-    if student.shape[:2] != teacher.shape[:2]:
-        raise ShapeError(
-            "teacher", expected=f"b={student.shape[0]} n={student.shape[1]} dim", actual=teacher.shape
-        )
-    double = torch.float64 in (student.dtype, teacher.dtype)
-    return _loss(student, teacher, torch.float64 if double else torch.float32, clip_negatives=clip_negatives)
-
-
-def _loss(
-    student: Float[Tensor, "b n dim"],
-    teacher: Float[Tensor, "b n dim_teacher"],
-    dtype: torch.dtype,
-    *,
-    clip_negatives: bool = False,
-) -> Float[Tensor, ""]:
-    """`gram_loss` of checked inputs, with products in ``dtype``."""
-    n, dim = student.shape[1], max(student.shape[2], teacher.shape[2])
-    with torch.autocast(student.device.type, enabled=False):
-        one_image: type[torch.autograd.Function]
-        if clip_negatives:
-            one_image = _Clipped
-        elif n > WIDE * dim:
-            one_image = _Narrow
-        else:
-            return _dense(student, teacher, dtype)
-        totals = [
-            one_image.apply(s, t, dtype)  # type: ignore[no-untyped-call]  # torch leaves it bare
-            for s, t in zip(student, teacher, strict=True)
-        ]
-        return (torch.stack(totals).mean() / n**2).to(dtype)
+Rows = Float[np.ndarray, "n _dim"]
+Square = Float64[np.ndarray, "d d"]
 
 
 def gram_distance(f: Patches, g: Patches) -> float:
     """Mean squared difference of the cosine Gram matrices of one photograph's patches by two models.
 
-    Source: as `gram_loss`, which it equals for one image; here everything is float64.
+    Source: DINOv3 (arXiv 2508.10104), eq. 2, as a mean over n² entries; in float64 throughout. It equals
+    `dinoscope.maths.gram_loss.gram_loss` of one image.
 
     Args:
         f, g: patches of the same places in the same order; channels and scales may differ.
@@ -124,261 +55,77 @@ def gram_distance(f: Patches, g: Patches) -> float:
         ShapeError: different numbers of patches.
         InputError: NaN or infinite values.
     """
-    left, right = _tensor(f), _tensor(g)
+    left, right = _array(f), _array(g)
     if left.ndim == right.ndim == 3 and left.shape[:2] != right.shape[:2]:
         raise GridMismatchError(
             (left.shape[0], left.shape[1]), (right.shape[0], right.shape[1]), "extract both on one grid"
         )
     for name, value in (("f", left), ("g", right)):
-        if value.ndim not in (2, 3):
+        if value.ndim not in (2, 3) or 0 in value.shape:
             raise ShapeError(name, expected="n dim or h w dim", actual=value.shape)
-    left, right = left.flatten(0, -2)[None], right.flatten(0, -2)[None]
-    if left.shape[1] != right.shape[1]:
-        raise ShapeError("g", expected=f"n={left.shape[1]} dim", actual=right.shape[1:])
+    left, right = left.reshape(-1, left.shape[-1]), right.reshape(-1, right.shape[-1])
+    if len(left) != len(right):
+        raise ShapeError("g", expected=f"n={len(left)} dim", actual=right.shape)
     for name, value in (("f", left), ("g", right)):
-        _check_filled(name, value, "n dim or h w dim")
-    with torch.no_grad():
-        return float(_loss(left, right, torch.float64))
+        if not all(np.isfinite(value[rows]).all() for rows in chunks(len(value), ROWS)):
+            raise InputError(f"{name} holds NaN or infinite values")
+    n, dim = len(left), max(left.shape[1], right.shape[1])
+    if n <= WIDE * dim:
+        s, t = _pair(left, right, slice(None))
+        half = (s - t) @ (s + t).T
+        return float(np.square(half + half.T).mean() / 4)
+    first, second = _terms(left, right)
+    if abs(first) + abs(second) > 0 and first + second < CANCELLED_DOUBLE * (abs(first) + abs(second)):
+        first, second = _terms(left, right, _procrustes(left, right))
+    return max((first + second) / 2, 0.0) / n**2
 
 
-def _check_filled(name: str, value: Tensor, expected: str) -> None:
-    if 0 in value.shape:
-        raise ShapeError(name, expected=expected, actual=value.shape)
-    if not all(bool(torch.isfinite(block).all()) for block in value.flatten(0, -2).split(ROWS)):
-        raise InputError(f"{name} holds NaN or infinite values")
-
-
-def _tensor(patches: Patches) -> Float[Tensor, "... dim"]:
-    """The patches as they are where that needs no copy, else in float64; they are only read."""
-    if isinstance(patches, Tensor):
-        return patches.detach().cpu()
-    values = np.ascontiguousarray(patches.values if isinstance(patches, PatchFeatures) else patches)
-    kept = values.dtype in (np.float32, np.float64)
-    return torch.from_dlpack(values if kept else values.astype(np.float64))
-
-
-def _wide(value: Tensor) -> torch.dtype:
-    return torch.float32 if value.device.type == "mps" else torch.float64
-
-
-def _unit(value: Float[Tensor, "... dim"]) -> Float[Tensor, "... dim"]:
-    value = value.to(_wide(value))
-    return value / value.norm(dim=-1, keepdim=True).clamp_min(SHORTEST)
-
-
-def _pad(value: Float[Tensor, "... dim"], dim: int) -> Float[Tensor, "... dim_padded"]:
-    """Channels of zeros behind: they change no inner product."""
-    return torch.nn.functional.pad(value, (0, dim - value.shape[-1]))
-
-
-def _dense(
-    student: Float[Tensor, "b n dim"], teacher: Float[Tensor, "b n dim_teacher"], dtype: torch.dtype
-) -> Float[Tensor, ""]:
-    dim = max(student.shape[2], teacher.shape[2])
-    s, t = _pad(_unit(student), dim), _pad(_unit(teacher), dim)
-    half = (s - t).to(dtype) @ (s + t).to(dtype).mT
-    return (half + half.mT).square().mean(dtype=_wide(student)).to(dtype) / 4
-
-
-@dataclass(frozen=True, slots=True)
-class _Moments:
-    """DᵀD, EᵀE, EᵀD and the rotation of the student that they were made with (None: none)."""
-
-    dd: Tensor
-    ee: Tensor
-    ed: Tensor
-    rotation: Tensor | None
-
-    @property
-    def terms(self) -> tuple[Tensor, Tensor]:
-        return (self.dd * self.ee).sum(), (self.ed * self.ed.mT).sum()
-
-
-def _pair(
-    student: Float[Tensor, "n dim"],
-    teacher: Float[Tensor, "n dim_teacher"],
-    rows: slice,
-    rotation: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """Unit rows of both, padded to the same channels, the student's rotated."""
-    dim = max(student.shape[1], teacher.shape[1])
-    s, t = _pad(_unit(student[rows]), dim), _pad(_unit(teacher[rows]), dim)
-    return (s if rotation is None else s @ rotation), t
-
-
-def _chunks(n: int, step: int) -> list[slice]:
+def chunks(n: int, step: int) -> list[slice]:
+    """``n`` rows, at most ``step`` at a time."""
     return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
 
-def _moments(
-    student: Float[Tensor, "n dim"],
-    teacher: Float[Tensor, "n dim_teacher"],
-    dtype: torch.dtype,
-    rotation: Tensor | None,
-) -> _Moments:
-    dim = max(student.shape[1], teacher.shape[1])
-    dd, ee, ed = (student.new_zeros(dim, dim, dtype=_wide(student)) for _ in range(3))
-    for rows in _chunks(len(student), ROWS):
-        s, t = _pair(student, teacher, rows, rotation)
-        d, e = (s - t).to(dtype), (s + t).to(dtype)
-        dd += d.mT @ d
-        ee += e.mT @ e
-        ed += e.mT @ d
-    return _Moments(dd, ee, ed, rotation)
+def _array(patches: Patches) -> Float[np.ndarray, "..."]:
+    """The patches as they are where they are floats that numpy multiplies well, else in float64."""
+    if isinstance(patches, PatchFeatures | PreparedMap):
+        patches = patches.values
+    if isinstance(patches, TensorLike):
+        return as_float64(patches)
+    values = np.asarray(patches)
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
 
 
-def _procrustes(
-    student: Float[Tensor, "n dim"], teacher: Float[Tensor, "n dim_teacher"]
-) -> Float[Tensor, "d d"]:
+def _pair(
+    left: Rows, right: Rows, rows: slice, rotation: Square | None = None
+) -> tuple[Float64[np.ndarray, "n d"], Float64[np.ndarray, "n d"]]:
+    """Unit rows of both, padded to the same channels (zeros change no inner product), the first rotated."""
+    dim = max(left.shape[1], right.shape[1])
+    s, t = (
+        np.pad(unit(side[rows].astype(np.float64)), ((0, 0), (0, dim - side.shape[1])))
+        for side in (left, right)
+    )
+    return (s if rotation is None else s @ rotation), t
+
+
+def _terms(left: Rows, right: Rows, rotation: Square | None = None) -> tuple[float, float]:
+    """<DᵀD, EᵀE> and tr((EᵀD)²)."""
+    dim = max(left.shape[1], right.shape[1])
+    dd, ee, ed = (np.zeros((dim, dim)) for _ in range(3))
+    for rows in chunks(len(left), ROWS):
+        s, t = _pair(left, right, rows, rotation)
+        d, e = s - t, s + t
+        dd += d.T @ d
+        ee += e.T @ e
+        ed += e.T @ d
+    return float((dd * ee).sum()), float((ed * ed.T).sum())
+
+
+def _procrustes(left: Rows, right: Rows) -> Square:
     """The orthogonal R that brings S R closest to T. Source: Schönemann (1966)."""
-    dim = max(student.shape[1], teacher.shape[1])
-    cross = student.new_zeros(dim, dim, dtype=_wide(student))
-    for rows in _chunks(len(student), ROWS):
-        s, t = _pair(student, teacher, rows, None)
-        cross += s.mT @ t
-    left, _, right = torch.linalg.svd(cross)
-    return left @ right
-
-
-def _stable_moments(
-    student: Float[Tensor, "n dim"], teacher: Float[Tensor, "n dim_teacher"], dtype: torch.dtype
-) -> _Moments:
-    found = _moments(student, teacher, dtype, None)
-    if dtype == torch.float32 and _kept(found) < CANCELLED_SINGLE:
-        found = _moments(student, teacher, _wide(student), None)
-    if _kept(found) < CANCELLED_DOUBLE:
-        found = _moments(student, teacher, _wide(student), _procrustes(student, teacher))
-    return found
-
-
-def _kept(moments: _Moments) -> float:
-    """The sum of the two terms as a share of their sizes; 1 where nothing cancels."""
-    first, second = (float(term) for term in moments.terms)
-    size = abs(first) + abs(second)
-    return (first + second) / size if size > 0 else 1.0
-
-
-def _through_unit(raw: Tensor, gradient: Tensor) -> Tensor:
-    """The gradient with respect to patches, from the one with respect to unit patches."""
-    raw = raw.to(gradient.dtype)
-    length = raw.norm(dim=-1, keepdim=True)
-    direction = raw / length.clamp_min(SHORTEST)
-    along = (gradient * direction).sum(dim=-1, keepdim=True) * direction
-    return torch.where(length > SHORTEST, gradient - along, gradient) / length.clamp_min(SHORTEST)
-
-
-class _Narrow(torch.autograd.Function):
-    """||S Sᵀ - T Tᵀ||² of one image by dim x dim products; 4 (S Sᵀ - T Tᵀ) S is its gradient in S.
-
-    With EᵀS = (EᵀE + EᵀD)/2 and DᵀS = (DᵀE + DᵀD)/2 the gradient is D (EᵀE + EᵀD) + E (DᵀE + DᵀD).
-    """
-
-    @staticmethod
-    def forward(ctx: Any, student: Tensor, teacher: Tensor, dtype: torch.dtype) -> Tensor:
-        found = _stable_moments(student, teacher, dtype)
-        ctx.save_for_backward(student, teacher, found.dd, found.ee, found.ed, found.rotation)
-        ctx.dtype = dtype if found.rotation is None else _wide(student)
-        first, second = found.terms
-        return ((first + second) / 2).clamp_min(0.0)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        student, teacher, dd, ee, ed, rotation = ctx.saved_tensors
-        with torch.autocast(student.device.type, enabled=False):
-            gradients = [
-                torch.empty_like(raw) if needed else None
-                for raw, needed in zip((student, teacher), ctx.needs_input_grad[:2], strict=True)
-            ]
-            for rows in _chunks(len(student), ROWS):
-                s, t = _pair(student, teacher, rows, rotation)
-                d, e = (s - t).to(ctx.dtype), (s + t).to(ctx.dtype)
-                for raw, out, sign in ((student, gradients[0], 1), (teacher, gradients[1], -1)):
-                    if out is None:
-                        continue
-                    along_d, along_e = (ee + sign * ed).to(ctx.dtype), (ed.mT + sign * dd).to(ctx.dtype)
-                    g = (d @ along_d + e @ along_e).to(_wide(student)) * sign
-                    if rotation is not None and sign == 1:
-                        g = g @ rotation.mT
-                    out[rows] = _through_unit(raw[rows], g[:, : raw.shape[1]] * upstream).to(raw.dtype)
-        return gradients[0], gradients[1], None
-
-
-class _Clipped(torch.autograd.Function):
-    """||max(S Sᵀ, 0) - max(T Tᵀ, 0)||² of one image, by blocks of `ROWS` x `ROWS` on and above the diagonal.
-
-    With C the difference and P marking where S Sᵀ is positive, the gradient in S is 4 (C ∘ P) S.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, student: Tensor, teacher: Tensor, dtype: torch.dtype) -> Tensor:
-        ctx.save_for_backward(student, teacher)
-        ctx.dtype = dtype
-        total = student.new_zeros((), dtype=_wide(student))
-        for _, gap, _, weight in _clipped_blocks(student, teacher, dtype):
-            total += weight * gap.square().sum(dtype=total.dtype)
-        return total
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        raws: tuple[Tensor, Tensor] = ctx.saved_tensors
-        gradients = [
-            torch.zeros_like(raw, dtype=ctx.dtype) if needed else None
-            for raw, needed in zip(raws, ctx.needs_input_grad[:2], strict=True)
-        ]
-        with torch.autocast(raws[0].device.type, enabled=False):
-            for (left, right), gap, above, weight in _clipped_blocks(raws[0], raws[1], ctx.dtype):
-                for which, out in enumerate(gradients):
-                    if out is None:
-                        continue
-                    dim = out.shape[1]
-                    live = gap * above[which]
-                    out[left.rows] += live @ right.units[which][:, :dim]
-                    if weight == 2:
-                        out[right.rows] += live.mT @ left.units[which][:, :dim]
-            for out, raw, sign in zip(gradients, raws, (4.0, -4.0), strict=True):
-                if out is None:
-                    continue
-                for rows in _chunks(len(raw), ROWS):
-                    g = out[rows].to(_wide(raw)) * (sign * upstream)
-                    out[rows] = _through_unit(raw[rows], g).to(out.dtype)
-        student, teacher = (
-            None if out is None else out.to(raw.dtype) for out, raw in zip(gradients, raws, strict=True)
-        )
-        return student, teacher, None
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Some rows of S and T, D and E, in the products' precision."""
-
-    rows: slice
-    units: tuple[Tensor, Tensor]
-    d: Tensor
-    e: Tensor
-
-
-def _rows(student: Tensor, teacher: Tensor, rows: slice, dtype: torch.dtype) -> _Rows:
-    s, t = _pair(student, teacher, rows, None)
-    return _Rows(rows, (s.to(dtype), t.to(dtype)), (s - t).to(dtype), (s + t).to(dtype))
-
-
-def _clipped_blocks(
-    student: Tensor, teacher: Tensor, dtype: torch.dtype
-) -> Iterator[tuple[tuple[_Rows, _Rows], Tensor, tuple[Tensor, Tensor], int]]:
-    """Blocks of max(S Sᵀ, 0) - max(T Tᵀ, 0), where each Gram is positive, and how often a block counts.
-
-    Where both are positive the difference is (D Eᵀ + E Dᵀ) / 2, which does not subtract the two Grams.
-    """
-    chunks = _chunks(len(student), ROWS)
-    for i, rows in enumerate(chunks):
-        left = _rows(student, teacher, rows, dtype)
-        for j, columns in enumerate(chunks[i:], i):
-            right = left if i == j else _rows(student, teacher, columns, dtype)
-            gap = (left.d @ right.e.mT + left.e @ right.d.mT).div_(2)
-            mine = left.units[0] @ right.units[0].mT
-            theirs = mine - gap
-            above = (mine > 0, theirs > 0)
-            gap = torch.where(above[0] & above[1], gap, mine.clamp_min_(0) - theirs.clamp_min_(0))
-            yield (left, right), gap, above, 1 if i == j else 2
+    dim = max(left.shape[1], right.shape[1])
+    cross = np.zeros((dim, dim))
+    for rows in chunks(len(left), ROWS):
+        s, t = _pair(left, right, rows)
+        cross += s.T @ t
+    u, _, v = np.linalg.svd(cross)
+    return np.asarray(u @ v)

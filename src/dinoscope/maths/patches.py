@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float64
-from torch import Tensor
 
 from dinoscope.data.features import PatchFeatures
 from dinoscope.errors import GridMismatchError, InputError, ShapeError
@@ -27,10 +27,21 @@ class PreparedMap:
     aspect: float | None
 
 
-Patches = PatchFeatures | PreparedMap | Float[np.ndarray, "... _dim"] | Float[Tensor, "... _dim"]
+@runtime_checkable
+class TensorLike(Protocol):
+    """What is asked of a torch tensor: measures take one, and need no torch for it."""
+
+    def detach(self) -> Any: ...
+
+    def cpu(self) -> Any: ...
+
+    def double(self) -> Any: ...
+
+
+Patches = PatchFeatures | PreparedMap | Float[np.ndarray, "... _dim"] | TensorLike
 """``n dim``, or ``h w dim`` taken row by row; a tensor is detached and read on the CPU."""
 
-PatchMap = PatchFeatures | PreparedMap | Float[np.ndarray, "... _dim"] | Float[Tensor, "... _dim"]
+PatchMap = PatchFeatures | PreparedMap | Float[np.ndarray, "... _dim"] | TensorLike
 """``h w dim``, channels last; a tensor is detached and read on the CPU."""
 
 SHORTEST = 1e-12
@@ -61,7 +72,7 @@ def as_rows(patches: Patches, what: str = "patches") -> Float64[np.ndarray, "n d
     """
     if isinstance(patches, PreparedMap):
         return patches.values.reshape(-1, patches.values.shape[-1])
-    values = _float64(patches)
+    values = as_float64(patches)
     if values.ndim not in (2, 3) or 0 in values.shape:
         raise ShapeError(what, expected="n dim or h w dim", actual=values.shape)
     return _finite(values, what).reshape(-1, values.shape[-1])
@@ -76,7 +87,7 @@ def as_map(features: PatchMap, what: str = "feature map") -> Float64[np.ndarray,
     """
     if isinstance(features, PreparedMap):
         return features.values
-    values = _float64(features)
+    values = as_float64(features)
     if values.ndim != 3 or 0 in values.shape:
         raise ShapeError(what, expected="h w dim", actual=values.shape)
     return _finite(values, what)
@@ -85,6 +96,14 @@ def as_map(features: PatchMap, what: str = "feature map") -> Float64[np.ndarray,
 def as_directions(features: PatchMap) -> Float64[np.ndarray, "h w dim"]:
     """The patches of a map scaled to unit length; raises as `as_map`."""
     return features.directions if isinstance(features, PreparedMap) else unit(as_map(features))
+
+
+def map_shape(features: PatchMap) -> tuple[int, int]:
+    """(h, w) of a feature map; raises as `as_map`."""
+    if isinstance(features, PatchFeatures):
+        return features.grid.shape
+    h, w, _ = as_map(features).shape
+    return h, w
 
 
 def as_maps(
@@ -119,14 +138,15 @@ def centred(rows: Float64[np.ndarray, "n dim"]) -> Float64[np.ndarray, "n dim"]:
     return np.asarray(shifted - shifted.mean(axis=0))
 
 
-def _float64(
-    patches: PatchFeatures | Float[np.ndarray, "... _dim"] | Float[Tensor, "... _dim"],
+def as_float64(
+    values: PatchFeatures | Float[np.ndarray, "*shape"] | TensorLike,
 ) -> Float64[np.ndarray, "..."]:
-    if isinstance(patches, PatchFeatures):
-        return patches.values.astype(np.float64)
-    if isinstance(patches, Tensor):
-        return patches.detach().cpu().double().numpy()
-    return np.asarray(patches, dtype=np.float64)
+    """Numbers of any shape, a copy where they are not float64 already; a tensor is read on the CPU."""
+    if isinstance(values, PatchFeatures):
+        return values.values.astype(np.float64)
+    if isinstance(values, TensorLike):
+        return np.asarray(values.detach().cpu().double())
+    return np.asarray(values, dtype=np.float64)
 
 
 def _finite(values: Float64[np.ndarray, "*shape"], what: str) -> Float64[np.ndarray, "*shape"]:

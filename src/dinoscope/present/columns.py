@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dinoscope.data.metrics import GROUPS, METRICS, Metric
 from dinoscope.data.results import Comparison, Interval, Measurements, PairedDifference
+from dinoscope.metrics.facts import GROUPS, Metric
+from dinoscope.metrics.registry import METRICS
 from dinoscope.present.style import model_colour
 
 CONTROL_PREFIXES = ("random:", "blur:", "shuffled:")
@@ -81,7 +82,7 @@ def grouped(measured: Measurements, *, without: Sequence[str] = ()) -> dict[str,
     """
     keys = [*measured.values, *measured.collection]
     known = [metric for metric in METRICS.values() if metric.key in keys]
-    known += [Metric(key, key.replace("_", " "), "other", "") for key in keys if key not in METRICS]
+    known += [_undescribed(key) for key in keys if key not in METRICS]
     groups = {
         group: tuple(m for m in known if m.group == group and m.key not in without)
         for group in (*GROUPS, "other")
@@ -89,3 +90,8 @@ def grouped(measured: Measurements, *, without: Sequence[str] = ()) -> dict[str,
     if len(measured.models) == 1 and measured.controls is None:
         groups["between models"] = ()
     return {group: metrics for group, metrics in groups.items() if metrics}
+
+
+def _undescribed(key: str) -> Metric:
+    title = key.replace("_", " ")
+    return Metric(key, title, title, "other", 0, "")

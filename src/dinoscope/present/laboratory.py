@@ -14,8 +14,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from dinoscope.data.laboratory import METRICS, TRUNK, Control, Laboratory, Score, Strip
+from dinoscope.data.laboratory import METRICS, RANK, TRUNK, Control, Laboratory, Score, Strip
 from dinoscope.errors import InputError
+from dinoscope.metrics.registry import EVERY
 from dinoscope.present.laboratory_curves import plot_control, plot_losses, plot_scores
 from dinoscope.present.laboratory_maps import animation, film, plot_grams, plot_strip
 from dinoscope.present.markup import definitions, name, table, text
@@ -239,7 +240,7 @@ def _pictures(laboratory: Laboratory) -> dict[str, bytes]:
 
 
 def _scores(laboratory: Laboratory, pictures: Mapping[str, bytes]) -> str:
-    heads = ("network", "seed", "step", *(m.title for m in METRICS.values()))
+    heads = ("network", "seed", "step", *(EVERY[key].short for key in METRICS))
     last = [s for s in laboratory.scores if _is_shown(laboratory, s)]
     rows = [
         (
@@ -250,7 +251,7 @@ def _scores(laboratory: Laboratory, pictures: Mapping[str, bytes]) -> str:
         )
         for s in last
     ]
-    what = definitions((text(m.title), text(m.says)) for m in METRICS.values())
+    what = definitions((text(EVERY[key].short), text(EVERY[key].sentence)) for key in METRICS)
     alternative = (
         "Every metric against training steps, trunk and arms; the last values are in the table below"
     )
@@ -389,9 +390,9 @@ def _png(figure: Figure) -> bytes:
 def _number(value: float, metric: str) -> str:
     if not math.isfinite(value):
         return "–"
-    if METRICS[metric].unit == "%":
+    if EVERY[metric].unit == "%":
         return f"{100 * value:.1f}"
-    return f"{value:.1f}" if metric == "effective_rank" else f"{value:.3f}"
+    return f"{value:.1f}" if metric == RANK else f"{value:.3f}"
 
 
 def _json(values: Mapping[str, float]) -> dict[str, float | None]:

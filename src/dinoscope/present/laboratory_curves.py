@@ -16,11 +16,13 @@ from dinoscope.data.laboratory import (
     METRICS,
     PLANTED,
     RANDOM,
+    RESTS,
     TRUNK,
     Control,
     Laboratory,
     Score,
 )
+from dinoscope.metrics.registry import EVERY
 from dinoscope.present.sheet import FACE, Sheet, lines
 from dinoscope.present.style import CONTROL_COLOUR, INK, LINE, MODEL_COLOURS, QUIET
 
@@ -64,10 +66,7 @@ class _Line:
 def plot_scores(laboratory: Laboratory) -> Figure:
     """Every metric against steps. Bands reach from the lowest to the highest seed, lines are means."""
     fork = TRUNK, laboratory.fork_step
-    panels = {
-        name: (metric.title, metric.unit, metric.rests, _score_lines(laboratory.scores, name, *fork))
-        for name, metric in METRICS.items()
-    }
+    panels = {name: (*_facts(name), _score_lines(laboratory.scores, name, *fork)) for name in METRICS}
     levels = {name: _levels(laboratory.scores, name, laboratory.teacher_step) for name in METRICS}
     note = (
         "Left of the gap: the trunk. Right: the arms, on a wider axis; line = mean, band = lowest to "
@@ -77,18 +76,20 @@ def plot_scores(laboratory: Laboratory) -> Figure:
     return _panels(panels, levels, laboratory.fork_step, note)
 
 
+def _facts(name: str) -> tuple[str, str, bool]:
+    return EVERY[name].short, EVERY[name].unit, name in RESTS
+
+
 def plot_control(control: Control) -> Figure:
     """As `plot_scores`, of the positive control: before the release on the left, after it on the right."""
     begins = [replace(s, run=PLANTED) for s in control.scores if s.step == control.start_step]
     scores = [*begins, *(s for s in control.scores if s.run != TRUNK)]
     panels = {
         name: (
-            metric.title,
-            metric.unit,
-            metric.rests,
+            *_facts(name),
             _score_lines(scores, name, PLANTED, control.release_step),
         )
-        for name, metric in METRICS.items()
+        for name in METRICS
     }
     levels = {name: _levels(control.scores, name, control.teacher_step) for name in METRICS}
     note = (

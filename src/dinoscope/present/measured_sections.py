@@ -6,8 +6,8 @@ import math
 
 from matplotlib.figure import Figure
 
-from dinoscope.data.metrics import Metric
 from dinoscope.data.results import Comparison
+from dinoscope.metrics.facts import Metric
 from dinoscope.present import words
 from dinoscope.present.columns import Column, columns_of, grouped
 from dinoscope.present.curves_figure import KINDS, plot_curve

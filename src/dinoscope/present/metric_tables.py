@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from dinoscope.data.metrics import Metric
 from dinoscope.data.results import Measurements
+from dinoscope.metrics.facts import Metric
 from dinoscope.present import words
 from dinoscope.present.columns import columns_of, grouped
 from dinoscope.present.style import plain

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator
 
-from dinoscope.data.metrics import AXES, METRICS
 from dinoscope.data.results import Comparison, Measurements
+from dinoscope.metrics.registry import AXES, METRICS
 from dinoscope.present import words
 from dinoscope.present.columns import Column, columns_of
 from dinoscope.present.placement import Box, Segment, is_far, leader, place_labels
@@ -60,7 +60,7 @@ def plot_plane(
     from the first to its blurred self. What is undefined is named below and not drawn.
 
     Args:
-        measurements: with the two metrics of an entry of `dinoscope.data.metrics.AXES`.
+        measurements: with the two metrics of an entry of `dinoscope.metrics.registry.AXES`.
         axes: measured against masks or against the photograph itself; "auto" for masks where there are.
         captioned: whether `plane_readings` and `plane_notes` stand below.
 

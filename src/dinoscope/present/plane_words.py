@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from dinoscope.data.metrics import AXES
 from dinoscope.data.results import Comparison, Measurements
 from dinoscope.errors import InputError
+from dinoscope.metrics.registry import AXES
 from dinoscope.present import words
 from dinoscope.present.columns import Column, columns_of
 from dinoscope.present.style import plain

@@ -6,8 +6,9 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence
 
-from dinoscope.data.metrics import AXES, Metric
 from dinoscope.data.results import Comparison, Interval, Measurements, PairedDifference
+from dinoscope.metrics.facts import Metric
+from dinoscope.metrics.registry import AXES
 from dinoscope.present import words
 from dinoscope.present.columns import Column, columns_of, grouped
 from dinoscope.present.plane_words import plane_axes

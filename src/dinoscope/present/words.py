@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from dinoscope.data.metrics import METRICS
 from dinoscope.data.results import Comparison, Interval, Measurements, ModelResult
+from dinoscope.metrics.registry import METRICS
 
 TITLES: Mapping[str, str] = {
     "neighbour": "neighbour cosine",

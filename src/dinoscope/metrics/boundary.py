@@ -1,0 +1,81 @@
+"""Sharpness: do features change where the regions of a mask do?"""
+
+from __future__ import annotations
+
+import math
+
+from dinoscope.maths.boundary import boundary_auc
+from dinoscope.metrics.facts import Metric, OfPhotograph, Planted, Revision, Values
+from dinoscope.metrics.subject import PURE, Subject
+
+
+def _measure(subject: Subject) -> Values:
+    regions = subject.seen.regions
+    if regions is None:
+        return {"boundary_auc": math.nan, "boundary_auc_pure": math.nan}
+    return {
+        "boundary_auc": boundary_auc(subject.features, regions.labels).auc,
+        "boundary_auc_pure": boundary_auc(subject.features, regions.labels, min_purity=PURE).auc,
+    }
+
+
+WARNING = (
+    "falls with a finer grid, where a soft border spreads over more patches: compare at equal token counts"
+)
+SMOOTH_FIELD = Revision("position", "-", "a smooth field changes all neighbours alike")
+
+BOUNDARY = Metric(
+    "boundary_auc",
+    "Sharpness (boundary AUC)",
+    "boundary AUC",
+    "with masks",
+    0,
+    "chance that neighbours across a mask border are less alike than neighbours within a mask; 0.5 is chance",
+    range=(0.0, 1.0),
+    chance=0.5,
+    warning=WARNING,
+    needs_masks=True,
+    planted=Planted(
+        blur="-",
+        noise="-",
+        shuffle="-",
+        collapse="0",
+        position="0",
+        outliers="-",
+        rotation="=",
+        rescale="=",
+        finer="0",
+        traps=("finer",),
+        reasons=((("collapse",), "only the order of the cosines counts"),),
+        note="white noise between patches hides a border, and a blur of less than a patch may uncover it: on "
+        "noisier planted photographs the blur raised it.",
+        revised=(SMOOTH_FIELD,),
+    ),
+)
+PURE_BOUNDARY = Metric(
+    "boundary_auc_pure",
+    "Sharpness, pure patches",
+    "boundary AUC of pure patches",
+    "with masks",
+    1,
+    "boundary AUC on patches with at least three quarters of their pixels in one label",
+    range=(0.0, 1.0),
+    chance=0.5,
+    warning=WARNING,
+    needs_masks=True,
+    planted=Planted(
+        blur="-",
+        noise="-",
+        shuffle="-",
+        collapse="0",
+        position="0",
+        outliers="-",
+        rotation="=",
+        rescale="=",
+        finer="0",
+        traps=("finer",),
+        revised=(SMOOTH_FIELD,),
+    ),
+)
+
+FAMILIES = (OfPhotograph((BOUNDARY, PURE_BOUNDARY), _measure),)

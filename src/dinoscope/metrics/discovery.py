@@ -1,0 +1,79 @@
+"""Are objects found without labels?"""
+
+from __future__ import annotations
+
+import math
+
+from dinoscope.maths.discovery import Box, box_iou, lost, tokencut
+from dinoscope.metrics.facts import Metric, OfPhotograph, Planted, Revision, Values
+from dinoscope.metrics.subject import Subject
+
+MIN_IOU = 0.5
+"""An object counts as found above this overlap of boxes (CorLoc)."""
+
+
+def _measure(subject: Subject) -> Values:
+    truths = () if subject.seen.regions is None else subject.seen.regions.boxes
+    if not truths:
+        return {"tokencut_hit": math.nan, "lost_hit": math.nan}
+
+    def hit(box: Box | None) -> float:
+        return float(box is not None and any(box_iou(box, truth) > MIN_IOU for truth in truths))
+
+    return {"tokencut_hit": hit(tokencut(subject.features).box), "lost_hit": hit(lost(subject.features).box)}
+
+
+FEW_CHANGE = Revision("noise", "-", "too few photographs change")
+
+TOKENCUT = Metric(
+    "tokencut_hit",
+    "Object found by TokenCut",
+    "objects found by TokenCut",
+    "with masks",
+    6,
+    "1 where TokenCut's box overlaps an object's box by more than half (IoU); its mean is CorLoc",
+    range=(0.0, 1.0),
+    needs_masks=True,
+    planted=Planted(
+        blur=".",
+        noise=".",
+        shuffle="-",
+        collapse="0",
+        position=".",
+        outliers=".",
+        rotation="=",
+        rescale="=",
+        finer=".",
+        reasons=(
+            (
+                ("blur", "noise", "position", "outliers", "finer"),
+                "yes or no for each photograph: a small change may flip a few either way; so `lost_hit`",
+            ),
+        ),
+        revised=(FEW_CHANGE,),
+    ),
+)
+LOST = Metric(
+    "lost_hit",
+    "Object found by LOST",
+    "objects found by LOST",
+    "with masks",
+    7,
+    "1 where LOST's box overlaps an object's box by more than half (IoU); its mean is CorLoc",
+    range=(0.0, 1.0),
+    needs_masks=True,
+    planted=Planted(
+        blur=".",
+        noise=".",
+        shuffle="-",
+        collapse="0",
+        position=".",
+        outliers=".",
+        rotation="=",
+        rescale="=",
+        finer=".",
+        revised=(FEW_CHANGE,),
+    ),
+)
+
+FAMILIES = (OfPhotograph((TOKENCUT, LOST), _measure),)

@@ -1,0 +1,180 @@
+"""What is stated about a metric: its name, its range, its chance level, and what must move it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Float64
+
+from dinoscope.metrics.subject import Collection, Scenes, Subject, Views
+
+GROUPS = (
+    "smoothness",
+    "with masks",
+    "proxies",
+    "spectrum",
+    "tokens",
+    "frequency",
+    "between models",
+    "passes",
+    "scenes",
+)
+"""In the order they are shown; masked metrics and proxies never share a picture."""
+
+Values: TypeAlias = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A sign that was changed after it had been measured once."""
+
+    cause: str
+    first: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """What a metric must do under every cause that is planted, written down before it is measured.
+
+    Signs: ``+`` rises, ``-`` falls, ``0`` must not move (within a tolerance), ``=`` must not move at all (to
+    rounding), ``.`` no expectation.
+
+    Attributes:
+        blur, noise, shuffle, collapse, position, outliers, rotation, rescale, finer: signs, by cause.
+        traps: causes that move it though they must not; its `Metric.warning` says so wherever it is shown.
+        reasons: causes whose signs are not obvious, and why they are what they are.
+        tolerance: of ``0`` in the metric's own unit, where its spread over planted data is all but nothing.
+        floor: values below say the same as this one.
+        note: what a reader should know besides.
+        revised: signs that were first declared otherwise.
+    """
+
+    blur: str
+    noise: str
+    shuffle: str
+    collapse: str
+    position: str
+    outliers: str
+    rotation: str
+    rescale: str
+    finer: str
+    traps: tuple[str, ...] = ()
+    reasons: tuple[tuple[tuple[str, ...], str], ...] = ()
+    tolerance: float | None = None
+    floor: float = -math.inf
+    note: str = ""
+    revised: tuple[Revision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number, of a photograph or of a collection.
+
+    Attributes:
+        key: in files and in `Measurements.values`.
+        title: to show; a noun phrase without its unit.
+        short: its name within a sentence.
+        group: one of `GROUPS`.
+        place: within its group, from the first to be shown.
+        meaning: one sentence: what it is, its range, what chance gives.
+        range: its least and its largest value.
+        unit: ``%`` for shares that are shown as percentages; else empty.
+        chance: its value for features that know nothing; None where there is no such value.
+        warning: what moves it though it should not; shown wherever it is shown.
+        needs_masks: it asks for masks.
+        reference: it compares with the first model, for which it is undefined.
+        collection: measured once over many photographs, so that it has no interval over them.
+        passes: further forward passes of every photograph that it needs.
+        reported: it stands in results and reports; the rest is used for validation or by one experiment.
+        planted: what it must do under planted causes; None where it cannot be asked.
+    """
+
+    key: str
+    title: str
+    short: str
+    group: str
+    place: int
+    meaning: str
+    range: tuple[float, float] = (-math.inf, math.inf)
+    unit: str = ""
+    chance: float | None = None
+    warning: str = ""
+    needs_masks: bool = False
+    reference: bool = False
+    collection: bool = False
+    passes: int = 0
+    reported: bool = True
+    planted: Planted | None = None
+
+    @property
+    def sentence(self) -> str:
+        """Its meaning with a capital letter and a full stop."""
+        return f"{self.meaning[0].upper()}{self.meaning[1:]}."
+
+
+@dataclass(frozen=True, slots=True)
+class OfPhotograph:
+    """Metrics that one function gives of one model's features of one photograph."""
+
+    metrics: tuple[Metric, ...]
+    measure: Callable[[Subject], Values]
+
+
+@dataclass(frozen=True, slots=True)
+class OfViews:
+    """Metrics that need further forward passes: of changed photographs, or of a second view."""
+
+    metrics: tuple[Metric, ...]
+    measure: Callable[[Subject, Views], Values]
+
+
+@dataclass(frozen=True, slots=True)
+class OfCollection:
+    """Metrics of many photographs at once."""
+
+    metrics: tuple[Metric, ...]
+    measure: Callable[[Collection], Values]
+
+
+@dataclass(frozen=True, slots=True)
+class OfScenes:
+    """Metrics of held-out scenes, whose every patch and main subject have a class."""
+
+    metrics: tuple[Metric, ...]
+    measure: Callable[[Scenes], Values]
+
+
+Family: TypeAlias = OfPhotograph | OfViews | OfCollection | OfScenes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurveOf:
+    """A function of one variable that belongs to one model's features of one photograph.
+
+    Attributes:
+        key: in `Measurements.curves`.
+        x_title, y_title: what its axes show, with units.
+        x: where it is read off, ascending.
+        measure: its values there; NaN where undefined.
+    """
+
+    key: str
+    x_title: str
+    y_title: str
+    x: Float64[np.ndarray, " points"]
+    measure: Callable[[Subject], Float64[np.ndarray, " points"]]
+
+
+def read_off(
+    places: Float64[np.ndarray, " points"], x: np.ndarray, y: np.ndarray
+) -> Float64[np.ndarray, " points"]:
+    """A curve at fixed places; NaN outside of where it is defined."""
+    known = ~np.isnan(y)
+    if not known.any():
+        return np.full(len(places), np.nan)
+    return np.interp(places, x[known], y[known], left=np.nan, right=np.nan)
