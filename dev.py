@@ -32,7 +32,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "dinoscope-installed"
 CONSTRAINTS = ROOT / "constraints.txt"
-VIEW = ROOT / "src" / "dinoscope" / "present" / "static"
+VIEW = ROOT / "src" / "dinoscope" / "drawing" / "view" / "static"
 COVERED_BY = {  # what is there after which command is enough for which
     "demo": ("demo", "install", "test"),
     "install": ("install", "test"),

@@ -36,8 +36,8 @@ from PIL import Image
 import dinoscope as ds
 from benchmarks.machine import gemm_rate, seconds, write_result
 from dinoscope.backbones.base import Backbone
-from dinoscope.io.store import open_store
 from dinoscope.pipeline.embed import embed
+from dinoscope.store.store import open_store
 
 GRID = 32
 RAY_GRID = 8
@@ -98,7 +98,7 @@ class StoreClock:
     """Time spent in what the worker calls of the store, from now on."""
 
     def __init__(self) -> None:
-        from dinoscope.io.store_writer import TableWriter
+        from dinoscope.store.writer import TableWriter
 
         self.spent = 0.0
         self._depth = 0

@@ -35,6 +35,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 import dinoscope as ds
 from benchmarks.machine import RESULTS, seconds, write_result
+from dinoscope.comparison.output import write_comparison
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.results import PatchPCA
 from dinoscope.maths.gram import gram_distance
@@ -43,7 +44,6 @@ from dinoscope.maths.patches import prepared
 from dinoscope.maths.pca import fit_pca
 from dinoscope.metrics.registry import COLLECTION, CURVES, PHOTOGRAPH
 from dinoscope.metrics.subject import Collection, Regions, Seen, Subject
-from dinoscope.present.output import write_comparison
 
 Job = Callable[[], object]
 Array = Float32[np.ndarray, "n dim"]

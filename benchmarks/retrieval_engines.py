@@ -20,8 +20,8 @@ import pyarrow as pa
 import torch
 
 from benchmarks.machine import seconds
-from dinoscope.io.store_lance import append, batches
 from dinoscope.maths.ranking import top_k
+from dinoscope.store.lance import append, batches
 
 K = 10
 TARGET_RECALL = 0.95

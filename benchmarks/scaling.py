@@ -26,14 +26,14 @@ from benchmarks.extract import photographs
 from benchmarks.machine import seconds, write_result
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
-from dinoscope.io.collections import each_item
+from dinoscope.io.collections.collection import each_item
 from dinoscope.io.images import read_photograph
-from dinoscope.io.store import FeatureTable, create_table
-from dinoscope.io.store_lance import append, batches, open_dataset, tidy
-from dinoscope.io.store_schema import NewRow, TableSettings, rows_to_arrow
-from dinoscope.io.store_writer import open_writer
 from dinoscope.maths.pca import patch_moments
 from dinoscope.pipeline.embed import new_row
+from dinoscope.store.lance import append, batches, open_dataset, tidy
+from dinoscope.store.schema import NewRow, TableSettings, rows_to_arrow
+from dinoscope.store.store import FeatureTable, create_table
+from dinoscope.store.writer import open_writer
 
 DIMS = (384, 1024)
 PATCHES = 1024

@@ -24,9 +24,9 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 
-from dinoscope.present.embed import payload_fragment  # noqa: E402
-from dinoscope.present.payload import comparison_payload  # noqa: E402
-from dinoscope.present.report import write_report  # noqa: E402
+from dinoscope.comparison.report.report import write_report  # noqa: E402
+from dinoscope.drawing.view.payload import comparison_payload  # noqa: E402
+from dinoscope.drawing.view.standalone import payload_fragment  # noqa: E402
 from tests.chromium import FLAGS, NOT_FOUND, browser_path  # noqa: E402
 from tests.view.view_samples import comparison, noise_features, photographs  # noqa: E402
 

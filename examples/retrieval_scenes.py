@@ -23,17 +23,17 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 import dinoscope as ds
-from dinoscope.analyses.background_alone import background_alone, background_case
-from dinoscope.analyses.evaluate_retrieval import evaluate_retrieval
-from dinoscope.analyses.retrieval_pictures import retrieval_pictures
 from dinoscope.data.retrieval import RetrievalScores
-from dinoscope.data.retrieval_pictures import CARRIED, CASE_RULE, PARTLY, BackgroundAlone
-from dinoscope.io.store import FeatureStore, each_row, read_dense
-from dinoscope.present.figure_files import png_bytes
-from dinoscope.present.retrieval_page import write_retrieval
-from dinoscope.present.retrieval_text import CASES, CONTROL_TITLES, RULE, credited, interval_words
-from dinoscope.present.sheet import Sheet, quiet_ticks
-from dinoscope.present.style import CONTROL_COLOUR, INK, LINE, MODEL_COLOURS, QUIET
+from dinoscope.drawing.figure_files import png_bytes
+from dinoscope.drawing.sheet import Sheet, quiet_ticks
+from dinoscope.drawing.style import CONTROL_COLOUR, INK, LINE, MODEL_COLOURS, QUIET
+from dinoscope.evaluation.background_alone import background_alone, background_case
+from dinoscope.evaluation.evaluate import evaluate_retrieval
+from dinoscope.evaluation.pictures import retrieval_pictures
+from dinoscope.evaluation.pictures_values import CARRIED, CASE_RULE, PARTLY, BackgroundAlone
+from dinoscope.evaluation.report.page import write_retrieval
+from dinoscope.evaluation.text import CASES, CONTROL_TITLES, RULE, credited, interval_words
+from dinoscope.store.store import FeatureStore, each_row, read_dense
 
 CORRELATIONS = (0.0, 0.5, 1.0)
 N, CLASSES, GRID, SEED = 240, 12, 16, 0

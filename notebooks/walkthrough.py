@@ -314,7 +314,7 @@ ds.plot_gains(scores)
 # that it is applied to, and what comes out is printed whatever it is: by this rule,
 
 # %%
-from dinoscope.present.retrieval_text import RULE, verdicts
+from dinoscope.evaluation.text import RULE, verdicts
 
 print(RULE, "\n")
 print("\n".join(verdicts(scores)))

@@ -23,6 +23,15 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
         raise
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """`write_whole` of bytes that are at hand."""
+
+    def write(file: BinaryIO) -> None:
+        file.write(data)
+
+    write_whole(path, write)
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -12,18 +12,10 @@ from typing import Annotated
 import typer
 
 from dinoscope import __version__
-from dinoscope.commands.anchor import anchor_command
-from dinoscope.commands.compare import compare_command
-from dinoscope.commands.doctor import doctor_command
-from dinoscope.commands.embed import embed_command
-from dinoscope.commands.evaluate import evaluate_command
-from dinoscope.commands.extract import extract_command
-from dinoscope.commands.index import index_command
-from dinoscope.commands.measure import measure_command
-from dinoscope.commands.models import models_command
-from dinoscope.commands.scenes import scenes_command
-from dinoscope.commands.search import search_command
-from dinoscope.commands.view import view_command
+from dinoscope.anchoring.command import anchor_command
+from dinoscope.comparison.command import compare_command
+from dinoscope.comparison.measure_command import measure_command
+from dinoscope.doctor.command import doctor_command
 from dinoscope.errors import (
     DinoscopeError,
     NoUsablePhotographError,
@@ -31,6 +23,14 @@ from dinoscope.errors import (
     StoreInUseError,
     WeightsError,
 )
+from dinoscope.evaluation.command import evaluate_command
+from dinoscope.retrieval.command import search_command
+from dinoscope.shell.embed import embed_command
+from dinoscope.shell.extract import extract_command
+from dinoscope.shell.index import index_command
+from dinoscope.shell.models import models_command
+from dinoscope.shell.scenes import scenes_command
+from dinoscope.view.command import view_command
 
 SOME_FAILED, USAGE, NO_WEIGHTS, STORE_DAMAGED, INTERRUPTED = 1, 2, 3, 4, 130
 

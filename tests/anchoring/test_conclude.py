@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from dinoscope.anchoring.conclude import CAVEAT, conclude
+from dinoscope.anchoring.findings import Score
 from dinoscope.anchoring.gate import effect, gate_of, mean_gate
-from dinoscope.data.laboratory import Score
 
 SPREAD = (-0.002, 0.0, 0.002)
 

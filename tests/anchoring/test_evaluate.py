@@ -8,12 +8,12 @@ import pytest
 
 from dinoscope.anchoring import evaluate as module
 from dinoscope.anchoring.evaluate import Subject, evaluate, read_evaluation, subjects_of
+from dinoscope.anchoring.findings import METRICS
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.held_out import HeldOut, Probes, held_out
 from dinoscope.anchoring.probes import features_of, measure
 from dinoscope.anchoring.train import run
 from dinoscope.data.features import PatchFeatures
-from dinoscope.data.laboratory import METRICS
 from dinoscope.errors import InputError
 from dinoscope.maths.class_tokens import cls_accuracy
 from tests.anchoring.small_runs import small, write_photographs

@@ -13,13 +13,13 @@ from dinoscope.anchoring import laboratory as module
 from dinoscope.anchoring.arms import Recipe
 from dinoscope.anchoring.conclude_planted import PURPOSE, conclude_planted
 from dinoscope.anchoring.config import SecondStage
+from dinoscope.anchoring.findings import AFTER_DAMAGE, METRICS, PLANTED, TRUNK, Gate, Score
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.held_out import Probes
 from dinoscope.anchoring.laboratory import Plan, laboratory
 from dinoscope.anchoring.losses import cls_pull
 from dinoscope.anchoring.planted import Planting, planted_settings
 from dinoscope.anchoring.step import loss_weights
-from dinoscope.data.laboratory import AFTER_DAMAGE, METRICS, PLANTED, TRUNK, Gate, Score
 from dinoscope.errors import InputError
 from tests.anchoring.small_runs import small, write_photographs
 

@@ -15,8 +15,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dinoscope.backbones.architecture import Architecture
-from dinoscope.backbones.checkpoints import check_architecture, read_weights, recognise, rope_periods
-from dinoscope.backbones.layouts_vit import heads_of
+from dinoscope.backbones.checkpoints.checkpoint import (
+    check_architecture,
+    read_weights,
+    recognise,
+    rope_periods,
+)
+from dinoscope.backbones.checkpoints.vit import heads_of
 from dinoscope.errors import WeightsError
 
 PARITY = Path(__file__).parent.parent / "data" / "parity"

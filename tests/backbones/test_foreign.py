@@ -19,9 +19,9 @@ import torch
 from torch import nn
 
 from dinoscope.backbones import hub, licences
-from dinoscope.backbones.foreign import cut_tokens
-from dinoscope.backbones.huggingface import HuggingFaceBackbone, load_huggingface
-from dinoscope.backbones.timm import TimmBackbone, load_timm
+from dinoscope.backbones.families.foreign import cut_tokens
+from dinoscope.backbones.families.huggingface import HuggingFaceBackbone, load_huggingface
+from dinoscope.backbones.families.timm import TimmBackbone, load_timm
 from dinoscope.errors import (
     BackboneError,
     LayerError,

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from dinoscope.backbones import networks
 from dinoscope.backbones.architecture import Architecture
-from dinoscope.backbones.checkpoints import read_weights, recognise
-from dinoscope.backbones.dino import DinoBackbone, build, random_backbone, spec_for
+from dinoscope.backbones.checkpoints.checkpoint import read_weights, recognise
+from dinoscope.backbones.families.dino import DinoBackbone, build, random_backbone, spec_for
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.data.spec import WeightsOrigin
 from dinoscope.errors import BackboneError, InputError, LayerError, ShapeError

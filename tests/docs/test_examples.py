@@ -104,8 +104,8 @@ def test_the_examples_of_a_page_run(page: str, tmp_path: Path, monkeypatch: pyte
     _photographs(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(licences, "_given", set())
-    monkeypatch.setattr("dinoscope.present.viewer.serve", _served)
-    monkeypatch.setattr("dinoscope.present.search_viewer.serve_search", _served)
+    monkeypatch.setattr("dinoscope.comparison.page.viewer.serve", _served)
+    monkeypatch.setattr("dinoscope.retrieval.page.viewer.serve_search", _served)
     shrink_catalog(monkeypatch)
     running, ran = Page(given(page), SMALLER), False
     _checkpoint(tmp_path / "weights", page)

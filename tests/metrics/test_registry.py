@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dinoscope import metrics as package
-from dinoscope.data import laboratory
+from dinoscope.anchoring import findings as laboratory
 from dinoscope.metrics.facts import GROUPS, Metric, OfCollection, OfViews
 from dinoscope.metrics.registry import AXES, COLLECTION, EVERY, FAMILIES, METRICS
 from dinoscope.metrics.subject import Collection

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import dinoscope.io.store_writer as writer_module
+import dinoscope.store.writer as writer_module
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.pipeline.embed import embed
 from tests.fakes import FakeBackbone

@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from dinoscope.io.store import open_store
 from dinoscope.pipeline.embed import embed
+from dinoscope.store.store import open_store
 from tests.fakes import FakeBackbone
 from tests.pipeline.killed_embed import processes, run
 from tests.pipeline.test_embed import SMALL, killed, same_store, write_photographs

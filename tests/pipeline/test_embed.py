@@ -15,7 +15,15 @@ from dinoscope.data.results import Failure
 from dinoscope.data.spec import WeightsOrigin
 from dinoscope.errors import InputError, LayerError, StoreInUseError
 from dinoscope.io.images import read_photograph
-from dinoscope.io.store import (
+from dinoscope.maths.pca import patch_moments
+from dinoscope.maths.pooling import gem_pool, mean_pool, own_foreground, weighted_pool
+from dinoscope.pipeline.embed import embed, in_shard, table_settings
+from dinoscope.pipeline.extract import extract
+from dinoscope.pipeline.profile import profiled
+from dinoscope.store.dense import dense_bytes
+from dinoscope.store.lance import batches, open_dataset
+from dinoscope.store.locks import writing
+from dinoscope.store.store import (
     FeatureTable,
     each_row,
     open_store,
@@ -24,14 +32,6 @@ from dinoscope.io.store import (
     read_dense,
     read_failures,
 )
-from dinoscope.io.store_dense import dense_bytes
-from dinoscope.io.store_lance import batches, open_dataset
-from dinoscope.io.store_locks import writing
-from dinoscope.maths.pca import patch_moments
-from dinoscope.maths.pooling import gem_pool, mean_pool, own_foreground, weighted_pool
-from dinoscope.pipeline.embed import embed, in_shard, table_settings
-from dinoscope.pipeline.extract import extract
-from dinoscope.pipeline.profile import profiled
 from tests.fakes import FakeBackbone
 from tests.pipeline.killed_embed import processes, run
 
@@ -415,7 +415,7 @@ def test_ctrl_c_in_the_middle_of_a_commit_doubles_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("dinoscope.io.store_writer.remove_other_moments", stop)
+        patch.setattr("dinoscope.store.writer.remove_other_moments", stop)
         with pytest.raises(KeyboardInterrupt):
             embed(photos, FakeBackbone(), tmp_path / "store", **SMALL)
     assert len(open_store(tmp_path / "store").table()) == 4

@@ -15,11 +15,11 @@ import pytest
 
 from dinoscope.data.results import Failure
 from dinoscope.errors import DinoscopeError, InputError, MissingExtraError
-from dinoscope.io.store import FeatureTable, open_store, patch_statistics, read_failures
-from dinoscope.io.store_locks import writing
-from dinoscope.io.store_schema import POOLED
 from dinoscope.pipeline.embed import embed
 from dinoscope.pipeline.embed_ray import RayOptions, embed_with_ray
+from dinoscope.store.locks import writing
+from dinoscope.store.schema import POOLED
+from dinoscope.store.store import FeatureTable, open_store, patch_statistics, read_failures
 from tests.fakes import FakeBackbone
 from tests.pipeline.ray_backbones import MarkedBackbone
 from tests.pipeline.test_embed import SMALL, all_rows, write_photographs

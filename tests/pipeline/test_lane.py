@@ -6,7 +6,7 @@ import torch
 
 from dinoscope.data.grid import PatchGrid
 from dinoscope.io.images import photograph_from_array
-from dinoscope.pipeline.lane import (
+from dinoscope.pipeline.forward import (
     LARGEST_REDUCTION,
     Lane,
     Route,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dinoscope.data.results import Comparison
-from dinoscope.present.embed import CONTENT_SECURITY_POLICY, view_fragment
+from dinoscope.drawing.view.standalone import CONTENT_SECURITY_POLICY, view_fragment
 from tests.view.view_samples import HOSTILE, comparison, noise_features, photographs, picture_features
 
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dinoscope.comparison.page.desk import Desk
+from dinoscope.comparison.page.routes import live_app
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Comparison
+from dinoscope.drawing.server.gate import Gate
 from dinoscope.errors import InputError
 from dinoscope.io.images import decode_photograph, read_photograph
-from dinoscope.present.desk import Desk
-from dinoscope.present.gate import Gate
-from dinoscope.present.routes import live_app
-from tests.present.samples import comparison
+from tests.samples import comparison
 
 TOKEN = "the-key-of-this-run"
 HOST = "127.0.0.1:8000"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dinoscope.analyses.session import Session
 from dinoscope.backbones.load import load_backbone
+from dinoscope.comparison.page.viewer import serve
+from dinoscope.comparison.report.report import write_report
+from dinoscope.comparison.session import Session
 from dinoscope.data.results import Comparison
 from dinoscope.io.images import decode_photograph, read_photograph
-from dinoscope.present.report import write_report
-from dinoscope.present.viewer import serve
 
 
 def main(folder: str, *photographs: str) -> None:

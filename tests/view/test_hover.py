@@ -11,7 +11,7 @@ import pytest
 
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.results import Comparison
-from dinoscope.present.payload import comparison_payload
+from dinoscope.drawing.view.payload import comparison_payload
 
 PIXELS = """[...view.shadowRoot.querySelectorAll('.stage.map canvas')].map((canvas) => ({
   image: Number(canvas.closest('.stage').dataset.image),

@@ -14,17 +14,17 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from dinoscope.analyses.search import search
-from dinoscope.analyses.search_fits import fit_suppression
-from dinoscope.commands.view_store import StoreFinder, is_store, open_finder
+from dinoscope.drawing.server.gate import Gate
 from dinoscope.errors import InputError
-from dinoscope.io.store import FeatureStore, each_dense
 from dinoscope.maths.suppression import SUPPRESSIONS, Suppression, no_suppression
 from dinoscope.pipeline.embed import embed
 from dinoscope.pipeline.extract import extract
-from dinoscope.present.gate import Gate
-from dinoscope.present.search_question import Question
-from dinoscope.present.search_routes import _Kept, search_app
+from dinoscope.retrieval.fits import fit_suppression
+from dinoscope.retrieval.page.question import Question
+from dinoscope.retrieval.page.routes import _Kept, search_app
+from dinoscope.retrieval.search import search
+from dinoscope.retrieval.stored import StoreFinder, is_store, open_finder
+from dinoscope.store.store import FeatureStore, each_dense
 from tests.fakes import FakeBackbone
 from tests.view.live_samples import ORIGIN, TOKEN, bomb, digest_of, png
 

@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from dinoscope.analyses.session import Session
 from dinoscope.backbones.load import load_backbone
+from dinoscope.comparison.page.viewer import serve
+from dinoscope.comparison.session import Session
 from dinoscope.data.results import Comparison
+from dinoscope.drawing.server.gate import host_fits
+from dinoscope.drawing.server.serving import address, listen
+from dinoscope.drawing.server.uploads import display_name
 from dinoscope.errors import InputError
 from dinoscope.io.images import SUFFIXES
-from dinoscope.present.gate import host_fits
-from dinoscope.present.routes import display_name
-from dinoscope.present.serving import address, listen
-from dinoscope.present.viewer import serve
 from tests.view.live_samples import (
     HOST,
     LIMIT,
@@ -441,7 +441,7 @@ def test_previews_are_held_up_to_a_limit() -> None:
 
 
 def test_dropped_folders_hold_the_photographs_that_python_knows() -> None:
-    text = files("dinoscope.present").joinpath("static", "folders.mjs").read_text(encoding="utf-8")
+    text = files("dinoscope.drawing.view").joinpath("static", "folders.mjs").read_text(encoding="utf-8")
     listed = re.search(r"^const SUFFIXES = (\[.*?\]);", text, re.MULTILINE | re.DOTALL)
     assert listed is not None
     assert set(json.loads(listed[1])) == SUFFIXES

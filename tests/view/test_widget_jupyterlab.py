@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from dinoscope.data.results import Comparison
-from dinoscope.present.payload import comparison_payload
+from dinoscope.drawing.view.payload import comparison_payload
 from tests.view.view_samples import comparison, noise_features, photographs
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,17 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dinoscope.anchoring.gate import (
-    CONTROLS,
-    FALL,
-    GRAM_ARMS,
-    LEAST_SEEDS,
-    effects_of,
-    gates,
-    mean_gate,
-    shortfalls,
-)
-from dinoscope.data.laboratory import (
+from dinoscope.anchoring.findings import (
     DENSE,
     RANDOM,
     RANK,
@@ -25,6 +15,16 @@ from dinoscope.data.laboratory import (
     Effect,
     Gate,
     Score,
+)
+from dinoscope.anchoring.gate import (
+    CONTROLS,
+    FALL,
+    GRAM_ARMS,
+    LEAST_SEEDS,
+    effects_of,
+    gates,
+    mean_gate,
+    shortfalls,
 )
 from dinoscope.metrics.registry import EVERY
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dinoscope.anchoring.findings import AFTER_DAMAGE, DENSE, PLANTED, RANK, TRUNK, Effect, Score
 from dinoscope.anchoring.gate import FALL, GRAM_ARMS, LEAST_GAIN, LEAST_SEEDS, effect
-from dinoscope.data.laboratory import AFTER_DAMAGE, DENSE, PLANTED, RANK, TRUNK, Effect, Score
 from dinoscope.metrics.registry import EVERY
 
 PURPOSE = (

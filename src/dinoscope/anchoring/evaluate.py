@@ -11,12 +11,12 @@ from typing import Any
 
 from dinoscope.anchoring.checkpoint import file_digest
 from dinoscope.anchoring.checks import require
+from dinoscope.anchoring.findings import Score
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.held_out import HeldOut, Probes
 from dinoscope.anchoring.probes import features_of, finite, measure
 from dinoscope.atomic import write_whole
 from dinoscope.data.features import PatchFeatures
-from dinoscope.data.laboratory import Score
 from dinoscope.errors import InputError
 
 FORMAT = 1
@@ -35,7 +35,7 @@ class Subject:
     """A network to measure.
 
     Attributes:
-        run, seed, step: as in `dinoscope.data.laboratory.Score`.
+        run, seed, step: as in `dinoscope.anchoring.findings.Score`.
         path: of its Hugging Face folder.
     """
 

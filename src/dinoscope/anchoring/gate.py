@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from dinoscope.data.laboratory import DENSE, IMAGE, RANK, TEACHER, TRUNK, Effect, Gate, Score
+from dinoscope.anchoring.findings import DENSE, IMAGE, RANK, TEACHER, TRUNK, Effect, Gate, Score
 from dinoscope.metrics.registry import EVERY
 
 FALL = 2.0

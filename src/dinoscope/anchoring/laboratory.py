@@ -31,6 +31,7 @@ from dinoscope.anchoring.checks import require
 from dinoscope.anchoring.conclude import conclude
 from dinoscope.anchoring.config import Settings
 from dinoscope.anchoring.evaluate import Subject, evaluate, subjects_of
+from dinoscope.anchoring.findings import RANDOM, TRUNK, Laboratory, LossCurve, Score
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.gate import mean_gate
 from dinoscope.anchoring.held_out import HeldOut, Probes, held_out
@@ -41,7 +42,6 @@ from dinoscope.anchoring.planted import Planting, examine_planted, train_planted
 from dinoscope.anchoring.state import fresh_state, torch_device
 from dinoscope.anchoring.strip import AT, chosen_frames, film_strip, gram_pairs, last_of_arms
 from dinoscope.anchoring.train import Progress, run
-from dinoscope.data.laboratory import RANDOM, TRUNK, Laboratory, LossCurve, Score
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import InputError
 from dinoscope.io.images import photograph_from_array

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dinoscope.anchoring.findings import LossCurve, Spent
 from dinoscope.anchoring.folder import RunFolder
-from dinoscope.data.laboratory import LossCurve, Spent
 
 POINTS = 200
 SMOOTHED = 10

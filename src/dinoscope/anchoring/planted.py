@@ -23,12 +23,12 @@ from dinoscope.anchoring.checks import require
 from dinoscope.anchoring.conclude_planted import conclude_planted
 from dinoscope.anchoring.config import SecondStage, Settings
 from dinoscope.anchoring.evaluate import Subject, evaluate, subjects_of
+from dinoscope.anchoring.findings import AFTER_DAMAGE, PLANTED, TRUNK, Control, Score
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.held_out import HeldOut
 from dinoscope.anchoring.photographs import Photographs
 from dinoscope.anchoring.strip import film_strip, last_of_arms
 from dinoscope.anchoring.train import Progress, run
-from dinoscope.data.laboratory import AFTER_DAMAGE, PLANTED, TRUNK, Control, Score
 from dinoscope.data.photograph import Photograph
 
 Stage = Callable[[str], AbstractContextManager[Callable[[Progress], None]]]

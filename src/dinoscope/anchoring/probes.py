@@ -9,10 +9,10 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Int32
 
+from dinoscope.anchoring.findings import METRICS
 from dinoscope.anchoring.held_out import HeldOut
 from dinoscope.backbones.load import load_backbone
 from dinoscope.data.features import PatchFeatures
-from dinoscope.data.laboratory import METRICS
 from dinoscope.errors import BackboneError, InputError
 from dinoscope.maths.masks import patch_labels
 from dinoscope.maths.patches import prepared
@@ -48,7 +48,7 @@ def features_of(
 def measure(
     features: Sequence[PatchFeatures], scenes: HeldOut, teacher: Sequence[PatchFeatures] | None = None
 ) -> dict[str, float]:
-    """Every metric of `dinoscope.data.laboratory.METRICS`, NaN where undefined.
+    """Every metric of `dinoscope.anchoring.findings.METRICS`, NaN where undefined.
 
     Args:
         features: of every scene, in order.

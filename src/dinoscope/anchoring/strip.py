@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from dinoscope.anchoring.evaluate import Subject
+from dinoscope.anchoring.findings import TRUNK, Frame, GramPair, Strip
 from dinoscope.anchoring.probes import features_of
 from dinoscope.data.features import PatchFeatures
-from dinoscope.data.laboratory import TRUNK, Frame, GramPair, Strip
 from dinoscope.data.photograph import Photograph
 from dinoscope.maths.patches import unit
 from dinoscope.maths.pca import fit_pca, to_rgb

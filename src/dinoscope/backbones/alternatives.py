@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from dinoscope.backbones.base import Backbone
-from dinoscope.backbones.dino import DinoBackbone
+from dinoscope.backbones.families.dino import DinoBackbone
 from dinoscope.errors import InputError
 
 ATTENTION = ("sdpa", "eager")

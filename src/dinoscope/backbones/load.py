@@ -7,9 +7,11 @@ from pathlib import Path
 
 import torch
 
-from dinoscope.backbones import advice, bundled, catalog, checkpoints, dino, hub, licences
+from dinoscope.backbones import advice, bundled, catalog, hub, licences
 from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.checkpoints import checkpoint as checkpoints
 from dinoscope.backbones.controls import Blurred, Pixels, blurred_spec
+from dinoscope.backbones.families import dino
 from dinoscope.backbones.references import WEIGHT_SUFFIXES, Reference, read_reference
 from dinoscope.data.spec import IMAGENET_MEAN, IMAGENET_STD, BackboneSpec, WeightsOrigin
 from dinoscope.errors import InputError, WeightsError
@@ -114,11 +116,11 @@ def _built(reference: Reference, seed: int) -> Backbone:
     if path is not None:
         return _from_path(path)
     if reference.kind == "timm":
-        from dinoscope.backbones.timm import load_timm
+        from dinoscope.backbones.families.timm import load_timm
 
         return load_timm(reference.rest)
     if reference.kind == "hf":
-        from dinoscope.backbones.huggingface import load_huggingface
+        from dinoscope.backbones.families.huggingface import load_huggingface
 
         return load_huggingface(reference.rest)
     return Pixels()

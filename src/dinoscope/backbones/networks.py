@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dinoscope.backbones.architecture import Architecture
-from dinoscope.backbones.checkpoints import Recognised
+from dinoscope.backbones.checkpoints.checkpoint import Recognised
 from dinoscope.errors import BackboneError
 
 _LEGACY = (

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dinoscope.backbones import layouts_convnext, layouts_huggingface
 from dinoscope.backbones.architecture import Architecture
-from dinoscope.backbones.checkpoints import NORM_EPS, Recognised, rope_periods
+from dinoscope.backbones.checkpoints import convnext as layouts_convnext
+from dinoscope.backbones.checkpoints import huggingface as layouts_huggingface
+from dinoscope.backbones.checkpoints.checkpoint import NORM_EPS, Recognised, rope_periods
 
 _STD = 0.02
 

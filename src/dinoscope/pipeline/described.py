@@ -11,7 +11,7 @@ from dinoscope.data.features import PatchFeatures, Provenance
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.errors import InputError
-from dinoscope.pipeline.lane import Prepared
+from dinoscope.pipeline.forward import Prepared
 from dinoscope.pipeline.tiles import Tiling
 
 

@@ -25,18 +25,18 @@ from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Failure
 from dinoscope.data.spec import check_layers
 from dinoscope.errors import DinoscopeError, InputError
-from dinoscope.io.collections import CollectionItem, each_item, file_stamp
+from dinoscope.io.collections.collection import CollectionItem, each_item, file_stamp
 from dinoscope.io.resize import filter_name
-from dinoscope.io.store import FeatureStore
-from dinoscope.io.store_dense import DenseCoding
-from dinoscope.io.store_moments import smaller_sample
-from dinoscope.io.store_schema import FLOAT16_MAX, NewRow, TableSettings
-from dinoscope.io.store_writer import TableWriter, open_writer
 from dinoscope.maths.pca import patch_moments
 from dinoscope.maths.pooling import gem_pool, mean_pool, own_foreground, weighted_pool
 from dinoscope.pipeline.extract import ImageLike, OnFailure, extract, failure_of, load_photograph
 from dinoscope.pipeline.feed import one_blas_thread
 from dinoscope.pipeline.profile import PHOTOGRAPHS, timed, waited
+from dinoscope.store.dense import DenseCoding
+from dinoscope.store.moments import smaller_sample
+from dinoscope.store.schema import FLOAT16_MAX, NewRow, TableSettings
+from dinoscope.store.store import FeatureStore
+from dinoscope.store.writer import TableWriter, open_writer
 
 Source = str | Path | Iterable[ImageLike]
 """A collection by name (see `each_item`), or any number of photographs."""

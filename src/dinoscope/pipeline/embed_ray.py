@@ -31,14 +31,14 @@ import torch
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.results import Failure
 from dinoscope.errors import DinoscopeError, InputError, MissingExtraError, StoreInUseError
-from dinoscope.io.collections import each_item
-from dinoscope.io.collections_lists import is_url
-from dinoscope.io.store import FeatureStore, create_table
-from dinoscope.io.store_lance import exists, tidy
-from dinoscope.io.store_locks import committing, writing
+from dinoscope.io.collections.collection import each_item
+from dinoscope.io.collections.lists import is_url
 from dinoscope.pipeline.embed import table_settings
 from dinoscope.pipeline.extract import OnFailure
 from dinoscope.pipeline.ray_stages import FREE_WITHIN_S, EmbedBatch, Ledger, Work, read_part
+from dinoscope.store.lance import exists, tidy
+from dinoscope.store.locks import committing, writing
+from dinoscope.store.store import FeatureStore, create_table
 
 BLOCK_BYTES = 16 * 2**20
 """A reading task hands on what it has decoded when it is about this much."""

@@ -30,7 +30,7 @@ from dinoscope.pipeline.batches import (
 from dinoscope.pipeline.described import FeatureMaps
 from dinoscope.pipeline.fast import compiled_backbone
 from dinoscope.pipeline.feed import HELD_BYTES, ahead, cores, worker_count
-from dinoscope.pipeline.lane import Landing, Lane, Prepared, prepared
+from dinoscope.pipeline.forward import Landing, Lane, Prepared, prepared
 from dinoscope.pipeline.memory import check_forward, device_bytes, forward_bytes, tiled_bytes
 from dinoscope.pipeline.photographs import (
     ImageLike,

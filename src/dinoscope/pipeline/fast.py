@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dinoscope.backbones.base import Backbone
-from dinoscope.backbones.dino import DinoBackbone
+from dinoscope.backbones.families.dino import DinoBackbone
 from dinoscope.backbones.load import torch_dtype
 from dinoscope.backbones.networks import blocks
 from dinoscope.backbones.projected import Projected

@@ -15,12 +15,13 @@ from dinoscope.backbones.base import Backbone
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Failure
 from dinoscope.errors import DinoscopeError, ImageError, InputError, StoreInUseError
-from dinoscope.io.collections import each_item
-from dinoscope.io.store_lance import arrow, batches, exists
-from dinoscope.io.store_schema import TableSettings
-from dinoscope.io.store_writer import TableWriter, open_writer
+from dinoscope.io.arrow import arrow
+from dinoscope.io.collections.collection import each_item
 from dinoscope.pipeline.embed import in_shard, new_row
 from dinoscope.pipeline.extract import extract
+from dinoscope.store.lance import batches, exists
+from dinoscope.store.schema import TableSettings
+from dinoscope.store.writer import TableWriter, open_writer
 
 FREE_WITHIN_S = 30.0
 """How long a writer's place is waited for after its process has ended."""

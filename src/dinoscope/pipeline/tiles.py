@@ -16,7 +16,7 @@ from dinoscope.data.grid import PatchGrid
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.errors import InputError
 from dinoscope.pipeline.batches import BatchLimits, halving
-from dinoscope.pipeline.lane import Lane, Prepared
+from dinoscope.pipeline.forward import Lane, Prepared
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,143 @@
+"""`dinoscope anchor`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dinoscope.errors import InputError
+from dinoscope.shell.options import Device
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        help="Photographs to learn from, or folders of them; scenes:N draws N procedural ones into --out.",
+        show_default=False,
+    ),
+]
+
+
+def anchor_command(
+    photos: Sources,
+    *,
+    out: Annotated[Path, typer.Option(help="Folder of the experiment.", show_default=False)],
+    trunk_steps: Annotated[int, typer.Option(help="Steps before the arms branch off.")] = 2000,
+    steps: Annotated[int, typer.Option(help="Steps of each arm.")] = 400,
+    arms: Annotated[
+        str, typer.Option(help="Separated by commas; an empty string for the trunk alone.")
+    ] = "continue,local-half,gram-x1,gram-x2,feature-mse",
+    seeds: Annotated[int, typer.Option(help="Fork seeds 0 to N - 1 of every arm.")] = 3,
+    seed: Annotated[int, typer.Option(help="Of the trunk.")] = 0,
+    weight: Annotated[float, typer.Option(help="Of the anchor's loss.")] = 2.0,
+    teacher_step: Annotated[
+        int | None, typer.Option(help="Snapshot that the frozen teacher is; a fifth of the trunk by default.")
+    ] = None,
+    update_every: Annotated[
+        int | None,
+        typer.Option(
+            help="Steps until the current average replaces the teacher, 0 for never; a hundredth of the "
+            "trunk by default."
+        ),
+    ] = None,
+    ramp: Annotated[
+        int | None,
+        typer.Option(help="Steps until the anchor's weight holds; a thousandth of the trunk by default."),
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Photographs a step.")] = 64,
+    dim: Annotated[int, typer.Option(help="Channels of the network.")] = 128,
+    depth: Annotated[int, typer.Option(help="Its blocks.")] = 6,
+    heads: Annotated[int, typer.Option(help="Its attention heads.")] = 4,
+    patch_size: Annotated[int, typer.Option(help="Pixels of a patch.")] = 8,
+    crops: Annotated[
+        str, typer.Option(help="Pixels of a global and of a local crop.", metavar="G,L")
+    ] = "64,32",
+    snapshot_every: Annotated[int, typer.Option(help="Steps between networks that are kept.")] = 100,
+    measure_every: Annotated[int, typer.Option(help="Steps between networks that are measured.")] = 400,
+    checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints to resume from.")] = 100,
+    measured_scenes: Annotated[
+        int, typer.Option(help="Held-out scenes that networks are measured on.")
+    ] = 256,
+    show: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Photograph of the film strip, not trained on (repeatable); scenes by default.",
+            show_default=False,
+        ),
+    ] = None,
+    compiled: Annotated[bool, typer.Option("--compile", help="Through torch.compile.")] = False,
+    workers: Annotated[int, typer.Option(help="Threads that cut crops.")] = 1,
+    planted_steps: Annotated[
+        int,
+        typer.Option(
+            help="Steps of planted damage, the positive control where the gate does not fire; 0 for none."
+        ),
+    ] = 200,
+    planted_arms: Annotated[
+        str, typer.Option(help="Arms after the damage, separated by commas.")
+    ] = "continue,gram-x2",
+    device: Device = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the experiment in the folder.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the experiment in the folder.")] = False,
+) -> None:
+    """Train a small ViT with and without the Gram anchor, measure every network, and conclude by rule."""
+    from dinoscope.anchoring.arms import Recipe
+    from dinoscope.anchoring.config import Crops, Machine, Network, Settings
+    from dinoscope.anchoring.held_out import Probes
+    from dinoscope.anchoring.laboratory import Plan, laboratory
+    from dinoscope.anchoring.planted import Planting
+    from dinoscope.anchoring.report.report import write_laboratory
+    from dinoscope.io.images import read_photograph
+    from dinoscope.shell.terminal import read_ints, read_words, tell_training, training_sources
+
+    sides = read_ints(crops, "--crops")
+    if len(sides) != 2:
+        raise InputError(f"--crops takes G,L, such as 64,32; got {crops!r}")
+    if seeds < 1:
+        raise InputError(f"--seeds must be at least 1, got {seeds}")
+    block = max(1, sides[0] // patch_size // 3)
+    trunk = Settings(
+        seed=seed,
+        steps=trunk_steps,
+        batch=batch,
+        warmup=min(100, max(1, trunk_steps // 10)),
+        checkpoint_every=checkpoint_every,
+        snapshot_every=snapshot_every,
+        network=Network(dim=dim, depth=depth, heads=heads, patch_size=patch_size, hidden=4 * dim),
+        crops=Crops(global_px=sides[0], local_px=sides[1], mask_side=(block, 2 * block)),
+        machine=Machine(device=device, compile=compiled, workers=workers),
+    )
+    planting = None
+    if planted_steps:
+        planting = Planting(steps=planted_steps, arms=tuple(read_words(planted_arms)))
+    plan = Plan(
+        trunk=trunk,
+        recipe=Recipe(steps, weight, ramp=ramp, teacher_step=teacher_step, update_every=update_every),
+        arms=tuple(read_words(arms)),
+        seeds=tuple(range(seeds)),
+        probes=Probes(n=measured_scenes, n_dense=min(96, measured_scenes)),
+        measure_every=measure_every,
+        planted=planting,
+    )
+    try:
+        found = laboratory(
+            training_sources(photos, out),
+            out,
+            plan,
+            shown=[read_photograph(path) for path in show or ()],
+            on_step=tell_training(),
+            resume=resume,
+            force=force,
+        )
+    except KeyboardInterrupt:
+        print(f"cut off; the same command with --resume goes on in {str(out)!r}", file=sys.stderr)
+        raise
+    report = write_laboratory(found, out)
+    print("\n".join(found.conclusion.sentences))
+    if found.control is not None:
+        print("\nPositive control, no part of the above:\n" + "\n".join(found.control.sentences))
+    print(f"\nreport: {report}")

@@ -1,0 +1,1 @@
+"""From a file of tensors to an architecture and its parameters."""

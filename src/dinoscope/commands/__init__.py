@@ -1,1 +1,0 @@
-"""The commands, one file each: about ten lines between the shell and the library."""

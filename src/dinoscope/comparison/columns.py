@@ -1,0 +1,97 @@
+"""The models and the controls of measurements, side by side: what every table and picture of them shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from dinoscope.data.results import Comparison, Interval, Measurements, PairedDifference
+from dinoscope.drawing.style import model_colour
+from dinoscope.metrics.facts import GROUPS, Metric
+from dinoscope.metrics.registry import METRICS
+
+CONTROL_PREFIXES = ("random:", "blur:", "shuffled:")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """One model or control.
+
+    Attributes:
+        label: to show.
+        control: whether it is no trained model.
+        measured: the measurements it belongs to.
+        index: its place among their models.
+        colour: of its marks.
+        beside: whether it ran beside the models that were asked for.
+    """
+
+    label: str
+    control: bool
+    measured: Measurements
+    index: int
+    colour: str
+    beside: bool = False
+
+    def interval(self, metric: str) -> Interval:
+        """Of a metric of photographs or of the collection; of no photograph where it was not measured."""
+        if metric in self.measured.summaries:
+            return self.measured.summaries[metric][self.index]
+        value = self.measured.collection.get(metric, ())
+        mean = value[self.index] if value else math.nan
+        return Interval(mean, math.nan, math.nan, 0)
+
+    def difference(self, metric: str) -> PairedDifference | None:
+        """From the first model; its share is NaN where it is undefined.
+
+        None for the first model itself, for what ran beside and for the collection.
+        """
+        if not self.index or self.beside or metric not in self.measured.differences:
+            return None
+        found = self.measured.differences[metric][self.index - 1]
+        return found if found.interval.n else replace(found, share=math.nan)
+
+
+def columns_of(source: Measurements | Comparison) -> tuple[Column, ...]:
+    """Models in their order, then the controls that ran beside."""
+    measured = source.measurements if isinstance(source, Comparison) else source
+    known = [m.spec.control for m in source.models] if isinstance(source, Comparison) else None
+    shown = []
+    for j, label in enumerate(measured.models):
+        control = known[j] if known else is_control(label)
+        shown.append(Column(label, control, measured, j, model_colour(j, control=control)))
+    if measured.controls is not None:
+        grey = model_colour(0, control=True)
+        shown += [
+            Column(label, True, measured.controls, j, grey, beside=True)
+            for j, label in enumerate(measured.controls.models)
+        ]
+    return tuple(shown)
+
+
+def is_control(label: str) -> bool:
+    """Whether a label is that of a control: ``pixels``, ``random:…``, ``blur:…`` or ``shuffled:…``."""
+    return label == "pixels" or label.startswith(CONTROL_PREFIXES)
+
+
+def grouped(measured: Measurements, *, without: Sequence[str] = ()) -> dict[str, tuple[Metric, ...]]:
+    """The measured metrics by group, in the order they are shown; metrics nobody described come last.
+
+    Of a single model nothing is between models.
+    """
+    keys = [*measured.values, *measured.collection]
+    known = [metric for metric in METRICS.values() if metric.key in keys]
+    known += [_undescribed(key) for key in keys if key not in METRICS]
+    groups = {
+        group: tuple(m for m in known if m.group == group and m.key not in without)
+        for group in (*GROUPS, "other")
+    }
+    if len(measured.models) == 1 and measured.controls is None:
+        groups["between models"] = ()
+    return {group: metrics for group, metrics in groups.items() if metrics}
+
+
+def _undescribed(key: str) -> Metric:
+    title = key.replace("_", " ")
+    return Metric(key, title, title, "other", 0, "")

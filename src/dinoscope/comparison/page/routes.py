@@ -1,0 +1,241 @@
+"""What the live page can ask for. Needs Starlette; who may ask is the gate's business."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from dinoscope.comparison.page.desk import Desk, Say, check_grid_words
+from dinoscope.comparison.page.html import page_html
+from dinoscope.data.results import Comparison
+from dinoscope.drawing.server.answers import REFUSALS, json_answer, page_routes
+from dinoscope.drawing.server.uploads import WAKE_S, display_name, read_body
+from dinoscope.errors import DinoscopeError
+
+_STEPS = ("reading", "photograph", "model")
+"""Lines that tell how far a job is, as against how it ended."""
+
+_log = logging.getLogger("dinoscope.view")
+
+Job = Callable[[Say, Callable[[], bool]], None]
+
+
+def live_app(
+    desk: Desk,
+    *,
+    labels: Sequence[str],
+    grid: int,
+    export: Callable[[Comparison], Path] | None,
+    upload_bytes: int,
+    closing: threading.Event,
+    on_report: Callable[[str], None],
+) -> Starlette:
+    """The app behind the gate; once ``closing`` is set its jobs stop.
+
+    Where the desk begins with named photographs and there is an ``export``, a first report is written as
+    soon as they are extracted at ``grid``; ``on_report`` is told the outcome in words.
+    """
+    room = _Room(desk, export, upload_bytes, closing)
+    shown = page_html(labels, grid=grid, upload_bytes=upload_bytes, can_export=export is not None)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        if export is not None and desk.has_named:
+            room.first_report(export, grid, on_report)
+        yield
+        closing.set()
+        for thread in (room.worker, room.writer):
+            thread.shutdown(wait=True, cancel_futures=True)
+
+    return Starlette(
+        routes=[
+            *page_routes(shown),
+            Route("/state", room.state),
+            Route("/photographs", room.upload, methods=["POST"]),
+            Route("/prepare", room.prepare, methods=["POST"]),
+            Route("/remove", room.remove, methods=["POST"]),
+            Route("/failures/clear", room.clear_failures, methods=["POST"]),
+            Route("/export", room.export, methods=["POST"]),
+            Route("/payload", room.payload),
+        ],
+        lifespan=lifespan,
+        exception_handlers=REFUSALS,
+    )
+
+
+@dataclass
+class _Room:
+    """One worker thread, one thread that writes reports, and the requests that give them work."""
+
+    desk: Desk
+    exporter: Callable[[Comparison], Path] | None
+    upload_bytes: int
+    closing: threading.Event
+
+    def __post_init__(self) -> None:
+        self.worker = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-view")
+        self.writer = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-report")
+        self.waiting: set[Say] = set()
+
+    async def state(self, request: Request) -> Response:
+        return json_answer(self.desk.snapshot())
+
+    async def upload(self, request: Request) -> Response:
+        grid = check_grid_words(request.query_params.get("grid", ""))
+        name = display_name(request.query_params.get("name", ""))
+        try:
+            data = await read_body(request, self.upload_bytes)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        return _Progress(self, lambda say, cancelled: self.desk.take(data, name, grid, say, cancelled))
+
+    async def prepare(self, request: Request) -> Response:
+        grid = check_grid_words(request.query_params.get("grid", ""))
+        return _Progress(self, lambda say, cancelled: self.desk.prepare(grid, say, cancelled))
+
+    async def payload(self, request: Request) -> Response:
+        grid = check_grid_words(request.query_params.get("grid", ""))
+        revision, payload = await self.run(lambda: self.desk.payload(grid))
+        header = payload.header.encode("ascii")
+        return Response(
+            len(header).to_bytes(4, "little") + header + payload.data,
+            media_type="application/octet-stream",
+            headers={"x-revision": str(revision)},
+        )
+
+    async def remove(self, request: Request) -> Response:
+        digest = request.query_params.get("digest", "")
+        await self.run(lambda: self.desk.remove(digest))
+        return await self.state(request)
+
+    async def clear_failures(self, request: Request) -> Response:
+        await self.run(self.desk.clear_failures)
+        return await self.state(request)
+
+    async def export(self, request: Request) -> Response:
+        exporter = self.exporter
+        if exporter is None:
+            raise HTTPException(404, "no folder to export to was named")
+        grid = check_grid_words(request.query_params.get("grid", ""))
+        shown = await self.run(lambda: self.desk.comparison(grid))
+        written = await self.run(lambda: exporter(shown), self.writer)
+        return json_answer({"path": str(written)})
+
+    def first_report(
+        self, exporter: Callable[[Comparison], Path], grid: int, on_report: Callable[[str], None]
+    ) -> None:
+        """Have what was named at the start extracted, and a report of it written."""
+
+        def prepare() -> None:
+            self.desk.prepare(grid, self.tell_waiting, self.closing.is_set)
+            if not self.closing.is_set():
+                shown = self.desk.comparison(grid)
+                follow(self.writer.submit(lambda: on_report(f"report: {exporter(shown)}")))
+
+        def follow(job: Future[None]) -> None:
+            job.add_done_callback(lost)
+
+        def lost(job: Future[None]) -> None:
+            error = None if job.cancelled() else job.exception()
+            if error is not None and not isinstance(error, DinoscopeError):
+                _log.error("the first report failed", exc_info=error)
+            if error is not None:
+                on_report(f"no report: {error}")
+
+        follow(self.worker.submit(prepare))
+
+    def tell_waiting(self, line: Mapping[str, object]) -> None:
+        """Tell a step to every page whose own job has not begun."""
+        if line["kind"] in _STEPS:
+            for say in tuple(self.waiting):
+                say(line)
+
+    async def run(self, work: Callable[[], Any], thread: ThreadPoolExecutor | None = None) -> Any:
+        """The answer of a thread, the worker unless another is named.
+
+        Raises:
+            HTTPException: 503, the server is closing.
+        """
+        future = asyncio.get_running_loop().run_in_executor(thread or self.worker, work)
+        while not self.closing.is_set():
+            done, _ = await asyncio.wait([future], timeout=WAKE_S)
+            if done:
+                return future.result()
+        raise HTTPException(503, "dinoscope is closing")
+
+
+class _Progress(Response):
+    """Runs a job and tells its steps, one JSON object a line; who hangs up cancels it."""
+
+    def __init__(self, room: _Room, job: Job) -> None:
+        super().__init__(media_type="application/x-ndjson")
+        del self.headers["content-length"]
+        self._room = room
+        self._job = job
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        lines: asyncio.Queue[Mapping[str, object] | None] = asyncio.Queue()
+        gone = threading.Event()
+
+        def say(line: Mapping[str, object] | None) -> None:
+            if not self._room.closing.is_set():
+                loop.call_soon_threadsafe(lines.put_nowait, line)
+
+        def cancelled() -> bool:
+            return gone.is_set() or self._room.closing.is_set()
+
+        def say_all(line: Mapping[str, object]) -> None:
+            say(line)
+            self._room.tell_waiting(line)
+
+        def work() -> None:
+            self._room.waiting.discard(say)
+            if not cancelled():
+                self._job(say_all, cancelled)
+
+        async def watch() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            gone.set()
+            lines.put_nowait(None)
+
+        self._room.waiting.add(say)
+        watcher = asyncio.create_task(watch())
+        future = loop.run_in_executor(self._room.worker, work)
+        future.add_done_callback(lambda _: lines.put_nowait(None))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            while not cancelled():
+                try:
+                    line = await asyncio.wait_for(lines.get(), WAKE_S)
+                except TimeoutError:
+                    continue
+                if line is None:
+                    break
+                text = json.dumps(line) + "\n"
+                await send({"type": "http.response.body", "body": text.encode("ascii"), "more_body": True})
+            if future.done() and not future.cancelled() and (error := future.exception()) is not None:
+                _log.error("a job failed", exc_info=error)
+                text = json.dumps({"kind": "broken", "reason": f"{type(error).__name__}: {error}"}) + "\n"
+                await send({"type": "http.response.body", "body": text.encode("ascii"), "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            gone.set()
+            self._room.waiting.discard(say)
+            watcher.cancel()

@@ -1,0 +1,94 @@
+"""What only a collection has: numbers that need the patches of many photographs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Int64
+
+from dinoscope.data.annotation import Annotation
+from dinoscope.data.features import PatchFeatures
+from dinoscope.maths.masks import patch_labels
+from dinoscope.metrics.facts import Values
+from dinoscope.metrics.registry import COLLECTION
+from dinoscope.metrics.subject import Collection
+from dinoscope.pipeline.workers import measuring, worker_count
+
+KEPT = 48
+"""Photographs held for these numbers: those whose digests are smallest, which is a random choice that does
+not depend on the order of the photographs."""
+
+LARGE_BYTES = 2**28
+"""Of one model's maps: above that models are measured one at a time, each takes several times as much."""
+
+
+Features = tuple[PatchFeatures, ...]
+
+
+@dataclass
+class Sample:
+    """The photographs with the smallest digests, with their features by each model."""
+
+    kept: int = KEPT
+    rows: dict[str, tuple[Features, Int64[np.ndarray, "h w"] | None]] = field(default_factory=dict)
+
+    def wants(self, digest: str) -> bool:
+        """Whether a photograph belongs to the sample, as far as is known."""
+        return digest not in self.rows and (len(self.rows) < self.kept or digest < max(self.rows))
+
+    def add(self, digest: str, features: Features, annotation: Annotation | None) -> None:
+        """Keep a photograph, and let go the one with the largest digest where there are too many."""
+        if not self.wants(digest):
+            return
+        labels = None if annotation is None else patch_labels(annotation.classes, features[0].grid).labels
+        self.rows[digest] = (features, labels)
+        if len(self.rows) > self.kept:
+            del self.rows[max(self.rows)]
+
+
+def collection_numbers(
+    sample: Sample,
+    derive: Callable[[Features], Features] = lambda features: features,
+    *,
+    masked: bool = False,
+    seed: int = 0,
+) -> dict[str, tuple[float, ...]]:
+    """One value for each metric and model; NaN where there are too few photographs.
+
+    Args:
+        sample: of the collection.
+        derive: from the kept features to those measured, one for each model.
+        masked: whether masks were asked for.
+    """
+    rows = [(derive(features), labels) for _, (features, labels) in sorted(sample.rows.items())]
+    n_models = len(rows[0][0]) if rows else 0
+    columns = [[features[j] for features, _ in rows] for j in range(n_models)]
+    labelled = [i for i, (_, labels) in enumerate(rows) if labels is not None]
+    classes = [labels for _, labels in rows if labels is not None]
+    collections = [
+        Collection(column, [column[i] for i in labelled], classes, seed=seed) for column in columns
+    ]
+    asked = [
+        family.measure for family in COLLECTION if masked or not any(m.needs_masks for m in family.metrics)
+    ]
+    numbers: dict[str, list[float]] = {}
+    for found in _of_each(asked, collections, one_at_a_time=_large(columns)):
+        for name, value in found.items():
+            numbers.setdefault(name, []).append(value)
+    return {name: tuple(values) for name, values in numbers.items()}
+
+
+def _of_each(
+    asked: Sequence[Callable[[Collection], Values]], models: Sequence[Collection], *, one_at_a_time: bool
+) -> Iterator[Values]:
+    """What was asked of every model, question by question, on one thread for each core."""
+    with measuring(1 if one_at_a_time else worker_count()) as pool:
+        answers = [pool.submit(question, model) for question in asked for model in models]
+        for answer in answers:
+            yield answer.result()
+
+
+def _large(columns: Sequence[Sequence[PatchFeatures]]) -> bool:
+    return any(sum(features.values.nbytes for features in column) > LARGE_BYTES for column in columns)

@@ -1,0 +1,225 @@
+"""Comparisons made again and again as photographs come and go: no photograph is extracted twice."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+
+import torch
+
+from dinoscope.backbones.base import Backbone
+from dinoscope.comparison.compare import POINTS, assemble, check_request
+from dinoscope.comparison.exactness import Guarded, exact_enough
+from dinoscope.comparison.measure import as_backbones, check_equal_grids, unique_labels
+from dinoscope.comparison.numbers import PREVIEW_PX
+from dinoscope.comparison.rows import Job, rows_of
+from dinoscope.comparison.tally import Tally
+from dinoscope.data.features import PatchFeatures
+from dinoscope.data.grid import PatchGrid
+from dinoscope.data.photograph import Photograph
+from dinoscope.data.results import Comparison
+from dinoscope.data.spec import check_layers
+from dinoscope.errors import InputError
+from dinoscope.io.images import preview
+from dinoscope.pipeline.extract import extract
+from dinoscope.pipeline.memory import check_grid, check_memory
+
+KEPT_BYTES = 2 * 2**30
+"""Features kept before those of other grids are let go, least recently used first."""
+
+PREVIEW_BYTES = 2**30
+"""Previews kept, about 340 of the largest; a photograph beyond that is refused."""
+
+Row = tuple[PatchFeatures, ...]
+
+
+class Session:
+    """Features by content of the photograph and grid, and comparisons of any choice of them.
+
+    One thread at a time. Holds features and previews, never a photograph's full pixels.
+
+    Args:
+        backbones: one or more, or names of some; the first is the reference of differences and colours.
+        at, components, layers, resize, seed: as for `compare`.
+        dtype, autocast, compiled, allow_inexact: as for `compare`; proven on the first photograph.
+        kept_bytes: of features; those of the grid being extracted are never let go.
+        preview_bytes: of previews; these are let go by `forget` alone.
+    """
+
+    def __init__(
+        self,
+        backbones: Backbone | str | Sequence[Backbone | str],
+        *,
+        at: Sequence[tuple[float, float]] = POINTS,
+        components: tuple[int, int, int] = (0, 1, 2),
+        layers: Sequence[int | None] | None = None,
+        resize: str = "bilinear",
+        seed: int = 0,
+        dtype: torch.dtype | str | None = None,
+        autocast: bool = False,
+        compiled: bool = False,
+        allow_inexact: bool = False,
+        kept_bytes: int = KEPT_BYTES,
+        preview_bytes: int = PREVIEW_BYTES,
+    ) -> None:
+        self._backbones = as_backbones(backbones)
+        check_request(self._backbones, 1, at, components)
+        self._labels = unique_labels(self._backbones)
+        self._layers = [
+            check_layers(None if layer is None else (layer,), backbone.spec.depth)[0]
+            for layer, backbone in zip(layers or [None] * len(self._backbones), self._backbones, strict=True)
+        ]
+        self._at = tuple(at)
+        self._components = components
+        self._resize = resize
+        self._seed = seed
+        self._guard = partial(
+            exact_enough,
+            dtype=dtype,
+            autocast=autocast,
+            compiled=compiled,
+            allow_inexact=allow_inexact,
+            layers=self._layers,
+        )
+        self._proven: Guarded | None = None
+        self._kept_bytes = kept_bytes
+        self._preview_bytes = preview_bytes
+        self._rows: OrderedDict[tuple[str, int], Row] = OrderedDict()
+        self._previews: dict[str, Photograph] = {}
+
+    def check(self, grid: int) -> None:
+        """Refuse a grid that is impossible for any photograph.
+
+        Raises:
+            InputError: below 1, or too large for the memory there is.
+        """
+        for backbone in self._backbones:
+            check_grid(backbone.spec, grid)
+
+    def has(self, digest: str, grid: int) -> bool:
+        """Whether the photograph of this content needs no extraction at this grid."""
+        return (digest, grid) in self._rows
+
+    def add(
+        self,
+        photograph: Photograph,
+        grid: int,
+        on_progress: Callable[[int, int], None] = lambda done, of: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Extract one photograph by every model, unless that was done before.
+
+        Args:
+            grid: patches on the short side.
+            on_progress: called with how many of how many models are done.
+            cancelled: asked before each model.
+
+        Returns:
+            Whether the features are there now; False only where ``cancelled`` said so, and then nothing
+            is kept.
+
+        Raises:
+            InputError: an impossible grid, a photograph that a model cannot use, no room for one more, or a
+                way of computing that is too far from float32.
+        """
+        key = (photograph.digest, grid)
+        if key in self._rows:
+            self._rows.move_to_end(key)
+            return True
+        self.check(grid)
+        self._check_room(photograph, grid)
+        seen = self._previews.get(photograph.digest) or self._fitting_preview(photograph)
+        if self._proven is None:
+            self._proven = self._guard(self._backbones, [photograph], grid=grid)
+            self._backbones = self._proven.backbones
+        features: list[PatchFeatures] = []
+        for backbone, layer in zip(self._backbones, self._layers, strict=True):
+            if cancelled():
+                return False
+            on_progress(len(features), len(self._backbones))
+            features += extract([photograph], backbone, grid=grid, layer=layer, resize=self._resize)
+        check_equal_grids(features)
+        self._rows[key] = tuple(features)
+        self._previews[photograph.digest] = seen
+        self._let_go(grid)
+        on_progress(len(features), len(self._backbones))
+        return True
+
+    def comparison(self, digests: Sequence[str], grid: int) -> Comparison:
+        """Compare photographs added before, in this order; equal to `compare` of the same
+        without controls.
+
+        Raises:
+            InputError: none is named, or one was not added at this grid.
+        """
+        if not digests:
+            raise InputError("there is no photograph to compare")
+        missing = [digest for digest in digests if not self.has(digest, grid)]
+        if missing:
+            raise InputError(
+                f"{len(missing)} of {len(digests)} photographs were not extracted at grid {grid}"
+            )
+        notes = () if self._proven is None else self._proven.notes
+        tally = Tally(self._labels)
+
+        def jobs() -> Iterator[Job]:
+            for digest in digests:
+                self._rows.move_to_end((digest, grid))
+                features = self._rows[digest, grid]
+                tally.sample.add(digest, features, None)
+                yield Job(self._previews[digest], features, None)
+
+        with closing(rows_of(jobs(), masked=False, n_models=len(self._backbones))) as measured:
+            for row in measured:
+                tally.add(row)
+        measurements = tally.measurements(seed=self._seed)
+        return assemble(
+            [self._previews[digest] for digest in digests],
+            [self._rows[digest, grid] for digest in digests],
+            self._backbones,
+            self._labels,
+            self._layers,
+            measurements=measurements if self._proven is None else self._proven.noted(measurements),
+            grid=grid,
+            at=self._at,
+            components=self._components,
+            resize=self._resize,
+            seed=self._seed,
+            arithmetic=notes,
+        )
+
+    def forget(self, digest: str) -> None:
+        """Let go of everything about one photograph; nothing happens where there is none."""
+        for key in [key for key in self._rows if key[0] == digest]:
+            del self._rows[key]
+        self._previews.pop(digest, None)
+
+    def _check_room(self, photograph: Photograph, grid: int) -> None:
+        needed = sum(
+            PatchGrid.fit(photograph.size, backbone.spec.patch_size, grid=grid).n * backbone.spec.dim * 4
+            for backbone in self._backbones
+        )
+        check_memory(needed, f"keeping the features of {photograph.name!r}", "Ask for a smaller grid.")
+
+    def _fitting_preview(self, photograph: Photograph) -> Photograph:
+        seen = preview(photograph, longest_px=PREVIEW_PX)
+        held = sum(kept.pixels.nbytes for kept in self._previews.values())
+        if held + seen.pixels.nbytes > self._preview_bytes:
+            raise InputError(
+                f"{len(self._previews)} photographs are held already, and there is no room for one more; "
+                "take some away first"
+            )
+        return seen
+
+    def _let_go(self, grid: int) -> None:
+        held = sum(_bytes(row) for row in self._rows.values())
+        for key in [key for key in self._rows if key[1] != grid]:
+            if held <= self._kept_bytes:
+                return
+            held -= _bytes(self._rows.pop(key))
+
+
+def _bytes(row: Row) -> int:
+    return sum(features.values.nbytes for features in row)

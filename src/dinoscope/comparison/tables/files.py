@@ -1,0 +1,247 @@
+"""The numbers as files: CSV for spreadsheets, JSON for programs, tables for papers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from os import PathLike
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from dinoscope.atomic import write_whole
+from dinoscope.comparison.columns import is_control
+from dinoscope.comparison.figures.plane_files import write_plane
+from dinoscope.comparison.tables.paper import metrics_latex, metrics_markdown
+from dinoscope.comparison.tables.terminal import measurements_text as measurements_text
+from dinoscope.comparison.tables.terminal import summary_text as summary_text
+from dinoscope.data.results import Comparison, Failure, Measurements, ModelResult, PairedDifference
+
+SCHEMA_VERSION = 1
+COLUMNS = ("image", "digest", "model", "metric", "value", "control")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_metrics_csv(comparison: Comparison, path: str | Path) -> None:
+    """`metrics_csv`, whole or not at all."""
+    _write(Path(path), metrics_csv(comparison.measurements))
+
+
+def write_metrics_json(comparison: Comparison, path: str | Path) -> None:
+    """`comparison_json`, whole or not at all."""
+    _write(Path(path), comparison_json(comparison))
+
+
+def write_manifest(comparison: Comparison, path: str | Path) -> None:
+    """`manifest_json`, whole or not at all."""
+    _write(Path(path), manifest_json(comparison))
+
+
+def write_measurements(measurements: Measurements, failures: Sequence[Failure], folder: Path) -> None:
+    """``metrics.csv``, ``metrics.json``, ``table.md`` and ``table.tex``; ``plane.svg`` and ``plane.png`` too
+    where sharpness and coherence were measured. Each file is whole or not at all.
+    """
+    _write(folder / "metrics.csv", metrics_csv(measurements))
+    _write(folder / "metrics.json", measurements_json(measurements, failures))
+    write_paper_tables(measurements, folder)
+    write_plane(measurements, folder)
+
+
+def write_paper_tables(measurements: Measurements, folder: Path) -> None:
+    """``table.md`` and ``table.tex``."""
+    _write(folder / "table.md", metrics_markdown(measurements))
+    _write(folder / "table.tex", metrics_latex(measurements))
+
+
+def metrics_csv(measurements: Measurements) -> str:
+    """One row for each photograph, model and metric, controls last; an undefined value is empty.
+
+    Values have all their digits. A name that a spreadsheet would take for a formula gets an apostrophe in
+    front; the digest says which photograph is meant, and the JSON has every name as it is.
+    """
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for part in (measurements, *([measurements.controls] if measurements.controls else [])):
+        for i, (image, digest) in enumerate(zip(part.images, part.digests, strict=True)):
+            for j, model in enumerate(part.models):
+                control = int(part is not measurements or is_control(model))
+                for name, values in part.values.items():
+                    value = float(values[i, j])
+                    shown = repr(value) if math.isfinite(value) else ""
+                    table.writerow([_inert(image), digest, _inert(model), name, shown, control])
+    return text.getvalue()
+
+
+def measurements_json(measurements: Measurements, failures: Sequence[Failure] = ()) -> str:
+    """Per image values, summaries and paired differences as one JSON object; undefined is null."""
+    return _json(_measurements(measurements) | {"failures": [asdict(failure) for failure in failures]})
+
+
+def comparison_json(comparison: Comparison) -> str:
+    """The measurements, with the models, the ledger and what the colours stand for."""
+    return _json(
+        _measurements(comparison.measurements)
+        | {
+            "model_details": [_model(model) for model in comparison.models],
+            "points": comparison.points,
+            "components": comparison.components,
+            "ledger": [asdict(entry) for entry in comparison.ledger],
+            "failures": [asdict(failure) for failure in comparison.failures],
+            "settings": comparison.settings,
+        }
+    )
+
+
+def manifest_json(comparison: Comparison) -> str:
+    """Every input's digest, size and grid, every model's weights, and the versions: enough to repeat it."""
+    return _json(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "photographs": [
+                {
+                    "name": photograph.name,
+                    "source": photograph.source,
+                    "digest": photograph.digest,
+                    "size": photograph.size,
+                    "notes": photograph.notes,
+                    "grids": {
+                        model.label: {
+                            "grid": features.grid.shape,
+                            "patch_px": features.grid.patch_size,
+                            "input_px": features.grid.input_size,
+                            "anisotropy": features.grid.anisotropy,
+                            "resize": features.provenance.resize,
+                            "final_norm": features.provenance.final_norm,
+                            "dtype": features.provenance.dtype,
+                        }
+                        for model, features in zip(comparison.models, row, strict=True)
+                    },
+                }
+                for photograph, row in zip(comparison.photographs, comparison.features, strict=True)
+            ],
+            "models": [_model(model) for model in comparison.models],
+            "points": comparison.points,
+            "failures": [asdict(failure) for failure in comparison.failures],
+            "settings": comparison.settings,
+        }
+    )
+
+
+def _measurements(measurements: Measurements) -> dict[str, object]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        **_numbers(measurements),
+        "differences": [
+            {
+                "model": model,
+                "minus": measurements.models[0],
+                "metrics": {
+                    metric: _difference(differences[j])
+                    for metric, differences in measurements.differences.items()
+                },
+            }
+            for j, model in enumerate(measurements.models[1:])
+        ],
+        "controls": None if measurements.controls is None else _numbers(measurements.controls),
+        "masks": measurements.masks,
+        "warnings": measurements.warnings,
+    }
+
+
+def _numbers(measurements: Measurements) -> dict[str, object]:
+    return {
+        "models": measurements.models,
+        "images": [
+            {
+                "name": name,
+                "digest": digest,
+                "values": {
+                    model: {metric: float(values[i, j]) for metric, values in measurements.values.items()}
+                    for j, model in enumerate(measurements.models)
+                },
+            }
+            for i, (name, digest) in enumerate(zip(measurements.images, measurements.digests, strict=True))
+        ],
+        "summary": {
+            model: {metric: asdict(summaries[j]) for metric, summaries in measurements.summaries.items()}
+            for j, model in enumerate(measurements.models)
+        },
+        "collection": {
+            model: {metric: values[j] for metric, values in measurements.collection.items()}
+            for j, model in enumerate(measurements.models)
+        },
+        "curves": {
+            name: {
+                "x_title": curve.x_title,
+                "y_title": curve.y_title,
+                "x": curve.x,
+                "y": dict(zip(measurements.models, curve.y, strict=True)),
+            }
+            for name, curve in measurements.curves.items()
+        },
+    }
+
+
+def _difference(difference: PairedDifference) -> dict[str, object]:
+    return {**asdict(difference.interval), "share_above_0": difference.share}
+
+
+def _model(model: ModelResult) -> dict[str, object]:
+    return {
+        "label": model.label,
+        "backbone": asdict(model.spec),
+        "weights": asdict(model.origin),
+        "layer": model.layer,
+        "dtype": model.dtype,
+        "explained_variance_ratio": model.pca.explained_variance_ratio,
+        "patches_fitted": model.pca.n_patches,
+        "colours_aligned_to": model.alignment.reference if model.alignment else None,
+        "alignment_residual": model.alignment.residual if model.alignment else None,
+    }
+
+
+def _json(value: object) -> str:
+    return json.dumps(_plain(value), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _plain(value: object) -> object:
+    """Strict JSON: what is not a finite number is null, what is no text is escaped."""
+    if isinstance(value, str):
+        return _as_text(value)
+    if isinstance(value, np.generic | np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, Mapping):
+        return {_as_text(str(key)): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, PathLike):
+        return _as_text(str(value))
+    if isinstance(value, Iterable):
+        return [_plain(inner) for inner in value]
+    return _as_text(str(value))
+
+
+def _as_text(text: str) -> str:
+    """A file name may hold bytes that are no text: they are shown escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _inert(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _write(path: Path, text: str) -> None:
+    data = text.encode("utf-8", "backslashreplace")
+
+    def write(file: BinaryIO) -> None:
+        file.write(data)
+
+    write_whole(path, write)

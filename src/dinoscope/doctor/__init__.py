@@ -1,0 +1,1 @@
+"""What works here, and what explains two feature arrays that differ?"""

@@ -1,0 +1,1 @@
+"""Which one change to how OLD was made gives NEW?"""

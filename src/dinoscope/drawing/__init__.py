@@ -1,0 +1,1 @@
+"""The drawing kit: style, sheets, HTML, figure files."""

@@ -1,0 +1,1 @@
+"""A page served on this machine only."""

@@ -1,0 +1,1 @@
+"""The interactive view: what it is fed, and its modules."""

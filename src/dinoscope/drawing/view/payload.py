@@ -1,0 +1,230 @@
+"""The payload: everything the interactive view is fed, and the whole contract with its JavaScript.
+
+A payload is a header (JSON) and one run of bytes. The header names every field in `FIELDS`, no more
+and no fewer; ``static/payload.mjs`` holds the same table, and refuses another `PAYLOAD_VERSION`.
+Bytes are cut into the header's ``blobs`` in order; fields that end in ``_blob`` are their indices.
+
+Patches of one model are numbered through all photographs, each photograph row-major.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from dinoscope.data.photograph import Photograph
+from dinoscope.data.results import Comparison, Maps, ModelResult
+from dinoscope.drawing.view.codec import TOLERANCE, encode_tokens
+from dinoscope.errors import InputError
+
+PAYLOAD_VERSION = 1
+
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "header": ("version", "photographs", "models", "grids", "points", "components", "blobs"),
+    "photograph": ("name", "size", "notes", "image_blob"),
+    "model": (
+        "label",
+        "name",
+        "layer",
+        "dtype",
+        "dim",
+        "patch_size",
+        "control",
+        "aligned_to",
+        "residual",
+        "explained_variance_ratio",
+        "tokens",
+        "n_scores",
+        "scores_blob",
+        "colours_blob",
+    ),
+    "tokens": (
+        "n",
+        "n_planes",
+        "axis",
+        "step_blob",
+        "mean_blob",
+        "planes_blob",
+        "norms_blob",
+        "tolerance",
+        "largest_error",
+        "pairs",
+        "all_pairs",
+    ),
+    "grid": ("h", "w"),
+    "blob": ("length", "type", "deflated"),
+}
+"""Every field of the header, by kind of record.
+
+photograph: ``size`` is (W, H) of the upright original, in pixels; the image blob is a JPEG preview.
+model: ``scores_blob`` has one row of bytes for each component, 0 and 255 at the basis's limits;
+``colours_blob`` has three bytes for each patch. tokens: see `codec.CodedTokens`; ``axis`` is a list,
+``largest_error`` the measured difference of a cosine from the float64 cosine of the original
+features over ``pairs`` pairs. grids: by photograph, then by model. points: (x, y) in [0, 1]².
+components: 0-based, those that the colours show.
+"""
+
+_PREVIEW_SIDE_PX = 1_024
+_JPEG_QUALITY = 82
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What the view is fed.
+
+    Attributes:
+        header: JSON text; ASCII, and safe inside a script element.
+        data: the blobs, one after the other.
+    """
+
+    header: str
+    data: bytes
+
+
+def comparison_payload(comparison: Comparison, *, tolerance: float = TOLERANCE) -> Payload:
+    """The payload of a comparison.
+
+    Args:
+        comparison: photographs of it are shrunk to at most 1,024 px on the long side.
+        tolerance: largest difference of a cosine from that of the original features.
+
+    Raises:
+        InputError: there is no photograph or no model, or the tolerance cannot be met.
+    """
+    if not comparison.photographs or not comparison.models:
+        raise InputError("a view needs at least one photograph and one model")
+    blobs = _Blobs()
+    header = {
+        "version": PAYLOAD_VERSION,
+        "photographs": [_photograph(photo, blobs) for photo in comparison.photographs],
+        "models": [
+            _model(
+                model,
+                [row[m].values.reshape(-1, row[m].dim) for row in comparison.features],
+                [row[m] for row in comparison.maps],
+                tolerance,
+                blobs,
+            )
+            for m, model in enumerate(comparison.models)
+        ],
+        "grids": [
+            [{"h": features.grid.h, "w": features.grid.w} for features in row] for row in comparison.features
+        ],
+        "points": [[float(x), float(y)] for x, y in comparison.points],
+        "components": [int(k) for k in comparison.components],
+        "blobs": blobs.records,
+    }
+    return Payload(_script_safe(header), b"".join(blobs.parts))
+
+
+class _Blobs:
+    """Collects bytes and their records."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.records: list[dict[str, object]] = []
+
+    def add(self, data: bytes, kind: str, *, deflate: bool = True) -> int:
+        """Appends one blob and returns its index."""
+        if deflate:
+            data = _deflate(data)
+        self.parts.append(data)
+        self.records.append({"length": len(data), "type": kind, "deflated": deflate})
+        return len(self.parts) - 1
+
+
+def _photograph(photo: Photograph, blobs: _Blobs) -> dict[str, object]:
+    return {
+        "name": photo.name,
+        "size": [int(photo.size[0]), int(photo.size[1])],
+        "notes": list(photo.notes),
+        "image_blob": blobs.add(_jpeg(photo.pixels), "jpeg", deflate=False),
+    }
+
+
+def _model(
+    model: ModelResult,
+    features: Iterable[Float[np.ndarray, "_ dim"]],
+    maps: list[Maps],
+    tolerance: float,
+    blobs: _Blobs,
+) -> dict[str, object]:
+    tokens = encode_tokens(np.concatenate(list(features)), tolerance=tolerance)
+    scores = np.concatenate([m.scores.reshape(-1, m.scores.shape[2]) for m in maps])
+    colours = np.concatenate([m.colours.reshape(-1, 3) for m in maps])
+    low, high = model.pca.limits[: scores.shape[1]].T
+    spread = np.where(high > low, high - low, 1.0)
+    ratios = model.pca.explained_variance_ratio[: scores.shape[1]]
+    return {
+        "label": model.label,
+        "name": model.spec.name,
+        "layer": model.layer,
+        "dtype": model.dtype,
+        "dim": model.spec.dim,
+        "patch_size": model.spec.patch_size,
+        "control": model.spec.control,
+        "aligned_to": model.alignment.reference if model.alignment else None,
+        "residual": _number(model.alignment.residual) if model.alignment else None,
+        "explained_variance_ratio": [_number(ratio) for ratio in ratios],
+        "tokens": {
+            "n": len(tokens.norms),
+            "n_planes": len(tokens.planes),
+            "axis": tokens.axis.tolist(),
+            "step_blob": blobs.add(tokens.step.astype("<f4").tobytes(), "float32"),
+            "mean_blob": blobs.add(tokens.mean.astype("<f4").tobytes(), "float32"),
+            "planes_blob": blobs.add(tokens.planes.tobytes(), "int8"),
+            "norms_blob": blobs.add(tokens.norms.astype("<f4").tobytes(), "float32"),
+            "tolerance": tolerance,
+            "largest_error": _round_up(tokens.error.largest),
+            "pairs": tokens.error.pairs,
+            "all_pairs": tokens.error.all_pairs,
+        },
+        "n_scores": scores.shape[1],
+        "scores_blob": blobs.add(_bytes_of((scores - low) / spread).T.tobytes(), "uint8"),
+        "colours_blob": blobs.add(_bytes_of(colours).tobytes(), "uint8"),
+    }
+
+
+def _bytes_of(shares: Float[np.ndarray, "n k"]) -> UInt8[np.ndarray, "n k"]:
+    """[0, 1] as 0 to 255, clipped."""
+    return np.rint(np.clip(np.nan_to_num(shares), 0, 1) * 255).astype(np.uint8)
+
+
+def _jpeg(pixels: UInt8[np.ndarray, "H W 3"]) -> bytes:
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    image.thumbnail((_PREVIEW_SIDE_PX, _PREVIEW_SIDE_PX), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    return out.getvalue()
+
+
+def _deflate(data: bytes) -> bytes:
+    """Zlib format; the shorter of matching and of Huffman coding alone, which suits noise better."""
+    packed = []
+    for level, strategy in ((6, zlib.Z_DEFAULT_STRATEGY), (9, zlib.Z_HUFFMAN_ONLY)):
+        squeeze = zlib.compressobj(level, zlib.DEFLATED, 15, 9, strategy)
+        packed.append(squeeze.compress(data) + squeeze.flush())
+    return min(packed, key=len)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _round_up(error: float) -> float:
+    """Up to the next 1e-6, and that for 32-bit arithmetic on both sides."""
+    return (math.ceil(error * 1e6) + 1) / 1e6
+
+
+def _script_safe(header: Mapping[str, object]) -> str:
+    """JSON in which no text can end or open a script element or a comment."""
+    text = json.dumps(header, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,0 +1,1 @@
+"""How good is retrieval, and does suppressing directions help?"""

@@ -1,0 +1,1 @@
+"""Where a collection of photographs comes from."""

@@ -1,1 +1,0 @@
-"""Results shown: figures, reports, tables. Imports data alone, never torch."""

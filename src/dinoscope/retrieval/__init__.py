@@ -1,0 +1,1 @@
+"""Which photographs or patches of a store are like this one?"""

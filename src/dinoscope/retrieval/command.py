@@ -1,0 +1,130 @@
+"""`dinoscope search`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dinoscope.errors import InputError
+from dinoscope.shell.options import Device, Dtype, Seed, Store
+
+
+def search_command(
+    store: Store,
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Photograph, or several to search for together; or where a stored one was found.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="The store's model, where its name does not say where the weights are.", show_default=False
+        ),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Table or model, where the store has several.", show_default=False)
+    ] = None,
+    k: Annotated[int, typer.Option("--k", help="Hits.")] = 10,
+    pooling: Annotated[str, typer.Option(help="mean, cls, gem or foreground.")] = "mean",
+    suppress: Annotated[
+        str,
+        typer.Option(
+            help="none, centre, common, whiten, background, or a file of --save-suppression.",
+            metavar="KIND|FILE",
+        ),
+    ] = "none",
+    components: Annotated[
+        int | None, typer.Option(help="Directions that the suppression removes.", show_default=False)
+    ] = None,
+    box: Annotated[
+        str | None,
+        typer.Option(help="Region of the query, each in [0, 1].", metavar="X0,Y0,X1,Y1", show_default=False),
+    ] = None,
+    patch: Annotated[
+        str | None, typer.Option(help="One patch of the query.", metavar="X,Y", show_default=False)
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            help="Region of the query: an image of its size, white inside; patches count by what it covers.",
+            show_default=False,
+        ),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(help="Condition on the columns, such as \"source LIKE '%beach%'\".", show_default=False),
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Compare every photograph, also where there is an index.")
+    ] = False,
+    save_suppression: Annotated[
+        Path | None,
+        typer.Option(help="Keep the suppression that was fitted in this file.", show_default=False),
+    ] = None,
+    duplicates: Annotated[
+        float | None,
+        typer.Option(help="Instead: list stored pairs with at least this cosine.", show_default=False),
+    ] = None,
+    why: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for a picture of each hit: what every patch gives to its score.", show_default=False
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    seed: Seed = 0,
+) -> None:
+    """Find the photographs of a store that are like this one."""
+    from dinoscope.backbones.load import load_backbone
+    from dinoscope.io.images import read_photograph
+    from dinoscope.io.region_mask import read_region_mask
+    from dinoscope.retrieval.options import keep_suppression, suppression_of
+    from dinoscope.retrieval.queries import Region
+    from dinoscope.retrieval.search import near_duplicates, search
+    from dinoscope.retrieval.text import duplicates_text, hits_json, hits_text
+    from dinoscope.shell.terminal import read_floats
+    from dinoscope.store.store import open_store
+
+    opened = open_store(store, table=table)
+    if duplicates is not None:
+        print(duplicates_text(near_duplicates(opened, least=duplicates, pooling=pooling), as_json=as_json))
+        return
+    if not query:
+        raise InputError("nothing to search for: name a photograph, or ask for --duplicates 0.98")
+    backbone = None if model is None else load_backbone(model, device=device, dtype=dtype, seed=seed)
+    corners = None if box is None else read_floats(box, "--box", 4)
+    place = None if patch is None else read_floats(patch, "--patch", 2)
+    region = Region(
+        box=None if corners is None else (corners[0], corners[1], corners[2], corners[3]),
+        patch=None if place is None else (place[0], place[1]),
+        mask=None if mask is None else read_region_mask(mask, read_photograph(query[0]).size),
+    )
+    fitted = suppression_of(opened, suppress, pooling=pooling, components=components)
+    if save_suppression is not None:
+        keep_suppression(fitted, save_suppression)
+    hits = search(
+        opened,
+        query,
+        k=k,
+        pooling=pooling,
+        suppress=fitted,
+        box=region.box,
+        patch=region.patch,
+        mask=region.mask,
+        where=where,
+        exact=exact,
+        backbone=backbone,
+    )
+    print(hits_json(hits) if as_json else hits_text(hits))
+    if why is not None:
+        from dinoscope.retrieval.why import write_matches
+
+        write_matches(opened, query[0], hits, why, region=region, suppression=fitted, backbone=backbone)

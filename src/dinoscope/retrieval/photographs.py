@@ -1,0 +1,84 @@
+"""Where the search page's photographs come from: uploads, files, and members of archives."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from dinoscope.data.photograph import Photograph
+from dinoscope.errors import ImageError, InputError
+from dinoscope.io.collections.collection import TAR_SUFFIXES, CollectionItem, each_item
+from dinoscope.io.images import decode_photograph, read_photograph
+from dinoscope.retrieval.recent import Recent
+from dinoscope.store.reading import rows_of
+from dinoscope.store.store import FeatureTable
+
+KEPT_UPLOADS = 4
+KEPT_FILES = 4
+
+
+class StorePhotographs:
+    """The pixels behind a digest: of a photograph that was uploaded, or of one that a table names."""
+
+    def __init__(self) -> None:
+        self._uploads: Recent[str, Photograph] = Recent(KEPT_UPLOADS)
+        self._files: Recent[str, Photograph] = Recent(KEPT_FILES)
+        self._archive: tuple[str, dict[str, CollectionItem]] = ("", {})
+        self._walking = threading.Lock()
+
+    def take(self, data: bytes, name: str) -> Photograph:
+        """Decoded at once, and kept as it is.
+
+        Raises:
+            ImageError: empty, or no photograph.
+        """
+        if not data:
+            raise ImageError(name, "the file is empty")
+        photograph = decode_photograph(data, name=name)
+        return self._uploads.keep(photograph.digest, photograph)
+
+    def uploaded(self, digest: str) -> Photograph:
+        """One of the last uploads.
+
+        Raises:
+            InputError: it is not among them.
+        """
+        found = self._uploads.have(digest)
+        if found is None:
+            raise InputError("that photograph is neither in the store nor kept here any more: drop it again")
+        return found
+
+    def of(self, table: FeatureTable, digest: str) -> Photograph:
+        """An upload, else the file that the table names.
+
+        Raises:
+            InputError: neither uploaded nor in the table.
+            ImageError: the file is gone, or has changed since it was embedded.
+        """
+        upload = self._uploads.have(digest)
+        if upload is not None:
+            return upload
+        row = rows_of(table, [digest]).get(digest)
+        if row is None:
+            return self.uploaded(digest)
+        source = row.source
+        found = self._files.either(digest, lambda: self._read(source))
+        if found.digest != digest:
+            raise ImageError(source, "the file has changed since it was embedded")
+        return found
+
+    def _read(self, source: str) -> Photograph:
+        archive, _, member = source.partition("::")
+        if Path(source).is_file():
+            return read_photograph(source)
+        if not member or not archive.endswith(TAR_SUFFIXES):
+            raise ImageError(
+                source, "no file on this machine: search with the whole photograph, it is in the store"
+            )
+        with self._walking:
+            if self._archive[0] != archive:
+                self._archive = (archive, {item.source: item for item in each_item(archive)})
+            item = self._archive[1].get(source)
+        if item is None:
+            raise ImageError(source, "the archive has no such photograph any more")
+        return item.load()

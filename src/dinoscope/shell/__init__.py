@@ -1,0 +1,1 @@
+"""What every command shares, and the commands that belong to no question."""

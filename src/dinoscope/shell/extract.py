@@ -1,0 +1,96 @@
+"""`dinoscope extract`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dinoscope.data.features import Provenance
+from dinoscope.errors import InputError
+from dinoscope.shell.options import (
+    Autocast,
+    Compile,
+    Device,
+    Dtype,
+    Grid,
+    Overlap,
+    Photos,
+    Profile,
+    ResizeFilter,
+    Seed,
+    Tile,
+)
+
+
+def extract_command(
+    photos: Photos,
+    *,
+    model: Annotated[str, typer.Option(help="NAME, PATH or NAME=PATH.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
+    grid: Grid = 32,
+    layers: Annotated[
+        str, typer.Option(help="0-based layers, separated by commas; the last by default.")
+    ] = "",
+    file_format: Annotated[str, typer.Option("--format", help="safetensors or npz.")] = "safetensors",
+    resize: ResizeFilter = "bilinear",
+    tile: Tile = None,
+    overlap: Overlap = None,
+    compiled: Compile = False,
+    profile: Profile = False,
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    autocast: Autocast = False,
+    seed: Seed = 0,
+) -> None:
+    """Write the patch features of photographs, one file each."""
+    from dinoscope.backbones.load import torch_device
+    from dinoscope.io.features import check_format, feature_path, write_features
+    from dinoscope.pipeline.extract import extract_layers
+    from dinoscope.pipeline.fast import autocast_backbone, wanted_dtype
+    from dinoscope.pipeline.profile import profile_told, timed
+    from dinoscope.shell.terminal import end, load_models, note, progress, read_ints, read_photographs, tell
+
+    suffix = check_format(file_format)
+    paths, failures = read_photographs(photos)
+    whole = grid if tile is None else min(grid, 1)  # with tiles, a grid need not fit in memory
+    wanted = wanted_dtype(dtype, torch_device(device), autocast=autocast)
+    loaded_in = "float32" if autocast else dtype
+    backbone, *others = load_models(model, grid=whole, device=device, dtype=loaded_in, seed=seed)
+    if others:
+        raise InputError("extract takes one model at a time")
+    if autocast:
+        backbone = autocast_backbone(backbone, wanted)
+    chosen = read_ints(layers, "--layers") or None
+
+    with profile_told(tell, asked=profile), progress("photographs", len(paths)) as advance:
+        written = 0
+        for by_layer in extract_layers(
+            paths,
+            backbone,
+            layers=chosen,
+            grid=grid,
+            resize=resize,
+            tile=tile,
+            overlap=overlap,
+            compiled=compiled,
+            on_failure=note(failures),
+        ):
+            for features in by_layer.values():
+                _tell_seam(features.provenance)
+            path = feature_path(out, next(iter(by_layer.values())).provenance, suffix)
+            with timed("write"):
+                write_features(path, by_layer, format_=suffix)
+            written += 1
+            advance(written + len(failures))
+    print(f"{written} of {len(paths)} photographs: {out}")
+    end(failures)
+
+
+def _tell_seam(provenance: Provenance) -> None:
+    from dinoscope.shell.terminal import printable, tell
+
+    if provenance.tiles:
+        seam = "no tiles overlap" if provenance.seam is None else f"seam score {provenance.seam:.4f}"
+        tell(f"{printable(provenance.image)}, layer {provenance.layer}: tiles of {provenance.tiles}; {seam}")

@@ -1,0 +1,1 @@
+"""The feature store: tables of vectors and maps on disk."""

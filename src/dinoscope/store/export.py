@@ -1,0 +1,103 @@
+"""A table for other tools: Parquet, safetensors, NumPy.
+
+The Parquet file opens in one line elsewhere: ``pandas.read_parquet(path)``, ``polars.read_parquet(path)``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from dinoscope.atomic import write_whole
+from dinoscope.errors import MissingFeaturesError
+from dinoscope.io.arrow import arrow
+from dinoscope.store.lance import batches, exists
+from dinoscope.store.schema import FACTS, POOLED
+from dinoscope.store.store import FeatureTable, pooled_vectors
+
+
+def write_parquet(table: FeatureTable, path: str | Path) -> None:
+    """All rows with their pooled vectors (lists of float16), streamed; the settings are in the metadata.
+
+    Raises:
+        MissingFeaturesError: an empty table.
+        CorruptStoreError: the table cannot be read.
+    """
+    import pyarrow.parquet as pq
+
+    _check_filled(table)
+
+    def write(file: BinaryIO) -> None:
+        parquet = None
+        for batch in batches(table.vectors_path, [*FACTS, *POOLED]):
+            if parquet is None:
+                metadata = {"dinoscope.settings": _settings(table)}
+                parquet = pq.ParquetWriter(file, batch.schema.with_metadata(metadata))
+            parquet.write_batch(batch.replace_schema_metadata(parquet.schema.metadata))
+        if parquet is not None:
+            parquet.close()
+
+    write_whole(Path(path), write)
+
+
+def write_safetensors(table: FeatureTable, path: str | Path) -> None:
+    """The pooled vectors ``mean``, ``gem``, ``foreground`` and, if there is one, ``cls``: n dim, float16.
+
+    The header's metadata hold the settings, and as JSON lists in row order ``digest`` and ``source``.
+
+    Raises:
+        MissingFeaturesError: an empty table.
+        CorruptStoreError: the table cannot be read.
+    """
+    from safetensors.numpy import save
+
+    arrays, facts = _whole(table)
+    metadata = {"settings": _settings(table)} | {
+        name: json.dumps(facts[name]) for name in ("digest", "source")
+    }
+
+    def write(file: BinaryIO) -> None:
+        file.write(save(arrays, metadata=metadata))
+
+    write_whole(Path(path), write)
+
+
+def write_npz(table: FeatureTable, path: str | Path) -> None:
+    """The same arrays, with ``digest``, ``source`` and the other facts as arrays of length n.
+
+    Raises:
+        MissingFeaturesError: an empty table.
+        CorruptStoreError: the table cannot be read.
+    """
+    arrays, facts = _whole(table)
+    columns = {name: np.array(values) for name, values in facts.items()}
+
+    def write(file: BinaryIO) -> None:
+        np.savez(file, settings=np.array(_settings(table)), **arrays, **columns)  # type: ignore[arg-type]
+
+    write_whole(Path(path), write)
+
+
+def _whole(table: FeatureTable) -> tuple[dict[str, np.ndarray], dict[str, list[Any]]]:
+    _check_filled(table)
+    facts = arrow().Table.from_batches(batches(table.vectors_path, FACTS)).to_pydict()
+    arrays = {name: pooled_vectors(table, name) for name in POOLED if name != "cls" or _has_cls(table)}
+    return arrays, facts
+
+
+def _has_cls(table: FeatureTable) -> bool:
+    first = next(iter(batches(table.vectors_path, ["cls"], rows=1)))
+    return first.column(0).null_count == 0
+
+
+def _check_filled(table: FeatureTable) -> None:
+    if not exists(table.vectors_path) or not len(table):
+        raise MissingFeaturesError(f"the table {table.name} is empty: there is nothing to export")
+
+
+def _settings(table: FeatureTable) -> str:
+    return json.dumps(asdict(table.settings), sort_keys=True)

@@ -1,0 +1,226 @@
+"""Everything the store asks of Lance: no other module imports it.
+
+A table is a Lance dataset of one pinned format version. An append is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from jaxtyping import Int64, UInt64
+
+from dinoscope.errors import CorruptStoreError, MissingExtraError
+
+LANCE_FORMAT = "2.2"
+"""Of the data files; a number, because Lance's names for versions move."""
+
+KEPT_VERSIONS = timedelta(minutes=10)
+"""A reader that opened the table less than this ago still finds its version after `tidy`."""
+
+INDEX_CACHE_BYTES = 2**30
+
+_T = TypeVar("_T")
+
+
+def lance() -> Any:
+    """The package lance.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import lance
+    except ImportError as error:
+        raise MissingExtraError("the feature store", "store") from error
+    return lance
+
+
+def exists(path: Path) -> bool:
+    """Whether anything was ever committed there; files of an append that was cut short do not count."""
+    return any((path / "_versions").glob("*.manifest"))
+
+
+def open_dataset(path: Path, *, keep_index: bool = False) -> Any:
+    """The newest version of a table that exists.
+
+    Args:
+        path: of the table.
+        keep_index: what is read of its index stays in memory, up to `INDEX_CACHE_BYTES` for all tables.
+
+    Raises:
+        CorruptStoreError: it cannot be opened.
+    """
+    module = lance()
+    session = _session() if keep_index else None
+    return reading(path, lambda: module.dataset(str(path), session=session))
+
+
+@cache
+def _session() -> Any:
+    return lance().Session(index_cache_size_bytes=INDEX_CACHE_BYTES)
+
+
+def append(path: Path, rows: Any) -> Any:
+    """Append an Arrow table in one commit, making the dataset if there is none; returns the dataset.
+
+    Raises:
+        OSError: nothing of it is committed, everything before is.
+    """
+    module = lance()
+    mode = "append" if exists(path) else "create"
+    try:
+        return module.write_dataset(
+            rows, str(path), mode=mode, schema=rows.schema, data_storage_version=LANCE_FORMAT
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise not_written(path, error) from error
+
+
+def upsert(path: Path, rows: Any, key: str) -> None:
+    """Write rows in one commit, replacing those of equal ``key``.
+
+    Raises:
+        OSError: nothing of it is committed, everything before is.
+    """
+    if not exists(path):
+        append(path, rows)
+        return
+    merge = open_dataset(path).merge_insert(key).when_matched_update_all().when_not_matched_insert_all()
+    try:
+        merge.execute(rows)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise not_written(path, error) from error
+
+
+def delete_where(path: Path, column: str, values: Sequence[str]) -> None:
+    """Delete the rows whose ``column`` is one of some strings, in one commit."""
+    listed = ", ".join(quoted(value) for value in values)
+    dataset = open_dataset(path)
+    try:
+        dataset.delete(f"{column} IN ({listed})")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise not_written(path, error) from error
+
+
+def quoted(text: str) -> str:
+    """A string in Lance's filter language.
+
+    >>> quoted("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def batches(
+    path: Path, columns: Sequence[str], *, where: str | None = None, rows: int = 8192, newer_than: int = -1
+) -> Iterator[Any]:
+    """Arrow record batches of some columns, in row order, streamed.
+
+    Args:
+        path: of a table that exists.
+        columns: by name.
+        where: a filter in Lance's language.
+        rows: at most, in one batch.
+        newer_than: only of fragments with a larger id.
+
+    Raises:
+        CorruptStoreError: the table cannot be read.
+    """
+    dataset = open_dataset(path)
+    fragments = [f for f in dataset.get_fragments() if f.fragment_id > newer_than]
+    if fragments:
+        scan = dataset.scanner(
+            columns=list(columns), filter=where, batch_size=rows, fragments=fragments, scan_in_order=True
+        )
+        yield from _streamed(path, scan)
+
+
+def placed_batches(
+    dataset: Any, path: Path, columns: Sequence[str], *, where: str | None = None, rows: int = 8192
+) -> Iterator[tuple[Int64[np.ndarray, " n"], Any]]:
+    """The same of a dataset that is open, each batch with its rows' 0-based places in row order."""
+    scan = dataset.scanner(
+        columns=list(columns), filter=where, batch_size=rows, scan_in_order=True, with_row_address=True
+    )
+    starts = fragment_starts(dataset)
+    for batch in _streamed(path, scan):
+        yield places(starts, batch.column("_rowaddr").to_numpy()), batch
+
+
+def fragment_starts(dataset: Any) -> tuple[Int64[np.ndarray, " f"], Int64[np.ndarray, " f"]]:
+    """Ids of the fragments, ascending, and the place of each one's first row."""
+    fragments = dataset.get_fragments()
+    counts = np.array([f.count_rows() for f in fragments], np.int64)
+    numbers = np.array([f.fragment_id for f in fragments], np.int64)
+    order = np.argsort(numbers)
+    return numbers[order], (np.cumsum(counts) - counts)[order]
+
+
+def places(
+    starts: tuple[Int64[np.ndarray, " f"], Int64[np.ndarray, " f"]], addresses: UInt64[np.ndarray, " n"]
+) -> Int64[np.ndarray, " n"]:
+    """Of rows by their addresses: the fragment in the upper 32 bits, the place in it in the lower."""
+    numbers, firsts = starts
+    wide = addresses.astype(np.int64)
+    return np.asarray(firsts[np.searchsorted(numbers, wide >> 32)] + (wide & 0xFFFFFFFF))
+
+
+def _streamed(path: Path, scan: Any) -> Iterator[Any]:
+    stream = reading(path, lambda: iter(scan.to_batches()))
+    while True:
+        batch = reading(path, lambda: next(stream, None))
+        if batch is None:
+            return
+        yield batch
+
+
+def newest_fragment(dataset: Any) -> int:
+    """The largest fragment id; -1 where there is none."""
+    return max((int(f.fragment_id) for f in dataset.get_fragments()), default=-1)
+
+
+def tidy(path: Path) -> Any:
+    """Join small fragments and forget versions older than `KEPT_VERSIONS`; the rows and their order stay.
+
+    Returns the dataset.
+    """
+    dataset = open_dataset(path)
+    try:
+        dataset.optimize.compact_files()
+        dataset.cleanup_old_versions(older_than=KEPT_VERSIONS)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise not_written(path, error) from error
+    return open_dataset(path)
+
+
+def reading(path: Path, read: Callable[[], _T]) -> _T:
+    """What ``read`` returns; Lance's many errors become one.
+
+    Raises:
+        CorruptStoreError: it failed.
+    """
+    try:
+        return read()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CorruptStoreError(
+            f"the table {str(path)!r} cannot be read; a file in it is missing or damaged: put it back from "
+            "a copy, or delete the table's folder and embed again (other tables are not touched). "
+            f"Lance says: {_first_words(error)}"
+        ) from error
+
+
+def not_written(path: Path, error: Exception) -> OSError:
+    """What to raise where a write failed."""
+    return OSError(
+        f"writing to {str(path)!r} failed ({_first_words(error)}); everything committed before is intact: "
+        "free some space if the disk is full, and run the same command again"
+    )
+
+
+def _first_words(error: Exception) -> str:
+    return str(error).split(", /", maxsplit=1)[0][:300]

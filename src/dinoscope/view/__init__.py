@@ -1,0 +1,1 @@
+"""The live page of photographs, or of a store."""

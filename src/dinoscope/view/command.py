@@ -1,0 +1,181 @@
+"""`dinoscope view`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dinoscope.errors import InputError
+from dinoscope.shell.options import AllowInexact, Autocast, Compile, Device, Dtype, Layer, ResizeFilter, Seed
+
+GRID = 32
+
+
+def view_command(
+    photos: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Photographs to begin with, or folders of them; or one store, to search in.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            help="Models, separated by commas: NAME, PATH or NAME=PATH each; see `dinoscope models`. For a "
+            "store only where a name does not say where its weights are.",
+            show_default=False,
+        ),
+    ] = None,
+    grid: Annotated[
+        int | None,
+        typer.Option(help="Patches on the short side, the same for every model; 32.", show_default=False),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Table or model of a store to begin with.", show_default=False)
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 chooses a free one.")] = 0,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for a report, written once the photographs named here are ready, and again by "
+            "the page's button.",
+            show_default=False,
+        ),
+    ] = None,
+    layer: Layer = None,
+    resize: ResizeFilter = "bilinear",
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    autocast: Autocast = False,
+    compiled: Compile = False,
+    allow_inexact: AllowInexact = False,
+    seed: Seed = 0,
+) -> None:
+    """Open a page on this machine: what every model makes of photographs, or a store to search in."""
+    from dinoscope.retrieval.stored import is_store
+
+    if any(is_store(path) for path in photos or ()):
+        if len(photos or ()) > 1:
+            raise InputError("one store at a time, and no photographs beside it: drop those on its page")
+        if grid is not None or export is not None or layer is not None or resize != "bilinear":
+            raise InputError("a store has its own grid, layer and resize, and its page writes no report")
+        if autocast or compiled or allow_inexact:
+            raise InputError("a store's page measures nothing: of the ways to compute it takes --dtype alone")
+        _search(
+            (photos or [])[0],
+            models,
+            table=table,
+            host=host,
+            port=port,
+            device=device,
+            dtype=dtype,
+            seed=seed,
+        )
+        return
+    if models is None:
+        raise InputError("no model: --models takes names separated by commas; see `dinoscope models`")
+    if table is not None:
+        raise InputError("--table is for a store")
+    _compare(
+        photos,
+        models,
+        grid=GRID if grid is None else grid,
+        host=host,
+        port=port,
+        export=export,
+        layer=layer,
+        resize=resize,
+        device=device,
+        dtype=dtype,
+        autocast=autocast,
+        compiled=compiled,
+        allow_inexact=allow_inexact,
+        seed=seed,
+    )
+
+
+def _compare(
+    photos: list[Path] | None,
+    models: str,
+    *,
+    grid: int,
+    host: str,
+    port: int,
+    export: Path | None,
+    layer: int | None,
+    resize: str,
+    device: str,
+    dtype: str,
+    autocast: bool,
+    compiled: bool,
+    allow_inexact: bool,
+    seed: int,
+) -> None:
+    from dinoscope.backbones.load import torch_device
+    from dinoscope.comparison.measure import unique_labels
+    from dinoscope.comparison.output import write_comparison
+    from dinoscope.comparison.page.viewer import serve
+    from dinoscope.comparison.session import Session
+    from dinoscope.io.images import decode_photograph, read_photograph
+    from dinoscope.pipeline.fast import wanted_dtype
+    from dinoscope.shell.terminal import load_models, read_photographs
+
+    paths = read_photographs(photos)[0] if photos else []
+    arithmetic = wanted_dtype(dtype, torch_device(device), autocast=autocast)
+    backbones = load_models(models, grid=grid, device=device, dtype="float32", seed=seed)
+    session = Session(
+        backbones,
+        layers=[layer] * len(backbones),
+        resize=resize,
+        seed=seed,
+        dtype=arithmetic,
+        autocast=autocast,
+        compiled=compiled,
+        allow_inexact=allow_inexact,
+    )
+    serve(
+        paths,
+        session,
+        read=read_photograph,
+        decode=lambda data, name: decode_photograph(data, name=name),
+        labels=unique_labels(backbones),
+        export=None if export is None else lambda comparison: write_comparison(comparison, export),
+        grid=grid,
+        host=host,
+        port=port,
+        on_ready=_say,
+    )
+
+
+def _search(
+    path: Path,
+    models: str | None,
+    *,
+    table: str | None,
+    host: str,
+    port: int,
+    device: str,
+    dtype: str,
+    seed: int,
+) -> None:
+    from dinoscope.backbones.load import load_backbone
+    from dinoscope.retrieval.page.viewer import serve_search
+    from dinoscope.retrieval.stored import open_finder
+    from dinoscope.shell.terminal import read_words
+    from dinoscope.store.store import open_store
+
+    store = open_store(path, table=table)
+    backbones = [
+        load_backbone(name, device=device, dtype=dtype, seed=seed) for name in read_words(models or "")
+    ]
+    finder = open_finder(store, backbones)
+    serve_search(finder, title=path.absolute().name, host=host, port=port, on_ready=_say)
+
+
+def _say(address: str) -> None:
+    print(f"open {address} (Ctrl-C ends it)", flush=True)
