@@ -1,4 +1,4 @@
-"""What analyses return: plain, read-only values. Writing and drawing them is the work of floors above."""
+"""What comparisons return: plain, read-only values. Writing and drawing them is the work of rooms above."""
 
 from __future__ import annotations
 
