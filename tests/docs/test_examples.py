@@ -36,7 +36,7 @@ NOT_RUN = {
 """Commands that are not ours, or that cannot be run in a test, with the reason."""
 
 NO_CODE = {
-    "cli, terminal        the command line": "a drawing of the floors",
+    "__main__, cli        collects the commands": "a drawing of the floors",
     "blocking  overlapped  of the time": "the table of a benchmark",
     "GPU hours = 10⁹ / R / 3600": "formulas",
     "cost = GPU hours · price of a GPU hour": "formulas",
