@@ -11,7 +11,8 @@ from dinoscope.anchoring.arms import ARMS, Recipe, arm_settings, run_arms
 from dinoscope.anchoring.batches import cut_batch
 from dinoscope.anchoring.config import SecondStage
 from dinoscope.anchoring.folder import RunFolder
-from dinoscope.anchoring.network import read_backbone, tokens_of
+from dinoscope.anchoring.forward import every_token
+from dinoscope.anchoring.network import read_backbone
 from dinoscope.anchoring.photographs import read_memory
 from dinoscope.anchoring.step import anchor_patches
 from dinoscope.anchoring.train import Progress, run
@@ -50,7 +51,9 @@ def distance(folder: Path, teacher: Path, photographs: Path, scale: int) -> floa
         with torch.no_grad():
             assert batch.clean_crops is not None
             small_crops = torch.nn.functional.avg_pool2d(batch.clean_crops, scale)
-            total += float(gram_loss(tokens_of(network, small_crops).patches, anchor_patches(held, batch, 4)))
+            total += float(
+                gram_loss(every_token(network, small_crops).patches, anchor_patches(held, batch, 4))
+            )
     return total / 6
 
 

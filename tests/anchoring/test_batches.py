@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from dinoscope.anchoring.batches import Batch, batch_indices, batches, cut_batch
 from dinoscope.anchoring.config import Machine, SecondStage, Settings
 from dinoscope.anchoring.photographs import PhotographMemory, read_memory
+from dinoscope.data.spec import IMAGENET_MEAN, IMAGENET_STD
 from tests.anchoring.small_runs import CROPS, small, write_photographs
 
 
@@ -65,6 +67,66 @@ def test_the_frozen_teacher_sees_the_same_places_undistorted(memory: PhotographM
     near = (F.avg_pool2d(fine, 2) - batch.global_crops).abs().mean(dim=(1, 2, 3))
     far = (F.avg_pool2d(fine, 2) - batch.global_crops.roll(1, 0)).abs().mean(dim=(1, 2, 3))
     assert bool((near < 0.1 * far).all())
+
+
+def test_pieces_are_resized_as_pillow_does_and_some_are_mirrored() -> None:
+    random = np.random.default_rng(0)
+    pictures = [random.integers(0, 256, (25, 25, 3), dtype=np.uint8) for _ in range(9)]
+    memory = PhotographMemory(tuple("abcdefghi"), pictures, "d")
+    whole = replace(CROPS, global_area=(1.0, 1.0), aspect=(1.0, 1.0), jitter=0.0)
+    settings = small(batch=9, crops=whole)
+    mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
+    mirrored = 0
+    for step in range(1, 4):
+        crops = cut_batch(memory, settings, step).global_crops.permute(0, 2, 3, 1) * std + mean
+        for crop, i in zip(crops, [*batch_indices(9, settings, step)] * 2, strict=True):
+            theirs = Image.fromarray(pictures[i]).resize((16, 16), Image.Resampling.BILINEAR)
+            wanted = torch.from_numpy(np.array(theirs)) / 255
+            far = [float((crop - w).abs().max()) for w in (wanted, wanted.flip(1))]
+            assert min(far) < 1.01 / 255 < max(far)
+            mirrored += far[1] < far[0]
+    assert 9 < mirrored < 45
+
+
+def test_jitter_is_brightness_contrast_and_saturation_in_this_order() -> None:
+    random = np.random.default_rng(0)
+    pictures = [random.integers(90, 130, (16, 16, 3), dtype=np.uint8) for _ in range(2)]
+    memory = PhotographMemory(("a", "b"), pictures, "d")
+    crops = replace(
+        CROPS,
+        n_local=0,
+        global_area=(1.0, 1.0),
+        aspect=(1.0, 1.0),
+        jitter=0.3,
+        jitter_share=1.0,
+        grey_share=0.0,
+    )
+    settings = small(batch=2, crops=crops)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    luma = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+    plain = (
+        cut_batch(memory, replace(settings, crops=replace(crops, jitter=0.0)), 1).global_crops * std + mean
+    )
+    found = cut_batch(memory, settings, 1).global_crops * std + mean
+    for x, y in zip(plain, found, strict=True):
+        # Brightness, contrast and saturation that explain the crop, by least squares over its pixels.
+        grey = (x * luma).sum(dim=0)
+        level = grey.mean()
+        design = torch.stack(
+            [level.expand(768), (grey - level).expand(3, 16, 16).flatten(), (x - grey).flatten()], 1
+        )
+        b, bc, bcs = torch.linalg.lstsq(design.double(), y.flatten().double()).solution.tolist()
+        assert torch.allclose(
+            design.double() @ torch.tensor([b, bc, bcs]).double(), y.flatten().double(), atol=1e-5
+        )
+        assert all(0.69 < share < 1.31 for share in (b, bc / b, bcs / bc))
+        assert abs(b - 1) > 1e-3
+    grey_all = replace(settings, crops=replace(crops, grey_share=1.0))
+    colours = cut_batch(memory, grey_all, 1).global_crops * std + mean
+    assert float((colours.amax(dim=1) - colours.amin(dim=1)).max()) < 1e-5
+    bright = [np.full((16, 16, 3), 250, np.uint8), np.full((16, 16, 3), 251, np.uint8)]
+    clipped = cut_batch(PhotographMemory(("a", "b"), bright, "d"), settings, 2).global_crops * std + mean
+    assert float(clipped.max()) < 1 + 1e-6 and float(clipped.min()) > -1e-6
 
 
 def test_an_epoch_shows_each_photograph_at_most_once(memory: PhotographMemory) -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dinoscope.anchoring.photographs import read_memory
+from dinoscope.anchoring.photographs import Packed, read_memory
 from dinoscope.errors import InputError, NoUsablePhotographError
 from tests.anchoring.small_runs import write_photographs
 
@@ -24,6 +25,33 @@ def test_photographs_are_read_by_name_and_reduced(tmp_path: Path) -> None:
     assert whole.digest != memory.digest
     (folder / "03x.png").unlink()
     assert read_memory(folder, batch=5, crop_px=16, memory_px=32).digest == memory.digest
+
+
+def test_a_tar_holds_the_photographs_of_its_folder(tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path / "folder", n=5, side=40)
+    with tarfile.open(tmp_path / "all.tar", "w") as archive:
+        for path in sorted(folder.iterdir()):
+            archive.add(path, f"class/{path.name}")
+    unpacked, packed = (
+        read_memory(source, batch=5, crop_px=16, memory_px=32) for source in (folder, tmp_path / "all.tar")
+    )
+    assert packed.digest == unpacked.digest and packed.names == unpacked.names
+    for i in range(5):
+        assert np.array_equal(packed.pixels[i], unpacked.pixels[i])
+        assert not packed.pixels[i].flags.writeable
+    twice = read_memory([folder, tmp_path / "all.tar"], batch=5, crop_px=16, memory_px=32)
+    assert np.array_equal(twice.pixels[7], unpacked.pixels[2])
+
+
+def test_pictures_come_back_as_they_went_in() -> None:
+    random = np.random.default_rng(0)
+    pictures = [random.integers(0, 256, (3 + i, 7 - i, 3), dtype=np.uint8) for i in range(5)]
+    packed = Packed(iter([*pictures, pictures[0][:, ::-1]]))
+    assert len(packed) == 6
+    assert all(np.array_equal(a, b) for a, b in zip(packed, pictures, strict=False))
+    assert np.array_equal(packed[-1], pictures[0][:, ::-1])
+    with pytest.raises(IndexError):
+        packed[6]
 
 
 def test_fewer_photographs_than_a_batch_are_refused(tmp_path: Path) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, UInt8
-from PIL import Image
 from torch import Tensor
 
 from dinoscope.anchoring.config import Crops, Settings
@@ -19,6 +19,8 @@ from dinoscope.anchoring.seeds import Purpose, generator
 from dinoscope.data.spec import IMAGENET_MEAN, IMAGENET_STD
 
 N_GLOBAL = 2
+LUMA = torch.tensor([[0.299, 0.587, 0.114]])
+"""Weights of red, green and blue in a grey. Source: ITU-R BT.601."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,24 +64,14 @@ def cut_batch(photographs: PhotographMemory, settings: Settings, step: int) -> B
     random = generator(settings.seed, Purpose.BATCH, step)
     stage = settings.second_stage
     clean_px = crops.global_px * stage.scale if stage is not None and stage.anchor != "none" else 0
-    pictures = [photographs.pixels[i] for i in batch_indices(len(photographs), settings, step)]
-    wide: list[UInt8[np.ndarray, "_ _ 3"]] = []
-    clean: list[UInt8[np.ndarray, "_ _ 3"]] = []
-    narrow: list[UInt8[np.ndarray, "_ _ 3"]] = []
-    for _ in range(N_GLOBAL):
-        for picture in pictures:
-            piece = _piece(picture, crops.global_area, crops.aspect, random)
-            wide.append(_resize(piece, crops.global_px))
-            if clean_px:
-                clean.append(_resize(piece, clean_px))
-    for _ in range(crops.n_local):
-        for picture in pictures:
-            narrow.append(_resize(_piece(picture, crops.local_area, crops.aspect, random), crops.local_px))
+    pictures = [photographs.pixels[int(i)] for i in batch_indices(len(photographs), settings, step)]
+    wide = _pieces(pictures * N_GLOBAL, crops.global_area, crops.aspect, random)
+    narrow = _pieces(pictures * crops.n_local, crops.local_area, crops.aspect, random)
     return Batch(
-        global_crops=_normalised(_distorted(_planes(wide, crops.global_px), crops, random)),
-        local_crops=_normalised(_distorted(_planes(narrow, crops.local_px), crops, random)),
-        clean_crops=_normalised(_planes(clean, clean_px)) if clean_px else None,
-        masks=_masks(len(wide), settings.grid, crops, random),
+        global_crops=_distorted(_planes(wide, crops.global_px), crops, random),
+        local_crops=_distorted(_planes(narrow, crops.local_px), crops, random),
+        clean_crops=_normalised(_planes(wide, clean_px)) if clean_px else None,
+        masks=_masks(len(wide.pictures), settings.grid, crops, random),
     )
 
 
@@ -101,32 +93,44 @@ def batches(photographs: PhotographMemory, settings: Settings, first: int) -> Ge
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _piece(
-    picture: UInt8[np.ndarray, "_ _ 3"],
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """Rectangles of pictures (views), and which of them are to be mirrored."""
+
+    pictures: list[UInt8[np.ndarray, "_ _ 3"]]
+    mirrored: Bool[np.ndarray, " crops"]
+
+
+def _pieces(
+    pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]],
     area: tuple[float, float],
     aspect: tuple[float, float],
     random: np.random.Generator,
-) -> UInt8[np.ndarray, "_ _ 3"]:
-    """A random rectangle of a picture, mirrored every other time; a view."""
-    height, width = picture.shape[:2]
-    share = random.uniform(*area)
-    shape = math.exp(random.uniform(math.log(aspect[0]), math.log(aspect[1])))
-    w = min(width, max(1, round(math.sqrt(height * width * share * shape))))
-    h = min(height, max(1, round(math.sqrt(height * width * share / shape))))
-    top, left = int(random.integers(height - h + 1)), int(random.integers(width - w + 1))
-    piece = picture[top : top + h, left : left + w]
-    return piece[:, ::-1] if random.random() < 0.5 else piece
+) -> _Pieces:
+    """A random rectangle of each picture, every other one mirrored."""
+    n = len(pictures)
+    heights, widths = (np.array([picture.shape[i] for picture in pictures], dtype=int) for i in (0, 1))
+    pixels = heights * widths * random.uniform(*area, size=n)
+    shapes = np.exp(random.uniform(math.log(aspect[0]), math.log(aspect[1]), size=n))
+    w = np.clip(np.rint(np.sqrt(pixels * shapes)).astype(int), 1, widths)
+    h = np.clip(np.rint(np.sqrt(pixels / shapes)).astype(int), 1, heights)
+    tops, lefts = random.integers(heights - h + 1), random.integers(widths - w + 1)
+    places = zip(pictures, tops, lefts, h, w, strict=True)
+    return _Pieces(
+        [picture[top : top + h, left : left + w] for picture, top, left, h, w in places],
+        random.random(n) < 0.5,
+    )
 
 
-def _resize(piece: UInt8[np.ndarray, "_ _ 3"], px: int) -> UInt8[np.ndarray, "px px 3"]:
-    image = Image.fromarray(np.ascontiguousarray(piece))
-    return np.asarray(image.resize((px, px), Image.Resampling.BILINEAR))
-
-
-def _planes(pieces: list[UInt8[np.ndarray, "_ _ 3"]], px: int) -> Float[Tensor, "crops 3 px px"]:
-    if not pieces:
-        return torch.zeros(0, 3, px, px)
-    return torch.from_numpy(np.stack(pieces)).permute(0, 3, 1, 2).float().div_(255.0)
+def _planes(pieces: _Pieces, px: int) -> Float[Tensor, "crops 3 px px"]:
+    """Every piece resized to a square, in [0, 1]: bilinear, with antialiasing, rounded to 8 bits."""
+    planes = torch.empty(len(pieces.pictures), 3, px, px, dtype=torch.uint8)
+    for plane, picture in zip(planes, pieces.pictures, strict=True):
+        piece = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
+        plane.copy_(F.interpolate(piece, size=(px, px), mode="bilinear", antialias=True)[0])
+    mirrored = torch.from_numpy(pieces.mirrored)
+    planes[mirrored] = planes[mirrored].flip(-1)
+    return planes.float().div_(255.0)
 
 
 def _normalised(planes: Float[Tensor, "crops 3 H W"]) -> Float[Tensor, "crops 3 H W"]:
@@ -139,26 +143,23 @@ def _distorted(
 ) -> Float[Tensor, "crops 3 H W"]:
     """Brightness, contrast, saturation, in this order, of some crops; some others lose their colour.
 
-    Hue, blur and solarisation of DINOv2's recipe are left out: they cost more than the rest together.
+    All three are linear in the colours, so each crop has one matrix for them and the normalisation; what
+    leaves [0, 1] is clipped once, at the end. Hue, blur and solarisation of DINOv2's recipe are left out:
+    they cost more than the rest together.
     """
     n = len(planes)
     if n == 0 or crops.jitter == 0:
-        return planes
+        return _normalised(planes)
     draws = random.uniform(1 - crops.jitter, 1 + crops.jitter, size=(3, n))
     draws[:, random.random(n) >= crops.jitter_share] = 1.0
     draws[2, random.random(n) < crops.grey_share] = 0.0
-    brightness, contrast, saturation = torch.from_numpy(draws.astype(np.float32)).view(3, n, 1, 1, 1)
-    planes = (planes * brightness).clamp_(0.0, 1.0)
-    level = _grey(planes).mean(dim=(1, 2, 3), keepdim=True)
-    planes = (level + (planes - level) * contrast).clamp_(0.0, 1.0)
-    grey = _grey(planes)
-    return (grey + (planes - grey) * saturation).clamp_(0.0, 1.0)
-
-
-def _grey(planes: Float[Tensor, "crops 3 H W"]) -> Float[Tensor, "crops 1 H W"]:
-    """Luma. Source: ITU-R BT.601."""
-    weights = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
-    return (planes * weights).sum(dim=1, keepdim=True)
+    brightness, contrast, saturation = torch.from_numpy(draws.astype(np.float32)).view(3, n, 1, 1)
+    mean, std = (torch.tensor(v).view(3, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    flat = planes.flatten(2)
+    level = brightness * (1 - contrast) * (LUMA @ flat.mean(dim=2, keepdim=True))
+    colours = brightness * contrast * (saturation * torch.eye(3) + (1 - saturation) * LUMA)
+    moved = torch.baddbmm((level - mean) / std, colours / std, flat)
+    return torch.clamp_(moved, -mean / std, (1 - mean) / std).view_as(planes)
 
 
 def _masks(n_crops: int, grid: int, crops: Crops, random: np.random.Generator) -> Bool[Tensor, "crops n"]:

@@ -67,7 +67,13 @@ def anchor_command(
             show_default=False,
         ),
     ] = None,
-    compiled: Annotated[bool, typer.Option("--compile", help="Through torch.compile.")] = False,
+    compiled: Annotated[
+        bool | None,
+        typer.Option(
+            "--compile/--no-compile",
+            help="Through torch.compile; by default on a CPU with a C++ compiler, from 64 channels on.",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Threads that cut crops.")] = 1,
     planted_steps: Annotated[
         int,

@@ -7,23 +7,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from safetensors import SafetensorError
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from dinoscope.anchoring.config import Network
+from dinoscope.anchoring.forward import Chosen, Tokens, every_token, some_tokens
 from dinoscope.errors import InputError
-
-
-class Tokens(NamedTuple):
-    """After the final norm; registers are left out."""
-
-    cls: Float[Tensor, "b dim"]
-    patches: Float[Tensor, "b n dim"]
 
 
 class Head(nn.Module):
@@ -57,27 +52,36 @@ class Head(nn.Module):
 class Distilled(nn.Module):
     """A backbone with the DINO head (class tokens) and the iBOT head (patches)."""
 
-    def __init__(self, network: Network, *, image_px: int, attention: str = "sdpa") -> None:
+    def __init__(self, network: Network, *, image_px: int, compiled: bool = False) -> None:
         super().__init__()
-        self.backbone: Any = build_backbone(network, image_px=image_px, attention=attention)
+        self.backbone: Any = build_backbone(network, image_px=image_px)
         self.dino_head = Head(network)
         self.ibot_head = Head(network)
+        self.compiled = compiled
 
     def forward(self, pixels: Float[Tensor, "b 3 H W"], masks: Bool[Tensor, "b n"] | None = None) -> Tokens:
         """Tokens of normalised pixels; masked patches are replaced by the mask token.
 
         In training mode the positions are augmented as the settings say; in evaluation mode never.
         """
-        return tokens_of(self.backbone, pixels, masks)
+        return every_token(self.backbone, pixels, masks, compiled=self.compiled)
+
+    def some(
+        self,
+        pixels: Float[Tensor, "b 3 H W"],
+        wanted: Bool[Tensor, "b n"] | None,
+        masks: Bool[Tensor, "b n"] | None = None,
+    ) -> Chosen:
+        """Class tokens and the patches that are ``wanted``, in less time; else as `forward`."""
+        return some_tokens(self.backbone, pixels, wanted, masks, compiled=self.compiled)
 
 
-def build_backbone(network: Network, *, image_px: int, attention: str = "sdpa") -> Any:
+def build_backbone(network: Network, *, image_px: int) -> Any:
     """A ``transformers`` DINOv3ViTModel with fresh weights from the global random state.
 
     Args:
         network: its shape.
         image_px: written into its configuration; any whole number of patches works.
-        attention: implementation, as ``transformers`` names it.
     """
     from transformers import DINOv3ViTConfig, DINOv3ViTModel
 
@@ -94,18 +98,8 @@ def build_backbone(network: Network, *, image_px: int, attention: str = "sdpa") 
         "pos_embed_rescale": network.rope_rescale,
         "pos_embed_jitter": network.rope_jitter,
         "pos_embed_shift": network.rope_shift,
-        "attn_implementation": attention,
     }
     return DINOv3ViTModel(DINOv3ViTConfig(**shape))
-
-
-def tokens_of(
-    backbone: nn.Module, pixels: Float[Tensor, "b 3 H W"], masks: Bool[Tensor, "b n"] | None = None
-) -> Tokens:
-    """Tokens of any DINOv3ViTModel; see `Distilled`. Rows and columns beyond the last patch are not seen."""
-    configuration: Any = backbone.config
-    hidden = backbone(pixels, bool_masked_pos=masks).last_hidden_state
-    return Tokens(hidden[:, 0], hidden[:, 1 + int(configuration.num_register_tokens) :])
 
 
 def frozen(module: nn.Module) -> nn.Module:
@@ -116,8 +110,7 @@ def frozen(module: nn.Module) -> nn.Module:
 @torch.no_grad()
 def follow(teacher: nn.Module, student: nn.Module, keep: float) -> None:
     """Move every weight of the teacher towards the student's: ``keep * old + (1 - keep) * new``."""
-    for old, new in zip(teacher.parameters(), student.parameters(), strict=True):
-        old.lerp_(new, 1.0 - keep)
+    get_ema_multi_avg_fn(keep)(list(teacher.parameters()), list(student.parameters()), None)
 
 
 def write_backbone(backbone: Any, folder: Path) -> None:

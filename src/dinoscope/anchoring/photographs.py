@@ -1,10 +1,12 @@
-"""Training photographs, decoded once and kept in memory as 8 bits."""
+"""Training photographs, decoded once and kept as 8 bits in a file that is mapped into memory."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from dinoscope.anchoring.checks import require
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Failure
 from dinoscope.errors import ImageError, InputError, NoUsablePhotographError
+from dinoscope.io.collections.collection import TAR_SUFFIXES, each_item
 from dinoscope.io.images import read_photograph
 from dinoscope.io.sources import photograph_paths
 
@@ -31,7 +34,33 @@ DEMO = frozenset(
 """Digests of the demo's photographs: what is shown must not have been learnt."""
 
 Photographs = str | Path | Sequence[str | Path]
-"""A folder, or several folders and files."""
+"""A folder, or several folders, tar files and photographs."""
+
+
+class Packed(Sequence[UInt8[np.ndarray, "_ _ 3"]]):
+    """Pictures of any size, one behind the other in a temporary file that nobody else sees.
+
+    Mapped into memory, so that tens of thousands of them need not fit there; gone with this value. What it
+    gives are views, read-only.
+    """
+
+    def __init__(self, pictures: Iterator[UInt8[np.ndarray, "_ _ 3"]]) -> None:
+        self._sizes: list[tuple[int, int]] = []
+        with tempfile.TemporaryFile(prefix="dinoscope-") as file:
+            for picture in pictures:
+                self._sizes.append(picture.shape[:2])
+                file.write(np.ascontiguousarray(picture).data)
+            file.flush()
+            self._flat = np.memmap(file, np.uint8, "r") if self._sizes else np.zeros(0, np.uint8)
+        self._ends = np.cumsum([3 * h * w for h, w in self._sizes], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def __getitem__(self, i: int) -> UInt8[np.ndarray, "_ _ 3"]:  # type: ignore[override]  # no slices
+        height, width = self._sizes[i]
+        end = int(self._ends[i])
+        return self._flat[end - 3 * height * width : end].reshape(height, width, 3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +75,7 @@ class PhotographMemory:
     """
 
     names: tuple[str, ...]
-    pixels: tuple[UInt8[np.ndarray, "_ _ 3"], ...]
+    pixels: Sequence[UInt8[np.ndarray, "_ _ 3"]]
     digest: str
     failures: tuple[Failure, ...] = ()
 
@@ -60,13 +89,13 @@ def listed(sources: Photographs) -> list[Path]:
 
 
 def read_memory(sources: Photographs, *, batch: int, crop_px: int, memory_px: int) -> PhotographMemory:
-    """Read photographs, in the order of the sources and by name inside a folder.
+    """Read photographs, in the order of the sources, by name inside a folder and as they come inside a tar.
 
     Args:
-        sources: a folder, or several folders and files.
+        sources: a folder, or several folders, tar files and photographs.
         batch: how many are needed at least.
         crop_px: shortest side a photograph may have.
-        memory_px: larger ones are reduced to this short side; 0 keeps them. Memory is about
+        memory_px: larger ones are reduced to this short side; 0 keeps them. The temporary file takes about
             ``4 * memory_px²`` bytes for each.
 
     Raises:
@@ -78,23 +107,30 @@ def read_memory(sources: Photographs, *, batch: int, crop_px: int, memory_px: in
     for source in wanted:
         if not source.exists():
             raise InputError(f"{str(source)!r} is neither a folder of photographs nor a photograph")
-    paths, failures = photograph_paths(wanted)
-    photographs: list[Photograph] = []
+    failures: list[Failure] = []
+    names: list[str] = []
+    digests: list[str] = []
     too_small: list[str] = []
-    for path in paths:
-        try:
-            photograph = read_photograph(path)
-        except ImageError as error:
-            failures.append(Failure(str(path), error.reason))
-            continue
-        require(
-            photograph.digest not in DEMO,
-            f"{str(path)!r} is one of the demo's photographs, on which networks are shown: take it out",
-        )
-        if min(photograph.size) < crop_px:
-            too_small.append(f"{photograph.name} ({photograph.size[0]}x{photograph.size[1]})")
-        photographs.append(_reduced(photograph, memory_px))
-    if not photographs:
+
+    def pictures() -> Iterator[UInt8[np.ndarray, "_ _ 3"]]:
+        for place, load in _places(wanted, failures):
+            try:
+                photograph = load()
+            except ImageError as error:
+                failures.append(Failure(place, error.reason))
+                continue
+            require(
+                photograph.digest not in DEMO,
+                f"{place!r} is one of the demo's photographs, on which networks are shown: take it out",
+            )
+            if min(photograph.size) < crop_px:
+                too_small.append(f"{photograph.name} ({photograph.size[0]}x{photograph.size[1]})")
+            names.append(photograph.name)
+            digests.append(photograph.digest)
+            yield _reduced(photograph, memory_px).pixels
+
+    pixels = Packed(pictures())
+    if not names:
         reasons = "; ".join(f"{f.source}: {f.reason}" for f in failures[:3])
         raise NoUsablePhotographError(f"no photograph in {_named(wanted)} can be used: {reasons}")
     require(
@@ -104,22 +140,35 @@ def read_memory(sources: Photographs, *, batch: int, crop_px: int, memory_px: in
         "smaller crops",
     )
     require(
-        len(photographs) >= batch,
-        f"{len(photographs)} photographs are fewer than a batch of {batch}; give more, or a smaller batch",
+        len(names) >= batch,
+        f"{len(names)} photographs are fewer than a batch of {batch}; give more, or a smaller batch",
     )
-    digests = [photograph.digest for photograph in photographs]
     # Files that differ may decode to one picture, so the pixels are compared, not the files.
-    first = photographs[0].pixels
     require(
-        any(not np.array_equal(first, photograph.pixels) for photograph in photographs[1:]),
-        f"all {len(photographs)} photographs are the same picture: there is nothing to tell apart",
+        any(not np.array_equal(pixels[0], pixels[i]) for i in range(1, len(names))),
+        f"all {len(names)} photographs are the same picture: there is nothing to tell apart",
     )
     return PhotographMemory(
-        names=tuple(photograph.name for photograph in photographs),
-        pixels=tuple(photograph.pixels for photograph in photographs),
+        names=tuple(names),
+        pixels=pixels,
         digest=hashlib.sha256("\n".join([*digests, str(memory_px)]).encode()).hexdigest(),
         failures=tuple(failures),
     )
+
+
+def _places(
+    sources: Sequence[Path], failures: list[Failure]
+) -> Iterator[tuple[str, Callable[[], Photograph]]]:
+    """Where each photograph is, and what reads it; sources without any are added to ``failures``."""
+    for source in sources:
+        if source.is_file() and source.name.lower().endswith(TAR_SUFFIXES):
+            for item in each_item(source):
+                yield item.source, item.load
+            continue
+        paths, failed = photograph_paths([source])
+        failures.extend(failed)
+        for path in paths:
+            yield str(path), partial(read_photograph, path)
 
 
 def _named(sources: Sequence[Path]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ import torch
 from torch import nn
 
 from dinoscope.anchoring.config import Machine, Settings
+from dinoscope.anchoring.forward import can_compile
 from dinoscope.anchoring.network import Distilled, frozen, read_backbone
 from dinoscope.anchoring.seeds import Purpose, torch_seed
 from dinoscope.errors import InputError
+
+COMPILED_DIM = 64
+"""Narrower networks take longer to compile than it saves them."""
 
 
 @dataclass(slots=True)
@@ -46,9 +51,8 @@ def fresh_state(settings: Settings, device: torch.device, anchor: Path | None) -
         anchor: folder of the frozen teacher, as `write_backbone` writes it.
     """
     torch.manual_seed(torch_seed(settings.seed, Purpose.WEIGHTS, 0))
-    # The fused attention kernels have no reproducible backward pass on a GPU.
-    attention = "sdpa" if device.type == "cpu" else "eager"
-    student = Distilled(settings.network, image_px=settings.crops.global_px, attention=attention)
+    compiled = compiles(settings, device)
+    student = Distilled(settings.network, image_px=settings.crops.global_px, compiled=compiled)
     teacher = frozen(copy.deepcopy(student))
     assert isinstance(teacher, Distilled)  # for the type checker: frozen returns what it is given
     student.train()
@@ -57,10 +61,6 @@ def fresh_state(settings: Settings, device: torch.device, anchor: Path | None) -
     teacher.to(device)
     if held is not None:
         held.to(device)
-    if settings.machine.compile:
-        for module in (student.backbone, teacher.backbone, held):
-            if module is not None:
-                module.compile()
     return State(student, teacher, held, _optimizer(student, settings))
 
 
@@ -74,6 +74,7 @@ def _optimizer(student: nn.Module, settings: Settings) -> torch.optim.AdamW:
             {"params": others, "weight_decay": 0.0},
         ],
         lr=settings.learning_rate,
+        fused=True,
     )
 
 
@@ -110,6 +111,8 @@ def restore(state: State, saved: dict[str, Any], settings: Settings, *, forked: 
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"the checkpoint does not fit this network: {error}") from error
     state.optimizer.param_groups[0]["weight_decay"] = settings.weight_decay
+    for group in state.optimizer.param_groups:
+        group["fused"] = True  # checkpoints of earlier versions have it otherwise
     state.step = int(saved["step"])
     state.n_updates = 0 if forked else int(saved["n_updates"])
 
@@ -132,6 +135,14 @@ def torch_device(machine: Machine) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError("there is no CUDA GPU here; ask for the device cpu")
     return device
+
+
+def compiles(settings: Settings, device: torch.device) -> bool:
+    """Whether blocks run through ``torch.compile``; see `dinoscope.anchoring.config.Machine`."""
+    asked = settings.machine.compile
+    if asked is None:
+        return device.type == "cpu" and settings.network.dim >= COMPILED_DIM and can_compile(os.environ)
+    return asked
 
 
 def half_precision(machine: Machine, device: torch.device) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dinoscope.anchoring.batches import N_GLOBAL, Batch
 from dinoscope.anchoring.config import SecondStage, Settings
+from dinoscope.anchoring.forward import Chosen, Tokens, every_token
 from dinoscope.anchoring.losses import (
     cls_pull,
     dino_loss,
@@ -19,13 +20,10 @@ from dinoscope.anchoring.losses import (
     reduced_patches,
     sinkhorn,
 )
-from dinoscope.anchoring.network import Tokens, follow, tokens_of
+from dinoscope.anchoring.network import follow
 from dinoscope.anchoring.seeds import Purpose, torch_seed
 from dinoscope.anchoring.state import State
 from dinoscope.maths.gram_loss import gram_loss
-
-ANCHOR_CROPS = 16
-"""Crops that the frozen teacher sees at once on a CPU: with more, they leave its caches (a third slower)."""
 
 
 class NotFiniteError(ArithmeticError):
@@ -63,11 +61,11 @@ def learn(state: State, batch: Batch, settings: Settings, step: int, *, half: bo
         terms, wide = _distillation(state, batch, settings)
     _check_finite(terms)
     stage = settings.second_stage
-    if stage is not None and stage.pull:
+    if stage is not None and stage.pull and wide is not None:
         terms["cls_pull"] = cls_pull(wide.patches, wide.cls)
-    if state.anchor is not None and stage is not None:
+    if state.anchor is not None and stage is not None and wide is not None:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-            target = anchor_patches(state.anchor, batch, settings.grid)
+            target = anchor_patches(state.anchor, batch, settings.grid, compiled=state.student.compiled)
         name, anchored = _anchored(stage, wide.patches, target)
         terms[name] = anchored
     _check_finite(terms)
@@ -76,7 +74,7 @@ def learn(state: State, batch: Batch, settings: Settings, step: int, *, half: bo
     state.optimizer.zero_grad(set_to_none=True)
     total.backward()
     limit = settings.clip_gradient or math.inf
-    gradient = float(nn.utils.clip_grad_norm_(state.student.parameters(), limit))
+    gradient = float(nn.utils.clip_grad_norm_(state.student.parameters(), limit, foreach=True))
     if not math.isfinite(gradient):
         raise NotFiniteError("gradient")
     for group in state.optimizer.param_groups:
@@ -124,45 +122,53 @@ def loss_weights(settings: Settings, step: int) -> dict[str, float]:
 
 
 @torch.no_grad()
-def anchor_patches(anchor: nn.Module, batch: Batch, grid: int) -> Tensor:
+def anchor_patches(anchor: nn.Module, batch: Batch, grid: int, *, compiled: bool = False) -> Tensor:
     """The frozen teacher's patches of the undistorted global crops, on the student's grid: "b n dim"."""
     if batch.clean_crops is None:
         raise ValueError("the batch was cut without clean crops")
-    few = (
-        batch.clean_crops.split(ANCHOR_CROPS)
-        if batch.clean_crops.device.type == "cpu"
-        else (batch.clean_crops,)
-    )
-    patches = torch.cat([tokens_of(anchor, crops).patches for crops in few])
+    patches = every_token(anchor, batch.clean_crops, compiled=compiled).patches
     return reduced_patches(patches, math.isqrt(patches.shape[1]), grid)
 
 
-def _distillation(state: State, batch: Batch, settings: Settings) -> tuple[dict[str, Tensor], Tokens]:
+def _distillation(state: State, batch: Batch, settings: Settings) -> tuple[dict[str, Tensor], Tokens | None]:
+    """The losses; and all the student's patches where a second stage ties them to something."""
     objective, masks = settings.objective, batch.masks
+    any_masked = bool(masks.any())
+    asked = masks if any_masked else None
     with torch.no_grad():
-        seen: Tokens = state.teacher(batch.global_crops)
+        seen = state.teacher.some(batch.global_crops, asked)
         assigned = sinkhorn(
             state.teacher.dino_head(seen.cls), objective.teacher_temperature, objective.sinkhorn_iterations
         ).unflatten(0, (N_GLOBAL, -1))
-    wide: Tokens = state.student(batch.global_crops, masks)
-    logits = state.student.dino_head(wide.cls).unflatten(0, (N_GLOBAL, -1))
+    wide: Tokens | None = None
+    if _ties_patches(settings):
+        wide = state.student(batch.global_crops, masks)
+        known = Chosen(wide.cls, wide.patches[masks])
+    else:
+        known = state.student.some(batch.global_crops, asked, masks)
+    logits = state.student.dino_head(known.cls).unflatten(0, (N_GLOBAL, -1))
     temperature = objective.student_temperature
     terms = {"dino_global": dino_loss(logits, assigned, temperature=temperature, skip_same=True)}
     if len(batch.local_crops):
-        narrow: Tokens = state.student(batch.local_crops)
+        narrow = state.student.some(batch.local_crops, None)
         logits = state.student.dino_head(narrow.cls).unflatten(0, (settings.crops.n_local, -1))
         terms["dino_local"] = dino_loss(logits, assigned, temperature=temperature, skip_same=False)
-    if bool(masks.any()):
+    if any_masked:
         with torch.no_grad():
             hidden = sinkhorn(
-                state.teacher.ibot_head(seen.patches[masks]),
+                state.teacher.ibot_head(seen.patches),
                 objective.teacher_temperature,
                 objective.sinkhorn_iterations,
             )
-        guessed = state.student.ibot_head(wide.patches[masks])
+        guessed = state.student.ibot_head(known.patches)
         terms["ibot"] = ibot_loss(guessed, hidden, masks, temperature=temperature)
-    terms["koleo"] = torch.stack([koleo_loss(cls) for cls in wide.cls.chunk(N_GLOBAL)]).sum()
+    terms["koleo"] = torch.stack([koleo_loss(cls) for cls in known.cls.chunk(N_GLOBAL)]).sum()
     return terms, wide
+
+
+def _ties_patches(settings: Settings) -> bool:
+    stage = settings.second_stage
+    return stage is not None and (stage.anchor != "none" or stage.pull > 0)
 
 
 def _anchored(stage: SecondStage, patches: Tensor, target: Tensor) -> tuple[str, Tensor]:
