@@ -13,7 +13,14 @@ from dinoscope.anchoring.config import Objective, SecondStage, Settings
 from dinoscope.anchoring.network import write_backbone
 from dinoscope.anchoring.photographs import PhotographMemory, read_memory
 from dinoscope.anchoring.state import State, fresh_state, half_precision, torch_device
-from dinoscope.anchoring.step import NotFiniteError, anchor_patches, learn, learning_rate, loss_weights
+from dinoscope.anchoring.step import (
+    NotFiniteError,
+    anchor_patches,
+    learn,
+    learning_rate,
+    loss_weights,
+    teacher_temperature,
+)
 from dinoscope.errors import InputError
 from tests.anchoring.small_runs import small, write_photographs
 
@@ -76,6 +83,32 @@ def test_the_rate_warms_up_and_stays() -> None:
         [0.025, 0.05, 0.1, 0.1]
     )
     assert learning_rate(small(warmup=0, learning_rate=0.1), 1) == 0.1
+
+
+def test_the_rate_falls_at_the_end_and_the_temperature_moves() -> None:
+    settings = small(warmup=2, learning_rate=0.1, cooldown_start=10, cooldown_steps=4)
+    assert [learning_rate(settings, step) for step in (2, 10, 11, 13, 14, 20)] == pytest.approx(
+        [0.1, 0.1, 0.08, 0.04, 0.02, 0.02]
+    )
+    moving = Objective(first_temperature=0.04, teacher_temperature=0.07, temperature_steps=30)
+    assert [teacher_temperature(moving, step) for step in (0, 10, 30, 99)] == pytest.approx(
+        [0.04, 0.05, 0.07, 0.07]
+    )
+    assert teacher_temperature(Objective(), 1) == 0.04
+
+
+def test_a_step_uses_its_rate_and_its_temperature(memory: PhotographMemory) -> None:
+    plain = small(warmup=0, learning_rate=0.01)
+    cooled = replace(plain, cooldown_start=0, cooldown_steps=9)
+    warm = replace(plain, objective=Objective(first_temperature=0.4, temperature_steps=9))
+    states = [fresh_state(settings, CPU, None) for settings in (plain, cooled, warm)]
+    start = weights(states[0].student)
+    losses = [one(memory, s, state, 9) for s, state in zip((plain, cooled, warm), states, strict=True)]
+    assert losses[0] == losses[1] == losses[2]  # the temperature has arrived
+    moved = [float((weights(state.student) - start).abs().max()) for state in states]
+    assert moved[1] == pytest.approx(moved[0] / 10, rel=0.05)
+    early = one(memory, warm, fresh_state(warm, CPU, None), 1)
+    assert early["ibot"] != one(memory, plain, fresh_state(plain, CPU, None), 1)["ibot"]
 
 
 def test_biases_norms_and_tokens_do_not_decay() -> None:

@@ -50,6 +50,7 @@ class Recipe:
         max_updates: how often.
         feature_scale: of the teacher of ``feature-mse``: 2 for the target of ``gram-x2``, 1 for that of
             ``gram-x1``.
+        cooldown: last steps of every arm, over which the learning rate falls; 0 for the trunk's schedule.
     """
 
     steps: int
@@ -60,6 +61,7 @@ class Recipe:
     update_every: int | None = None
     max_updates: int = 3
     feature_scale: int = 2
+    cooldown: int = 0
 
 
 def arm_settings(trunk: Settings, start: int, arm: str, recipe: Recipe, *, teacher_step: int) -> Settings:
@@ -92,7 +94,10 @@ def arm_settings(trunk: Settings, start: int, arm: str, recipe: Recipe, *, teach
             update_every=every,
             max_updates=recipe.max_updates,
         )
-    return replace(trunk, steps=start + recipe.steps, second_stage=stage)
+    end = start + recipe.steps
+    if recipe.cooldown:
+        trunk = replace(trunk, cooldown_start=end - recipe.cooldown, cooldown_steps=recipe.cooldown)
+    return replace(trunk, steps=end, second_stage=stage)
 
 
 def run_arms(

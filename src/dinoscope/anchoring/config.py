@@ -104,6 +104,8 @@ class Objective:
 
     Attributes:
         student_temperature, teacher_temperature: of the two softmaxes.
+        first_temperature, temperature_steps: the teacher's temperature moves in a line from the first to
+            ``teacher_temperature`` over so many steps; 0 steps for never.
         sinkhorn_iterations: rounds of balancing of the teacher's assignments.
         dino, ibot, koleo: weights of the three losses.
         local: weight of the local crops inside the DINO loss.
@@ -111,6 +113,8 @@ class Objective:
 
     student_temperature: float = 0.1
     teacher_temperature: float = 0.04
+    first_temperature: float = 0.04
+    temperature_steps: int = 0
     sinkhorn_iterations: int = 3
     dino: float = 1.0
     ibot: float = 1.0
@@ -118,10 +122,16 @@ class Objective:
     local: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("student_temperature", "teacher_temperature", "sinkhorn_iterations"):
+        for name in (
+            "student_temperature",
+            "teacher_temperature",
+            "first_temperature",
+            "sinkhorn_iterations",
+        ):
             require(getattr(self, name) > 0, f"{name} must be above 0, got {getattr(self, name)}")
         for name in ("dino", "ibot", "koleo", "local"):
             require(getattr(self, name) >= 0, f"the weight {name} must not be negative")
+        require(self.temperature_steps >= 0, "temperature_steps must not be negative")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +210,8 @@ class Settings:
         steps: the last step; it may be raised when a run is resumed.
         batch: photographs a step.
         learning_rate: of AdamW, reached after ``warmup`` steps and constant from then on.
+        cooldown_start, cooldown_steps: after the start the rate falls in a line, towards 0 after so many
+            steps; 0 steps for never. Counted from the run's first step, so that it can be made longer.
         weight_decay: of matrices; biases, norms and scales have none.
         ema: share of the old teacher that is kept each step.
         clip_gradient: largest norm of the gradient; 0 for no limit.
@@ -214,6 +226,8 @@ class Settings:
     batch: int = 64
     learning_rate: float = 1e-3
     warmup: int = 100
+    cooldown_start: int = 0
+    cooldown_steps: int = 0
     weight_decay: float = 0.04
     ema: float = 0.99
     clip_gradient: float = 3.0
@@ -233,7 +247,9 @@ class Settings:
         require(self.batch >= 2, f"batch must be at least 2 (neighbours are compared), got {self.batch}")
         require(self.learning_rate > 0, f"learning_rate must be above 0, got {self.learning_rate}")
         require(0 <= self.ema <= 1, f"ema must lie in [0, 1], got {self.ema}")
-        for name in ("warmup", "weight_decay", "clip_gradient", "memory_px", "checkpoint_every"):
+        for name in ("warmup", "cooldown_start", "cooldown_steps", "weight_decay", "clip_gradient"):
+            require(getattr(self, name) >= 0, f"{name} must not be negative, got {getattr(self, name)}")
+        for name in ("memory_px", "checkpoint_every"):
             require(getattr(self, name) >= 0, f"{name} must not be negative, got {getattr(self, name)}")
         require(self.snapshot_every >= 0, f"snapshot_every must not be negative, got {self.snapshot_every}")
         require(self.keep_checkpoints >= 0, "keep_checkpoints must not be negative")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dinoscope.anchoring.batches import N_GLOBAL, Batch
-from dinoscope.anchoring.config import SecondStage, Settings
+from dinoscope.anchoring.config import Objective, SecondStage, Settings
 from dinoscope.anchoring.forward import Chosen, Tokens, every_token
 from dinoscope.anchoring.losses import (
     cls_pull,
@@ -58,7 +58,7 @@ def learn(state: State, batch: Batch, settings: Settings, step: int, *, half: bo
     torch.manual_seed(torch_seed(settings.seed, Purpose.NETWORK, step))
     device = batch.global_crops.device
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-        terms, wide = _distillation(state, batch, settings)
+        terms, wide = _distillation(state, batch, settings, step)
     _check_finite(terms)
     stage = settings.second_stage
     if stage is not None and stage.pull and wide is not None:
@@ -92,8 +92,23 @@ def learn(state: State, batch: Batch, settings: Settings, step: int, *, half: bo
 
 
 def learning_rate(settings: Settings, step: int) -> float:
-    """Rises in a line over the warm-up, then stays."""
-    return settings.learning_rate * (min(1.0, step / settings.warmup) if settings.warmup else 1.0)
+    """Rises in a line over the warm-up, stays, and falls in a line over the cool-down, if there is one.
+
+    The last step of the cool-down, and any after it, learns at the rate of one step before 0.
+    """
+    rise = min(1.0, step / settings.warmup) if settings.warmup else 1.0
+    if not settings.cooldown_steps or step <= settings.cooldown_start:
+        return settings.learning_rate * rise
+    left = settings.cooldown_start + settings.cooldown_steps + 1 - step
+    return settings.learning_rate * rise * max(1, left) / (settings.cooldown_steps + 1)
+
+
+def teacher_temperature(objective: Objective, step: int) -> float:
+    """Moves in a line to where it stays."""
+    if step >= objective.temperature_steps:
+        return objective.teacher_temperature
+    first, last = objective.first_temperature, objective.teacher_temperature
+    return first + (last - first) * step / objective.temperature_steps
 
 
 def loss_weights(settings: Settings, step: int) -> dict[str, float]:
@@ -130,16 +145,17 @@ def anchor_patches(anchor: nn.Module, batch: Batch, grid: int, *, compiled: bool
     return reduced_patches(patches, math.isqrt(patches.shape[1]), grid)
 
 
-def _distillation(state: State, batch: Batch, settings: Settings) -> tuple[dict[str, Tensor], Tokens | None]:
+def _distillation(
+    state: State, batch: Batch, settings: Settings, step: int
+) -> tuple[dict[str, Tensor], Tokens | None]:
     """The losses; and all the student's patches where a second stage ties them to something."""
     objective, masks = settings.objective, batch.masks
     any_masked = bool(masks.any())
     asked = masks if any_masked else None
+    warmth, rounds = teacher_temperature(objective, step), objective.sinkhorn_iterations
     with torch.no_grad():
         seen = state.teacher.some(batch.global_crops, asked)
-        assigned = sinkhorn(
-            state.teacher.dino_head(seen.cls), objective.teacher_temperature, objective.sinkhorn_iterations
-        ).unflatten(0, (N_GLOBAL, -1))
+        assigned = sinkhorn(state.teacher.dino_head(seen.cls), warmth, rounds).unflatten(0, (N_GLOBAL, -1))
     wide: Tokens | None = None
     if _ties_patches(settings):
         wide = state.student(batch.global_crops, masks)
@@ -155,11 +171,7 @@ def _distillation(state: State, batch: Batch, settings: Settings) -> tuple[dict[
         terms["dino_local"] = dino_loss(logits, assigned, temperature=temperature, skip_same=False)
     if any_masked:
         with torch.no_grad():
-            hidden = sinkhorn(
-                state.teacher.ibot_head(seen.patches),
-                objective.teacher_temperature,
-                objective.sinkhorn_iterations,
-            )
+            hidden = sinkhorn(state.teacher.ibot_head(seen.patches), warmth, rounds)
         guessed = state.student.ibot_head(known.patches)
         terms["ibot"] = ibot_loss(guessed, hidden, masks, temperature=temperature)
     terms["koleo"] = torch.stack([koleo_loss(cls) for cls in known.cls.chunk(N_GLOBAL)]).sum()
