@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,7 @@ def read_memory(sources: Photographs, *, batch: int, crop_px: int, memory_px: in
     """
     wanted = listed(sources)
     for source in wanted:
-        if not source.exists():
+        if not os.path.exists(source):
             raise InputError(f"{str(source)!r} is neither a folder of photographs nor a photograph")
     paths, failures = photograph_paths(wanted)
     photographs: list[Photograph] = []
@@ -85,7 +86,7 @@ def read_memory(sources: Photographs, *, batch: int, crop_px: int, memory_px: in
         try:
             photograph = read_photograph(path)
         except ImageError as error:
-            failures.append(Failure(str(path), error.reason))
+            failures.append(Failure(error.source, error.reason))
             continue
         require(
             photograph.digest not in DEMO,
