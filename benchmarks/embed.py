@@ -10,7 +10,7 @@
    a 32x32 grid. Expected: the store at most 5 % of both together.
 3. The same photographs by one local process on two threads and by Ray with two workers of one thread each,
    the ViT-S/16 on an 8x8 grid. Ray's start-up (from the call to the first commit) and
-   shut-down are measured apart and left out. Expected: Ray within 15 % of local. Needs `ray[data]`.
+   shut-down are measured apart and left out. Expected: Ray within 15 % of local. Needs the extra `ray`.
 ``--quick``: 1,000 photographs in part 1, 200 instead of 2,000 in part 3.
 """
 

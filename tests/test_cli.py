@@ -181,11 +181,10 @@ def test_missing_weights_end_with_3(
     assert "gone.pth" in capsys.readouterr().err
 
 
-def test_debug_shows_the_traceback(photos: Path) -> None:
-    from dinoscope.errors import UnknownBackboneError
-
-    with pytest.raises(UnknownBackboneError):
-        run("compare", photos, "--models", "nonsense", "--debug")
+def test_debug_shows_the_traceback(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("compare", photos, "--models", "nonsense", "--debug") == 2
+    said = capsys.readouterr().err
+    assert "Traceback" in said and "UnknownBackboneError" in said
 
 
 def test_measure_prints_one_json_object_and_nothing_else(

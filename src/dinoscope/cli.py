@@ -1,12 +1,14 @@
 """The command line; everything heavy is imported when a command runs.
 
 Exit codes: 0 done, 1 some inputs failed (they are listed, the rest is done), 2 usage, 3 weights not
-available, 4 store damaged, 130 interrupted.
+available, 4 store damaged, 70 a fault of dinoscope's own, 130 interrupted.
 """
 
 from __future__ import annotations
 
+import io
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -24,6 +26,7 @@ from dinoscope.errors import (
     WeightsError,
 )
 from dinoscope.evaluation.command import evaluate_command
+from dinoscope.names import IN_A_STREAM, printable
 from dinoscope.retrieval.command import search_command
 from dinoscope.shell.embed import embed_command
 from dinoscope.shell.extract import extract_command
@@ -32,7 +35,9 @@ from dinoscope.shell.models import models_command
 from dinoscope.shell.scenes import scenes_command
 from dinoscope.view.command import view_command
 
-SOME_FAILED, USAGE, NO_WEIGHTS, STORE_DAMAGED, INTERRUPTED = 1, 2, 3, 4, 130
+SOME_FAILED, USAGE, NO_WEIGHTS, STORE_DAMAGED, OUR_FAULT, INTERRUPTED = 1, 2, 3, 4, 70, 130
+LONGEST = 300
+"""Of what is repeated of a foreign error."""
 
 app = typer.Typer(
     help="Compare how vision backbones organise a photograph: dense features, side by side, on fair terms.",
@@ -70,28 +75,43 @@ app.command("models")(models_command)
 
 
 def main() -> None:
-    """Run the command line; errors of ours become one line and an exit code."""
+    """Run the command line; errors become one line and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=IN_A_STREAM)
     debug = "--debug" in sys.argv[1:]
     sys.argv[1:] = [word for word in sys.argv[1:] if word != "--debug"]
     try:
         app()
-    except DinoscopeError as error:
-        if debug:
-            raise
-        print(f"dinoscope: {error}", file=sys.stderr)
-        sys.exit(_exit_code(error))
-    except OSError as error:  # a disk that is full, a folder that may not be written to
-        if debug:
-            raise
-        print(f"dinoscope: {error}", file=sys.stderr)
-        sys.exit(USAGE)
     except SystemExit as end:  # Typer makes this of Ctrl-C, without a word
         if end.code == INTERRUPTED:
             print("dinoscope: interrupted; nothing half-written is left", file=sys.stderr)
         raise
+    except KeyboardInterrupt:
+        print("dinoscope: interrupted; nothing half-written is left", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BaseException as error:  # noqa: BLE001 (whatever else there is, a panic of Lance's Rust included)
+        if debug:
+            traceback.print_exc()
+        print(f"dinoscope: {_words(error)}", file=sys.stderr)
+        sys.exit(_exit_code(error))
 
 
-def _exit_code(error: DinoscopeError) -> int:
+def _words(error: BaseException) -> str:
+    if isinstance(error, DinoscopeError | OSError):
+        return str(error)
+    said = printable(f"{type(error).__name__}: {error}")[:LONGEST]
+    return (
+        f"a fault of dinoscope's own, not of yours ({said}); please report it, with what --debug shows and "
+        "the command"
+    )
+
+
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, OSError):  # a disk that is full, a folder that may not be written to
+        return USAGE
+    if not isinstance(error, DinoscopeError):
+        return OUR_FAULT
     if isinstance(error, NoUsablePhotographError):
         return SOME_FAILED
     if isinstance(error, WeightsError):

@@ -25,6 +25,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dinoscope.names import printable, well_formed
+
 
 class DinoscopeError(Exception):
     """The root: catch this to catch everything dinoscope raises on purpose."""
@@ -43,9 +45,9 @@ class ImageError(InputError):
     """
 
     def __init__(self, source: str, reason: str) -> None:
-        self.source = source
-        self.reason = reason
-        super().__init__(f"{source!r}: {reason}")
+        self.source = well_formed(source)
+        self.reason = well_formed(reason)
+        super().__init__(f"'{printable(source)}': {self.reason}")
 
 
 class NoUsablePhotographError(InputError):

@@ -106,7 +106,7 @@ def test_metrics_are_strict_json_with_every_number(sample: Comparison, tmp_path:
             assert difference["metrics"][metric]["mean"] == expected.interval.mean
             assert difference["metrics"][metric]["share_above_0"] == expected.share
     assert data["points"] == [list(p) for p in sample.points]
-    assert data["failures"] == [{"source": "bad\\udc80.jpg", "reason": "not a picture"}]
+    assert data["failures"] == [{"source": "bad\\x80.jpg", "reason": "not a picture"}]
     assert data["warnings"] == list(m.warnings)
     assert data["settings"] == {
         "grid": [6, 8],

@@ -28,10 +28,6 @@ NOT_RUN = {
     "python3 dev.py demo": "installs; tests/test_dev.py",
     "python3 dev.py install": "installs; tests/test_dev.py",
     "python3 dev.py test": "these are the tests",
-    "python -m venv ray-environment": "installs",
-    "ray-environment/bin/python -m pip install -c constraints.txt 'ray[data]==2.60.0' lance-ray==0.5.0 "
-    "pandas==3.1.1 --group test --editable '.[store]'": "installs",
-    "ray-environment/bin/python -m pytest tests/pipeline/test_embed_ray.py": "needs that environment",
 }
 """Commands that are not ours, or that cannot be run in a test, with the reason."""
 

@@ -1,11 +1,8 @@
-"""Ray is no part of the ordinary environment: without it most of these are listed as not run."""
-
 from __future__ import annotations
 
 import math
 import sys
 import threading
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +13,7 @@ import pytest
 from dinoscope.data.results import Failure
 from dinoscope.errors import DinoscopeError, InputError, MissingExtraError
 from dinoscope.pipeline.embed import embed
-from dinoscope.pipeline.embed_ray import RayOptions, embed_with_ray
+from dinoscope.pipeline.embed_ray import RayOptions, _start, embed_with_ray
 from dinoscope.store.locks import writing
 from dinoscope.store.schema import POOLED
 from dinoscope.store.store import FeatureTable, open_store, patch_statistics, read_failures
@@ -29,10 +26,9 @@ N = 24
 
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Any]:
-    module = pytest.importorskip("ray", reason="the extra [ray] is not installed: pip install 'ray[data]'")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        module.init(num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    import ray as module
+
+    _start(module, RayOptions(workers=3))  # 4 processors, whatever there are
     yield module
     module.shutdown()
 
@@ -156,7 +152,8 @@ def test_an_error_that_stays_comes_back_in_its_own_words(ray: Any, photos: Path,
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
 def test_lance_ray_reads_the_table(ray: Any, local: FeatureTable) -> None:
-    lance_ray = pytest.importorskip("lance_ray", reason="lance-ray is not installed: pip install lance-ray")
+    import lance_ray
+
     rows = lance_ray.read_lance(str(local.vectors_path), columns=["digest", "mean"]).take_all()
     expected = {row["digest"]: row["mean"] for row in all_rows(local)}
     assert {row["digest"] for row in rows} == expected.keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from dinoscope.errors import ImageError, InputError, NoUsablePhotographError
 from dinoscope.io.collections.collection import TAR_SUFFIXES, each_item
 from dinoscope.io.images import read_photograph
 from dinoscope.io.sources import photograph_paths
+from dinoscope.names import readable
 
 DEMO = frozenset(
     {
@@ -105,7 +107,7 @@ def read_memory(sources: Photographs, *, batch: int, crop_px: int, memory_px: in
     """
     wanted = listed(sources)
     for source in wanted:
-        if not source.exists():
+        if not os.path.exists(source):
             raise InputError(f"{str(source)!r} is neither a folder of photographs nor a photograph")
     failures: list[Failure] = []
     names: list[str] = []
@@ -161,14 +163,14 @@ def _places(
 ) -> Iterator[tuple[str, Callable[[], Photograph]]]:
     """Where each photograph is, and what reads it; sources without any are added to ``failures``."""
     for source in sources:
-        if source.is_file() and source.name.lower().endswith(TAR_SUFFIXES):
+        if os.path.isfile(source) and source.name.lower().endswith(TAR_SUFFIXES):
             for item in each_item(source):
                 yield item.source, item.load
             continue
         paths, failed = photograph_paths([source])
         failures.extend(failed)
         for path in paths:
-            yield str(path), partial(read_photograph, path)
+            yield readable(path), partial(read_photograph, path)
 
 
 def _named(sources: Sequence[Path]) -> str:

@@ -35,6 +35,7 @@ from dinoscope.errors import (
 from dinoscope.io.journal import Journal
 from dinoscope.io.masks import MaskFolder, check_labels, find_masks, read_annotation
 from dinoscope.maths.position import energy_curve
+from dinoscope.names import path_named, readable
 from dinoscope.pipeline.certificate import way_of
 from dinoscope.pipeline.extract import ImageLike, failure_of, load_photograph
 from dinoscope.pipeline.fast import is_autocast, runs_compiled
@@ -271,7 +272,7 @@ def read_masks(
             return None
         if isinstance(masks, MaskFolder):
             return read_annotation(masks, photograph, second_view=second_view)
-        found = masks.get(photograph.name)
+        found = masks.get(photograph.name, masks.get(str(path_named(photograph.name))))
         if found is None:
             raise ImageError(photograph.name, "no mask of that name")
         labels = check_labels(np.asarray(found), photograph.size, photograph.name)
@@ -285,7 +286,7 @@ def masks_named(masks: Masks | None) -> str:
     """Where masks come from, in words; empty without."""
     if masks is None:
         return ""
-    return str(masks) if isinstance(masks, str | Path) else f"{len(masks)} label images"
+    return readable(masks) if isinstance(masks, str | Path) else f"{len(masks)} label images"
 
 
 def _settings(

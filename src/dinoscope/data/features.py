@@ -10,6 +10,7 @@ from jaxtyping import Float, Float32
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.photograph import read_only
 from dinoscope.errors import InputError, ShapeError
+from dinoscope.names import well_formed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ class Provenance:
     std: tuple[float, float, float] | None = None
     tiles: str = ""
     seam: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "image", well_formed(self.image))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from dinoscope.errors import ShapeError
+from dinoscope.names import well_formed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +21,7 @@ class Photograph:
         size: ``(W, H)`` of the upright original in pixels.
         pixels: upright, 8 bits; read-only. A preview may be smaller than ``size``.
         notes: what was done to it on the way: orientation, alpha, bit depth, colour profile.
-        source: as the user named it.
+        source: where it was found, as text: see `dinoscope.names`.
     """
 
     name: str
@@ -34,6 +35,8 @@ class Photograph:
         if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8:
             raise ShapeError("photograph (uint8)", expected="H W 3", actual=self.pixels.shape)
         object.__setattr__(self, "pixels", read_only(self.pixels))
+        object.__setattr__(self, "name", well_formed(self.name))
+        object.__setattr__(self, "source", well_formed(self.source))
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

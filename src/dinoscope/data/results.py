@@ -13,6 +13,7 @@ from dinoscope.data.grid import PatchGrid
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 from dinoscope.errors import ShapeError
+from dinoscope.names import well_formed
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +191,16 @@ class Failure:
     """An input that could not be used; everything else went on.
 
     Attributes:
-        source: as the user named it. Data, never markup.
+        source: as the user named it, as text: see `dinoscope.names`. Data, never markup.
         reason: in one sentence.
     """
 
     source: str
     reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source", well_formed(self.source))
+        object.__setattr__(self, "reason", well_formed(self.reason))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

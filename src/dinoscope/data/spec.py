@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dinoscope.errors import InputError, LayerError
+from dinoscope.names import well_formed
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -42,6 +43,10 @@ class BackboneSpec:
     control: bool = False
     description: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", well_formed(self.name))
+        object.__setattr__(self, "description", well_formed(self.description))
+
 
 @dataclass(frozen=True, slots=True)
 class WeightsOrigin:
@@ -58,6 +63,10 @@ class WeightsOrigin:
     digest: str = ""
     layout: str = "none"
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source", well_formed(self.source))
+        object.__setattr__(self, "notes", tuple(well_formed(note) for note in self.notes))
 
 
 def last(k: int, depth: int) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from dinoscope.doctor.diagnosis import Diagnosis, Effect, Finding, Health
+from dinoscope.names import printable
 
 WIDTH = 100
 SHOWN = 12
@@ -20,6 +21,12 @@ PAIRS_SHOWN = 5
 
 def health_text(health: Health) -> str:
     """Each finding on a line of its own, by topic, with what to do below it; then a summary."""
+    counts = {state: sum(f.state == state for f in health.findings) for state in ("problem", "note")}
+    return "\n".join([findings_text(health), "", _summary(counts["problem"], counts["note"])])
+
+
+def findings_text(health: Health) -> str:
+    """The same without the summary."""
     lines: list[str] = []
     topic = ""
     for finding in health.findings:
@@ -27,8 +34,6 @@ def health_text(health: Health) -> str:
             topic = finding.topic
             lines += ["", topic] if lines else [topic]
         lines += _finding(finding)
-    counts = {state: sum(f.state == state for f in health.findings) for state in ("problem", "note")}
-    lines += ["", _summary(counts["problem"], counts["note"])]
     return "\n".join(lines)
 
 
@@ -39,7 +44,7 @@ def health_json(health: Health) -> str:
 
 def diagnosis_text(diagnosis: Diagnosis) -> str:
     """The verdict, what must be read beside it, and the changes that were tried."""
-    title = f"{_printable(diagnosis.old)}  ->  {_printable(diagnosis.new)}   on {_printable(diagnosis.photo)}"
+    title = f"{printable(diagnosis.old)}  ->  {printable(diagnosis.new)}   on {printable(diagnosis.photo)}"
     numbers = f"{_number(diagnosis.before)}; linear CKA {_number(diagnosis.cka)}"
     head = [
         title,
@@ -116,7 +121,7 @@ def _count(n: int, word: str) -> str:
 def _wrapped(text: str, indent: str) -> list[str]:
     """Lines of at most `WIDTH` columns; words that are longer, such as commands, stay whole."""
     return textwrap.wrap(
-        _printable(text),
+        printable(text),
         WIDTH,
         subsequent_indent=indent,
         break_long_words=False,
@@ -128,10 +133,6 @@ def _number(value: float) -> str:
     if math.isnan(value):
         return "-"
     return f"{value:.4f}" if value < 0.999 else f"{value:.7f}"
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _json(value: Any) -> str:

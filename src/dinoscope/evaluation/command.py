@@ -12,7 +12,7 @@ from dinoscope.shell.options import Seed
 
 
 def evaluate_command(
-    store: Annotated[Path, typer.Argument(help="Folder that `dinoscope embed` filled.", show_default=False)],
+    store: Annotated[str, typer.Argument(help="Folder that `dinoscope embed` filled.", show_default=False)],
     *,
     labels: Annotated[
         str, typer.Option(help="folders, or a CSV or JSON file of names and labels.", show_default=False)

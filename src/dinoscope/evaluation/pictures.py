@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64
@@ -14,13 +13,14 @@ from dinoscope.data.retrieval import RetrievalScores
 from dinoscope.errors import DinoscopeError, ImageError, InputError
 from dinoscope.evaluation.pictures_values import Pictures, QueryRow, RemovedMap, Shown
 from dinoscope.evaluation.stored import fold_statistics, stored_vectors
-from dinoscope.io.images import preview, read_photograph
+from dinoscope.io.images import preview
 from dinoscope.io.labels import Labels, labels_of
+from dinoscope.io.sources import inside
 from dinoscope.maths.folds import FOLDS, folds_of
 from dinoscope.maths.patches import unit
 from dinoscope.maths.retrieval_scores import DECIMALS
 from dinoscope.maths.suppression import Suppression, fit_background, merged
-from dinoscope.retrieval.queries import features_of
+from dinoscope.retrieval.queries import features_of, stored_photograph
 from dinoscope.store.store import FeatureStore, FeatureTable, StoredRow, each_row, read_dense
 
 HIT_PX, PHOTOGRAPH_PX = 128, 224
@@ -124,13 +124,10 @@ class _Album:
         """As it was embedded; None where the file is gone or another."""
         if place not in self._read:
             row = self.rows[place]
-            found = None
-            if Path(row.source).is_file():
-                try:
-                    found = read_photograph(row.source)
-                except ImageError:
-                    found = None
-            self._read[place] = found if found is not None and found.digest == row.digest else None
+            try:
+                self._read[place] = stored_photograph(row.source, row.digest)
+            except ImageError:
+                self._read[place] = None
         return self._read[place]
 
     def shown(self, place: int, *, relevant: bool | None = None) -> Shown:
@@ -138,7 +135,7 @@ class _Album:
         found = self.photograph(place)
         row = self.rows[place]
         return Shown(
-            name=Path(row.source).name if found is None else found.name,
+            name=inside(row.source).name if found is None else found.name,
             label=f"{self.labels[place] or 'no label'}{'' if found is not None else ' (no file here)'}",
             pixels=np.full((12, 12, 3), 160, np.uint8)
             if found is None

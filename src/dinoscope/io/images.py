@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import io
+import stat
 import threading
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from dinoscope.data.photograph import Photograph
-from dinoscope.errors import ImageError, MissingExtraError, ShapeError
+from dinoscope.errors import DinoscopeError, ImageError, MissingExtraError, ShapeError
+from dinoscope.io.metadata import ORIENTATION, orientation_in, without_metadata
+from dinoscope.names import readable
 
 MAX_PIXELS = 2 * 89_478_485
 """Largest photograph decoded (Pillow's own hard limit): 179 megapixels."""
@@ -43,24 +47,37 @@ SUFFIXES = frozenset(
         ".heif",
     ]
 )
+_UPRIGHT: Mapping[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda p: p[:, ::-1],
+    3: lambda p: p[::-1, ::-1],
+    4: lambda p: p[::-1],
+    5: lambda p: p.swapaxes(0, 1),
+    6: lambda p: p.swapaxes(0, 1)[:, ::-1],
+    7: lambda p: p[::-1, ::-1].swapaxes(0, 1),
+    8: lambda p: p.swapaxes(0, 1)[::-1],
+}
+"""Stored pixels H W made upright. Source: Exif 2.3 (CIPA DC-008), tag 0x0112."""
 _HEIF_BRANDS = frozenset([b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"])
+Image.init()  # every decoder is there before threads ask for one
 _warning_filter = threading.Lock()  # warnings.catch_warnings is not thread-safe
 
 
 def read_photograph(path: str | Path, *, background: tuple[int, int, int] = (255, 255, 255)) -> Photograph:
     """Decode one file.
 
-    EXIF orientation is applied. Grey, palette and CMYK become RGB; transparency is composited on
-    ``background``; 16 bits are scaled (not clipped) to 8; of an animation the first frame is taken.
+    EXIF orientation is applied, also where other metadata are damaged. Grey, palette and CMYK become RGB;
+    transparency is composited on ``background``; 16 bits are scaled (not clipped) to 8; of an animation the
+    first frame is taken.
 
     Raises:
         ImageError: the file cannot be had or decoded, is larger than `MAX_PIXELS`, smaller than
             `MIN_SIDE_PX`, or of a kind without a known range (floating point).
         MissingExtraError: a HEIC file without the extra [heif].
     """
-    source = str(path)
-    data = _read_bytes(Path(path), source)
-    return decode_photograph(data, name=Path(path).name, source=source, background=background)
+    path = Path(path)
+    source = readable(path)
+    data = _read_bytes(path, source)
+    return decode_photograph(data, name=readable(path.name), source=source, background=background)
 
 
 def decode_photograph(
@@ -74,32 +91,12 @@ def decode_photograph(
     source = source or name
     notes: list[str] = []
     try:
-        with _open(data, source) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise ImageError(source, _too_large(width, height))
-            if min(width, height) < MIN_SIDE_PX:
-                raise ImageError(
-                    source,
-                    f"{width}x{height} pixels; a photograph needs at least {MIN_SIDE_PX} on each side",
-                )
-            frames = getattr(image, "n_frames", 1)
-            if frames > 1 and image.format != "MPO":
-                notes.append(f"first of {frames} frames")
-            if image.info.get("icc_profile"):
-                notes.append("embedded ICC profile left alone: colours as stored")
-            upright = ImageOps.exif_transpose(image)
-            if image.getexif().get(0x0112, 1) != 1:
-                notes.append("EXIF orientation applied")
-            pixels = _rgb(upright, background, notes, source)
-    except Image.DecompressionBombError as error:
-        raise ImageError(source, f"more than {MAX_PIXELS:,} pixels; refused undecoded") from error
-    except UnidentifiedImageError as error:
-        raise ImageError(source, "not an image of a known kind") from error
-    except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError) as error:
-        if isinstance(error, ImageError):
-            raise
-        raise ImageError(source, f"cannot be decoded: {error}") from error
+        pixels = _decoded(data, source, background, notes)
+    except DinoscopeError:
+        raise
+    except Exception as error:  # noqa: BLE001 (every decoder has errors of its own; all mean the same here)
+        notes = ["damaged metadata left aside"]
+        pixels = _without_metadata(data, source, background, notes, error)
     return Photograph(
         name=name,
         digest=hashlib.sha256(data).hexdigest(),
@@ -148,21 +145,86 @@ def preview(photograph: Photograph, *, longest_px: int) -> Photograph:
 
 
 def _read_bytes(path: Path, source: str) -> bytes:
-    if path.is_symlink() and not path.exists():
-        raise ImageError(source, f"a link to {str(path.readlink())!r}, which does not exist")
-    if not path.exists():
-        raise ImageError(source, "no such file")
-    if path.is_dir():
-        raise ImageError(source, "a folder, not a photograph")
-    if not path.is_file():
-        raise ImageError(source, "not a regular file")
     try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise ImageError(source, "a folder, not a photograph")
+        if not stat.S_ISREG(kind):
+            raise ImageError(source, "not a regular file")
         data = path.read_bytes()
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            target = readable(path.readlink())
+            raise ImageError(source, f"a link to {target!r}, which does not exist") from error
+        raise ImageError(source, "no such file") from error
     except OSError as error:
         raise ImageError(source, f"cannot be read: {error.strerror}") from error
+    except ImageError:
+        raise
+    except ValueError as error:  # a name that no file can have
+        raise ImageError(source, f"cannot be read: {error}") from error
     if not data:
         raise ImageError(source, "the file is empty")
     return data
+
+
+def _without_metadata(
+    data: bytes, source: str, background: tuple[int, int, int], notes: list[str], error: Exception
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Upright pixels of a file that cannot be decoded as it is, if that was because of its metadata."""
+    try:
+        bare = without_metadata(data)
+        if bare is not None:
+            return _decoded(bare, source, background, notes, orientation=orientation_in(data))
+    except Exception:  # noqa: BLE001 (it was not: what is told is why the file as it is cannot be decoded)
+        pass
+    if isinstance(error, UnidentifiedImageError):
+        raise ImageError(source, "not an image of a known kind") from error
+    raise ImageError(source, f"cannot be decoded: {str(error) or type(error).__name__}") from error
+
+
+def _decoded(
+    data: bytes,
+    source: str,
+    background: tuple[int, int, int],
+    notes: list[str],
+    *,
+    orientation: int | None = None,
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Upright pixels; ``orientation`` where the metadata that would say it were taken out."""
+    try:
+        image = _open(data, source)
+    except Image.DecompressionBombError as error:
+        raise ImageError(source, f"more than {MAX_PIXELS:,} pixels; refused undecoded") from error
+    with image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise ImageError(source, _too_large(width, height))
+        if min(width, height) < MIN_SIDE_PX:
+            raise ImageError(
+                source, f"{width}x{height} pixels; a photograph needs at least {MIN_SIDE_PX} on each side"
+            )
+        frames = getattr(image, "n_frames", 1)
+        if image.format != "MPO" and frames > 1:
+            notes.append(f"first of {frames} frames")
+        if image.info.get("icc_profile"):
+            notes.append("embedded ICC profile left alone: colours as stored")
+        image.load()  # turns a TIFF upright, too
+        turn = _UPRIGHT.get(_orientation(image, data) if orientation is None else orientation)
+        if turn is not None:
+            notes.append("EXIF orientation applied")
+        pixels = _rgb(image, background, notes, source)
+    return pixels if turn is None else np.ascontiguousarray(turn(pixels))
+
+
+def _orientation(image: Image.Image, data: bytes) -> int:
+    """By EXIF or XMP, 1 to 8; where those are damaged, as far as it can be made out."""
+    try:
+        with _warning_filter, warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return int(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 (every reader of metadata has errors of its own)
+        return orientation_in(data)
 
 
 def _open(data: bytes, source: str) -> Image.Image:
@@ -175,7 +237,7 @@ def _open(data: bytes, source: str) -> Image.Image:
         pillow_heif.register_heif_opener()
         formats = ("HEIF",)
     with _warning_filter, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is ours to check
+        warnings.simplefilter("ignore")  # of size, which is ours to check, and of odd metadata
         return Image.open(io.BytesIO(data), formats=formats)
 
 

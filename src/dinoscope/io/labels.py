@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from dinoscope.errors import InputError
+from dinoscope.io.sources import inside
+from dinoscope.names import well_formed
 
 Labels = str | Path | Mapping[str, str]
 
@@ -31,11 +33,12 @@ def labels_of(labels: Labels, sources: Sequence[str], digests: Sequence[str]) ->
         InputError: no such file, no such columns, or a name that means several photographs.
     """
     if isinstance(labels, str) and labels == FOLDERS:
-        return [PurePosixPath(_inside(source)).parent.name or None for source in sources]
-    known = dict(labels) if isinstance(labels, Mapping) else _read(Path(labels))
+        return [inside(source).parent.name or None for source in sources]
+    said = labels if isinstance(labels, Mapping) else _read(Path(labels))
+    known = {well_formed(name): well_formed(label) for name, label in said.items()}
     by_name: dict[str, list[int]] = {}
     for place, (source, digest) in enumerate(zip(sources, digests, strict=True)):
-        path = PurePosixPath(_inside(source))
+        path = inside(source)
         for name in {digest, source, str(path), path.name, path.stem}:
             by_name.setdefault(name, []).append(place)
     found: list[str | None] = [None] * len(sources)
@@ -57,15 +60,10 @@ def labels_of(labels: Labels, sources: Sequence[str], digests: Sequence[str]) ->
     return found
 
 
-def _inside(source: str) -> str:
-    """The part of a source that looks like a path inside whatever holds it."""
-    return source.rpartition("::")[2].replace("\\", "/")
-
-
 def _read(path: Path) -> dict[str, str]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as error:
         raise InputError(
             f"labels: {str(path)!r} cannot be read ({error}); use folders, a CSV or JSON file"
         ) from None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from dinoscope.data.annotation import Annotation, SecondView
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import ImageError, InputError
 from dinoscope.io.images import read_photograph
+from dinoscope.names import path_named, readable
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".npy")
 VOID = 255
@@ -94,7 +96,7 @@ def read_labels(path: str | Path, size: tuple[int, int]) -> Int64[np.ndarray, "H
     Raises:
         ImageError: not a label image, or another shape.
     """
-    path, name = Path(path), Path(path).name
+    path, name = Path(path), readable(Path(path).name)
     try:
         if path.suffix.lower() == ".npy":
             values = np.load(path, allow_pickle=False)
@@ -105,9 +107,9 @@ def read_labels(path: str | Path, size: tuple[int, int]) -> Int64[np.ndarray, "H
                         name, f"a label image has one channel of whole numbers, this one is {image.mode}"
                     )
                 values = np.asarray(image)
-    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        if isinstance(error, ImageError):
-            raise
+    except ImageError:
+        raise
+    except Exception as error:  # every decoder has errors of its own; all mean the same here
         raise ImageError(name, f"the mask cannot be read: {error}") from error
     if values.ndim != 2 or 0 in values.shape or values.dtype.kind not in "biu":
         raise ImageError(name, f"a mask is an array H W of whole numbers, got {values.dtype} {values.shape}")
@@ -137,19 +139,20 @@ def check_labels(values: np.ndarray, size: tuple[int, int], name: str) -> Int64[
 
 def _labels_path(folder: Path, stem: str, photograph: Photograph) -> Path:
     for suffix in SUFFIXES:
-        path = folder / f"{stem}{suffix}"
-        if path.is_file():
+        path = folder / path_named(f"{stem}{suffix}")
+        if os.path.isfile(path):
             return path
     raise ImageError(photograph.name, f"no mask {stem}.png in {str(folder)!r}")
 
 
 def _second(views: Path, stem: str) -> SecondView | None:
-    image, flow = views / "second" / "images" / f"{stem}.png", views / "flow" / f"{stem}.npz"
-    if not image.is_file() or not flow.is_file():
+    image = views / "second" / "images" / path_named(f"{stem}.png")
+    flow = views / "flow" / path_named(f"{stem}.npz")
+    if not os.path.isfile(image) or not os.path.isfile(flow):
         return None
     try:
         with np.load(flow, allow_pickle=False) as arrays:
             moved, valid = arrays["flow"], arrays["valid"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ImageError(flow.name, f"the flow cannot be read: {error}") from error
+    except Exception as error:  # likewise
+        raise ImageError(readable(flow.name), f"the flow cannot be read: {error}") from error
     return SecondView(read_photograph(image), moved, valid)

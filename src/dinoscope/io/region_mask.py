@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from dinoscope.errors import ImageError
+from dinoscope.names import readable
 
 
 def read_region_mask(path: str | Path, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
@@ -23,11 +24,11 @@ def read_region_mask(path: str | Path, size: tuple[int, int]) -> Bool[np.ndarray
     Raises:
         ImageError: it cannot be read, has colours or transparency, another size, or no pixel inside.
     """
-    name = str(path)
+    name = readable(path)
     try:
         with Image.open(path) as image:
             mode, values = image.mode, np.asarray(image)
-    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except Exception as error:  # every decoder has errors of its own; all mean the same here
         raise ImageError(name, f"the mask cannot be read: {error}") from error
     if mode == "RGB" and (values == values[..., :1]).all():
         values = values[..., 0]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from dinoscope.data.results import Failure
 from dinoscope.io.images import SUFFIXES
+from dinoscope.names import readable
 
 
 def photograph_paths(sources: Iterable[str | Path]) -> tuple[list[Path], list[Failure]]:
@@ -20,16 +22,26 @@ def photograph_paths(sources: Iterable[str | Path]) -> tuple[list[Path], list[Fa
     failures: list[Failure] = []
     for source in sources:
         path = Path(source)
-        if not path.is_dir():
+        if not os.path.isdir(path):
             paths.append(path)
             continue
         try:
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.is_dir())
+            found = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
         except OSError as error:
-            failures.append(Failure(str(source), f"folder cannot be read: {error.strerror}"))
+            failures.append(Failure(readable(path), f"folder cannot be read: {error.strerror}"))
             continue
-        inside = [p for p in inside if not p.name.startswith(".")]
-        if not inside:
-            failures.append(Failure(str(source), "a folder without photographs"))
-        paths.extend(inside)
+        found = [p for p in found if not p.name.startswith(".") and not os.path.isdir(p)]
+        if not found:
+            failures.append(Failure(readable(path), "a folder without photographs"))
+        paths.extend(found)
     return paths, failures
+
+
+def inside(source: str) -> PurePosixPath:
+    r"""The part of a stored source that is a path inside whatever holds it.
+
+    >>> inside("/photos/a.tar::cats/1.jpg").name, inside(r"C:\photos\cats\1.jpg").name
+    ('1.jpg', '1.jpg')
+    """
+    last = source.rpartition("::")[2]
+    return PurePosixPath(PureWindowsPath(last).as_posix() if PureWindowsPath(last).drive else last)

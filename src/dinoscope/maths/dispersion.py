@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
+from sklearn.cluster import KMeans
 
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths.patches import PatchMap, as_map, centred, unit
@@ -119,8 +120,6 @@ def _clusters(
     rows: Float64[np.ndarray, "n dim"], k: int, seed: int
 ) -> tuple[np.ndarray, Float64[np.ndarray, "k dim"]]:
     """Labels and centres; fewer clusters where there are fewer distinct patches."""
-    from sklearn.cluster import KMeans
-
     distinct = len(np.unique(rows[:, 0]))
     if distinct < k:
         distinct = len(np.unique(rows, axis=0))

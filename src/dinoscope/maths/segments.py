@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int, Int64
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 
 from dinoscope.errors import GridMismatchError, InputError, ShapeError
 from dinoscope.maths.masks import UNKNOWN
@@ -108,9 +110,6 @@ def linear_miou(
     rotation or a scale of the features changes nothing; the penalty is ``||W||² / (2 c)``.
     Arguments and errors as `knn_miou`; with a single training class, that class is predicted.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
     if not c > 0:
         raise InputError(f"c must be above 0, got {c}")
     x, y = _labelled(train, train_labels, "train")

@@ -29,10 +29,13 @@ from dinoscope.io.collections.collection import CollectionItem, each_item, file_
 from dinoscope.io.resize import filter_name
 from dinoscope.maths.pca import patch_moments
 from dinoscope.maths.pooling import gem_pool, mean_pool, own_foreground, weighted_pool
-from dinoscope.pipeline.extract import ImageLike, OnFailure, extract, failure_of, load_photograph
+from dinoscope.names import readable
+from dinoscope.pipeline.extract import ImageLike, OnFailure, extract, load_photograph
 from dinoscope.pipeline.feed import one_blas_thread
+from dinoscope.pipeline.photographs import reason_of
 from dinoscope.pipeline.profile import PHOTOGRAPHS, timed, waited
 from dinoscope.store.dense import DenseCoding
+from dinoscope.store.files import store_folder
 from dinoscope.store.moments import smaller_sample
 from dinoscope.store.schema import FLOAT16_MAX, NewRow, TableSettings
 from dinoscope.store.store import FeatureStore
@@ -118,7 +121,7 @@ def embed(
             on_failure=run.fail,
         ):
             run.add(f)
-    return FeatureStore(Path(store_path), settings.table_name)
+    return FeatureStore(store_folder(store_path), settings.table_name)
 
 
 def table_settings(
@@ -228,7 +231,7 @@ class _Run:
             try:
                 photograph = load()
             except DinoscopeError as error:
-                self._note(failure_of(item.source, error))
+                self._note(Failure(item.source, reason_of(error)))
                 continue
             if not self._writer.claim(photograph.digest):
                 self._writer.known_twin(item.source)
@@ -306,6 +309,6 @@ def _awaited(future: Future[Photograph]) -> Photograph:
 def _given_item(image: ImageLike, place: int) -> CollectionItem:
     if isinstance(image, str | Path):
         path = Path(image).absolute()
-        return CollectionItem(str(path), str(image), file_stamp(path), partial(load_photograph, path))
+        return CollectionItem(readable(path), str(image), file_stamp(path), partial(load_photograph, path))
     name = (image.source or image.name) if isinstance(image, Photograph) else f"image {place}"
     return CollectionItem(name, f"{place}", "", partial(load_photograph, image))

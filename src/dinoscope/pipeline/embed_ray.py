@@ -1,32 +1,29 @@
-"""`embed` on many machines: a Ray Data pipeline in front of the store's own writers.
+"""`embed` on many machines: Ray's tasks read, Ray's actors compute, and the store's own writers commit.
 
 ::
 
     part i of n of the collection   -> reading tasks: list, read, decode (processors only)
-    photographs, 8 bits             -> a pool of workers that keep the backbone: forward pass, commit
+    photographs, 8 bits             -> workers that keep the backbone: forward pass, commit
     one line for each photograph    -> here: progress and failures
 
-Ray Data holds reading back while the workers are busy, and starts a worker again that has died. A batch is
+Reading waits while the workers are busy, and a worker that has died is replaced by another. A batch is
 committed by the worker that computed it before the batch counts as done, and a photograph is taken once by
 its digest; so a batch that is done again changes nothing.
 """
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import pickle
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.results import Failure
@@ -35,16 +32,19 @@ from dinoscope.io.collections.collection import each_item
 from dinoscope.io.collections.lists import is_url
 from dinoscope.pipeline.embed import table_settings
 from dinoscope.pipeline.extract import OnFailure
-from dinoscope.pipeline.ray_stages import FREE_WITHIN_S, EmbedBatch, Ledger, Work, read_part
+from dinoscope.pipeline.ray_stages import FREE_WITHIN_S, Refusal, Work, Worker, read_part
+from dinoscope.store.digests import note_digests
+from dinoscope.store.files import store_folder
 from dinoscope.store.lance import exists, tidy
 from dinoscope.store.locks import committing, writing
 from dinoscope.store.store import FeatureStore, create_table
 
-BLOCK_BYTES = 16 * 2**20
-"""A reading task hands on what it has decoded when it is about this much."""
+START_ATTEMPTS = 5
+"""Ray gives its own programs 30 s to start, which on a busy machine may not be enough."""
 
-RETRIED = (MemoryError, OSError, torch.OutOfMemoryError)
-"""Errors after which a batch is tried again: they may pass."""
+TOO_BUSY = ("timed out during startup", "Deadline Exceeded")
+READ_AHEAD = 2
+"""Batches that wait for each worker, and that each reading task may have waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,7 @@ def embed_with_ray(
     batch_size: int | None = None,
     compiled: bool = False,
     commit_rows: int = 32,
+    on_stage: Callable[[str], None] = lambda _: None,
     on_progress: Callable[[int], None] = lambda _: None,
     on_failure: OnFailure = lambda _: None,
 ) -> FeatureStore:
@@ -115,6 +116,7 @@ def embed_with_ray(
         options: how the work is spread.
         grid, layer, final_norm, resize, dense, batch_size, compiled: as for `embed`.
         commit_rows: photographs in one commit; what is computed again when a worker dies.
+        on_stage: called with what is being waited for before there is any progress, in words.
         on_progress, on_failure: as for `embed`.
 
     Returns:
@@ -140,27 +142,27 @@ def embed_with_ray(
     with writing(table.folder, None):  # whoever else writes is refused here and not by every worker
         pass
     done = 0
+    on_stage("starting Ray")
     with _running(ray, options):
         work = Work(
-            str(Path(store_path).absolute()),
+            str(table.folder.parents[1]),
             settings,
             resize,
             batch_size,
             options.workers,
             compiled=compiled,
         )
-        ledger = ray.remote(Ledger).options(num_cpus=0).remote(options.workers + options.max_restarts)
-        try:
-            for answer in _answers(ray, text, (_sent(ray, backbone), ledger, work), options, commit_rows):
-                for line in answer.to_pylist():
-                    if line["reason"]:
-                        on_failure(Failure(line["source"], line["reason"]))
-                    done += 1
-                    on_progress(done)
-        except ray.exceptions.RayError as error:
-            raise _own_error(ray.get(ledger.verdict.remote()), error) from error
-    _tidy_when_free(FeatureStore(Path(store_path), settings.table_name), options.workers)
-    return FeatureStore(Path(store_path), settings.table_name)
+        on_stage(f"loading {backbone.spec.name} in {_counted(options.workers, 'worker')}")
+        workers = _Workers(ray, _sent(ray, backbone), work, options)
+        for answer in workers.answers(text, str(table.vectors_path), commit_rows):
+            for line in answer.to_pylist():
+                if line["reason"]:
+                    on_failure(Failure(line["source"], line["reason"]))
+                done += 1
+                on_progress(done)
+    store = FeatureStore(store_folder(store_path), settings.table_name)
+    _tidy_when_free(store, options.workers)
+    return store
 
 
 def _sent(ray: Any, backbone: Backbone) -> Any:
@@ -178,33 +180,110 @@ def _sent(ray: Any, backbone: Backbone) -> Any:
         ) from error
 
 
-def _answers(
-    ray: Any, source: str, worker: tuple[Any, Any, Work], options: RayOptions, commit_rows: int
-) -> Iterator[Any]:
-    """The pipeline's lines, as its batches are done; ``worker`` is what each is made with."""
-    work = worker[2]
-    table = FeatureStore(Path(work.store_path), work.settings.table_name).table()
-    read = partial(read_part, source=source, n_parts=options.n_parts, table_path=str(table.vectors_path))
-    answers = (
-        ray.data.range(options.n_parts, override_num_blocks=options.n_parts)
-        .map_batches(read, batch_size=1, batch_format="pyarrow", num_cpus=options.cpus_per_reader)
-        .map_batches(
-            EmbedBatch,
-            batch_size=commit_rows,
-            batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=options.workers),
-            fn_constructor_args=worker,
-            fn_constructor_kwargs={"device": "cuda" if options.gpus_per_worker else "cpu"},
-            num_cpus=options.cpus_per_worker,
-            num_gpus=options.gpus_per_worker,
+class _Workers:
+    """Ray's actors, each with its batch; one that has died is replaced, and its batch done again.
+
+    Ray itself restarts none of them. What they are made with is held here, as long as there are any.
+    """
+
+    def __init__(self, ray: Any, backbone: Any, work: Work, options: RayOptions) -> None:
+        self._ray = ray
+        self._made_with = (backbone, work)
+        self._options = options
+        self._starts = 0
+        self._idle = [self._start("") for _ in range(options.workers)]
+        self._busy: dict[Any, tuple[Any, Any]] = {}
+
+    def answers(self, source: str, table_path: str, rows: int) -> Iterator[Any]:
+        """The workers' tables, as batches of so many rows of a collection are done.
+
+        Raises:
+            DinoscopeError, OSError: a worker's error, in its words, or too many deaths.
+        """
+        ray, n = self._ray, self._options.n_parts
+        most = READ_AHEAD * self._options.workers
+        # Ray looks for a yield in the very function, and not in one that a wrapper calls.
+        task = ray.remote(lambda *words: (yield from read_part(*words))).options(
+            num_cpus=self._options.cpus_per_reader,
+            num_returns="streaming",
+            _generator_backpressure_num_objects=READ_AHEAD,
         )
-    )
-    yield from answers.iter_batches(batch_size=None, batch_format="pyarrow")
+        parts = deque(range(n))
+        readers: list[Any] = []
+        batches: deque[Any] = deque()
+        n_readers = self._n_readers()
+        while parts or readers or batches or self._busy:
+            while parts and len(readers) < n_readers:
+                readers.append(task.remote((parts.popleft(), n), source, table_path, rows))
+            while batches and self._idle:
+                worker, batch = self._idle.pop(), batches.popleft()
+                self._busy[worker.embed.remote(batch)] = worker, batch
+            waited = [*self._busy, *(readers if len(batches) < most else ())]
+            (first, *_), _ = ray.wait(waited, num_returns=1, fetch_local=False)
+            if first not in self._busy:
+                try:
+                    batches.append(next(first))
+                except StopIteration:
+                    readers.remove(first)
+                continue
+            answer = self._answer(first, batches)
+            if answer is not None:
+                yield answer
+
+    def _answer(self, done: Any, batches: deque[Any]) -> Any | None:
+        """A batch's table; None where it is to be done again."""
+        worker, batch = self._busy.pop(done)
+        try:
+            answer = self._ray.get(done)
+        except self._ray.exceptions.RayActorError:
+            answer = None
+            worker = self._start("the workers died")
+        if isinstance(answer, Refusal):
+            if not answer.is_system:
+                raise DinoscopeError(answer.words)
+            self._count(answer.words, OSError)
+            answer = None
+        if answer is None:
+            batches.appendleft(batch)
+        self._idle.append(worker)
+        return answer
+
+    def _start(self, why: str) -> Any:
+        self._count(why, DinoscopeError)
+        backbone, work = self._made_with
+        return (
+            self._ray.remote(Worker)
+            .options(
+                num_cpus=self._options.cpus_per_worker,
+                num_gpus=self._options.gpus_per_worker,
+                max_restarts=0,
+            )
+            .remote(backbone, work, device="cuda" if self._options.gpus_per_worker else "cpu")
+        )
+
+    def _count(self, why: str, kind: type[Exception]) -> None:
+        """One more beginning: at first, after a death, after an error."""
+        limit = self._options.workers + self._options.max_restarts
+        if self._starts == limit:
+            raise kind(
+                f"{why} (given up after {limit} starts of workers). What is committed stays, and the same "
+                "command goes on from there; smaller batches need less memory"
+            )
+        self._starts += 1
+
+    def _n_readers(self) -> int:
+        free = self._ray.cluster_resources().get("CPU", 0.0)
+        free -= self._options.workers * self._options.cpus_per_worker
+        return max(1, int(free / self._options.cpus_per_reader))
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 @contextmanager
 def _running(ray: Any, options: RayOptions) -> Iterator[None]:
-    """Ray, started here and ended afterwards unless it runs already, and told how to treat this pipeline."""
+    """Ray, started here and ended afterwards unless it runs already, and large enough."""
     started = not ray.is_initialized()
     if started:
         _start(ray, options)
@@ -219,27 +298,7 @@ def _running(ray: Any, options: RayOptions) -> Iterator[None]:
                     f"{options.workers} workers and a reader need {needed:g} {name}, the cluster has "
                     f"{there.get(name, 0.0):g}: ask for fewer workers, or less for each"
                 )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # when first made, it names options that Ray gave up
-            context = ray.data.DataContext.get_current()
-        wanted = {
-            "target_max_block_size": BLOCK_BYTES,
-            "actor_task_retry_on_errors": list(RETRIED),
-            "enable_progress_bars": False,
-            "print_on_execution_start": False,
-        }
-        before = {name: getattr(context, name) for name in wanted}
-        log = logging.getLogger("ray.data")
-        level = log.level
-        for name, value in wanted.items():
-            setattr(context, name, value)
-        log.setLevel(logging.CRITICAL)  # what it logs as an error is raised here as one
-        try:
-            yield
-        finally:
-            log.setLevel(level)
-            for name, value in before.items():
-                setattr(context, name, value)
+        yield
     finally:
         if started:
             ray.shutdown()
@@ -256,15 +315,14 @@ def _start(ray: Any, options: RayOptions) -> None:
         }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lance warns of every fork; Ray forks only to start its programs
-        ray.init(address=options.address, **quiet)
-
-
-def _own_error(verdict: tuple[bool, str] | None, error: Exception) -> Exception:
-    """What the workers said, where it is an error of ours or the system's; else what Ray says."""
-    if verdict is None:
-        return error
-    is_system, words = verdict
-    return OSError(words) if is_system else DinoscopeError(words)
+        for attempt in range(START_ATTEMPTS):
+            try:
+                ray.init(address=options.address, **quiet)
+                return
+            except Exception as error:  # Ray has no class of its own for it
+                if not any(words in str(error) for words in TOO_BUSY) or attempt == START_ATTEMPTS - 1:
+                    raise
+                ray.shutdown()
 
 
 def _tidy_when_free(store: FeatureStore, places: int) -> None:
@@ -284,17 +342,17 @@ def _tidy_when_free(store: FeatureStore, places: int) -> None:
         for path in (table.vectors_path, table.errors_path):
             if exists(path):
                 tidy(path)
+        note_digests(table.folder)
 
 
 def _ray() -> Any:
-    """The package ray, with ray.data.
+    """The package ray.
 
     Raises:
         MissingExtraError: it is not installed.
     """
     try:
         import ray
-        import ray.data
     except ImportError as error:
         raise MissingExtraError("--engine ray", "ray") from error
     return ray

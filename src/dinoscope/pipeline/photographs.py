@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from dinoscope.data.results import Failure
 from dinoscope.errors import DinoscopeError, ImageError, InputError
 from dinoscope.io.images import photograph_from_array, read_photograph
 from dinoscope.io.sources import photograph_paths
+from dinoscope.names import readable
 from dinoscope.pipeline.profile import timed
 
 ImageLike = str | Path | Photograph | Image.Image | np.ndarray
@@ -48,7 +50,7 @@ def each_image(images: ImageLike | Iterable[ImageLike]) -> Iterator[ImageLike]:
     Raises:
         InputError: a folder without photographs.
     """
-    if isinstance(images, str | Path) and Path(images).is_dir():
+    if isinstance(images, str | Path) and os.path.isdir(images):
         paths, failures = photograph_paths([images])
         if failures:
             raise InputError(f"{str(images)!r}: {failures[0].reason}")
@@ -66,7 +68,12 @@ def failure_of(image: ImageLike, error: DinoscopeError) -> Failure:
         return Failure(error.source, error.reason)
     if isinstance(image, Photograph):
         return Failure(image.source or image.name, str(error))
-    return Failure(str(image) if isinstance(image, str | Path) else "image", str(error))
+    return Failure(readable(image) if isinstance(image, str | Path) else "image", str(error))
+
+
+def reason_of(error: DinoscopeError) -> str:
+    """Why something cannot be used, without its name."""
+    return error.reason if isinstance(error, ImageError) else str(error)
 
 
 def report(image: ImageLike, error: DinoscopeError, on_failure: OnFailure | None) -> None:

@@ -1,4 +1,4 @@
-"""The two stages of `embed_with_ray` that run in Ray's processes: reading, and a worker of the pool."""
+"""What of `embed_with_ray` runs in Ray's processes: reading a part, and a worker."""
 
 from __future__ import annotations
 
@@ -10,62 +10,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Failure
-from dinoscope.errors import DinoscopeError, ImageError, InputError, StoreInUseError
+from dinoscope.errors import DinoscopeError, InputError, StoreInUseError
 from dinoscope.io.arrow import arrow
 from dinoscope.io.collections.collection import each_item
 from dinoscope.pipeline.embed import in_shard, new_row
 from dinoscope.pipeline.extract import extract
+from dinoscope.pipeline.photographs import reason_of
 from dinoscope.store.lance import batches, exists
 from dinoscope.store.schema import TableSettings
 from dinoscope.store.writer import TableWriter, open_writer
+
+RETRIED = (MemoryError, OSError, torch.OutOfMemoryError)
+"""Errors after which a batch is tried again: they may pass."""
+
+BATCH_BYTES = 256 * 2**20
+"""Decoded photographs on their way to a worker together are not many more than this."""
 
 FREE_WITHIN_S = 30.0
 """How long a writer's place is waited for after its process has ended."""
 
 _KNOWN, _READ = "known", "read"
-
-
-class Ledger:
-    """What all workers together have been through: one of Ray's actors, asked by them and by the caller.
-
-    Errors travel as words: Ray does not bring an exception's causes back from another process.
-
-    Args:
-        limit: how often workers may begin: at first, after a death, after an error.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._starts = 0
-        self._last: tuple[bool, str] | None = None
-
-    def begin(self) -> bool:
-        """Count one more start; whether that is still within the limit."""
-        self._starts += 1
-        return self._starts <= self._limit
-
-    def note(self, words: str, *, is_system: bool) -> None:
-        """Keep the words of an error, the system's or ours."""
-        self._last = is_system, words
-
-    def verdict(self) -> tuple[bool, str] | None:
-        """Whether it was the system's error, and the words; None where nothing is known."""
-        if self._starts <= self._limit:
-            return self._last
-        words = "the workers died" if self._last is None else self._last[1]
-        is_system = self._last is not None and self._last[0]
-        return is_system, (
-            f"{words} (given up after {self._limit} starts of workers). What is committed stays, and the "
-            "same command goes on from there; smaller batches need less memory"
-        )
-
-
-class _GivenUpError(Exception):
-    """Too many starts; the ledger has the words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,38 +66,45 @@ class _Seat:
     stack: ExitStack = field(repr=False)
 
 
-class EmbedBatch:
-    """A worker: photographs in, rows committed, one line each out.
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a worker did not embed a batch, in words: Ray brings no exception's causes back.
+
+    Attributes:
+        words: of the error.
+        is_system: the system's rather than one of ours: it may pass, and the batch is tried again.
+    """
+
+    words: str
+    is_system: bool
+
+
+class Worker:
+    """Photographs in, rows committed, one line each out.
 
     Args:
-        backbone, ledger: Ray's references to a backbone and to a `Ledger`.
+        backbone: computes; moved to the device.
         work: what else there is to know.
         device: where the backbone computes.
     """
 
-    def __init__(self, backbone: Any, ledger: Any, work: Work, *, device: str) -> None:
-        import ray
-
-        moved: Backbone = ray.get(backbone)
-        self._backbone = moved.to(device)
-        self._ray, self._ledger = ray, ledger
+    def __init__(self, backbone: Backbone, work: Work, *, device: str) -> None:
+        self._backbone = backbone.to(device)
         self._work = work
         self._seat: _Seat | None = None
 
-    def __call__(self, batch: Any) -> Any:
+    def embed(self, batch: Any) -> Any:
+        """An Arrow table of sources and reasons, or a `Refusal`: then nothing is claimed any more."""
         try:
             return self._embedded(batch)
         except Exception as error:
             self._leave(error)  # claimed and not committed: a fresh writer claims them again
-            if isinstance(error, DinoscopeError | OSError):
-                is_system = not isinstance(error, DinoscopeError)
-                self._ray.get(self._ledger.note.remote(str(error), is_system=is_system))
+            if isinstance(error, DinoscopeError | RETRIED):
+                return Refusal(str(error), is_system=not isinstance(error, DinoscopeError))
             raise
 
     def _embedded(self, batch: Any) -> Any:
         if self._seat is None:
-            if not self._ray.get(self._ledger.begin.remote()):
-                raise _GivenUpError
             self._seat = _take_seat(self._work)
         writer = self._seat.writer
         rows = batch.to_pylist()
@@ -199,24 +175,35 @@ def _take_seat(work: Work) -> _Seat:
         time.sleep(0.1)
 
 
-def read_part(batch: Any, *, source: str, n_parts: int, table_path: str) -> Iterator[Any]:
-    """One row for each photograph of a part of the collection, decoded unless the table has it."""
-    known = _pairs(Path(table_path))
-    for part in batch.column("id").to_pylist():
-        for item in each_item(source):
-            if not in_shard(item.key, (part, n_parts)):
-                continue
-            facts: dict[str, Any] = {"source": item.source, "stamp": item.stamp}
-            if item.stamp and (item.source, item.stamp) in known:
-                yield _line(**facts, kind=_KNOWN)
-                continue
-            try:
-                photograph = item.load()
-            except DinoscopeError as error:
-                reason = error.reason if isinstance(error, ImageError) else str(error)
-                yield _line(**facts, reason=reason)
-            else:
-                yield _line(**facts, photograph=photograph)
+def read_part(part: tuple[int, int], source: str, table_path: str, rows: int) -> Iterator[Any]:
+    """The i-th of n parts of the collection as Arrow tables of so many rows, or of about `BATCH_BYTES`.
+
+    A row is a photograph, decoded unless the table has it.
+    """
+    lines: list[Any] = []
+    for line in _lines(part, source, _pairs(Path(table_path))):
+        lines.append(line)
+        if len(lines) == rows or sum(one.nbytes for one in lines) >= BATCH_BYTES:
+            yield arrow().concat_tables(lines)
+            lines = []
+    if lines:
+        yield arrow().concat_tables(lines)
+
+
+def _lines(part: tuple[int, int], source: str, known: frozenset[tuple[str, str]]) -> Iterator[Any]:
+    for item in each_item(source):
+        if not in_shard(item.key, part):
+            continue
+        facts: dict[str, Any] = {"source": item.source, "stamp": item.stamp}
+        if item.stamp and (item.source, item.stamp) in known:
+            yield _line(**facts, kind=_KNOWN)
+            continue
+        try:
+            photograph = item.load()
+        except DinoscopeError as error:
+            yield _line(**facts, reason=reason_of(error))
+        else:
+            yield _line(**facts, photograph=photograph)
 
 
 def _pairs(path: Path) -> frozenset[tuple[str, str]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from pathlib import Path
 
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import ImageError, InputError
 from dinoscope.io.collections.collection import TAR_SUFFIXES, CollectionItem, each_item
 from dinoscope.io.images import decode_photograph, read_photograph
+from dinoscope.names import path_named
 from dinoscope.retrieval.recent import Recent
 from dinoscope.store.reading import rows_of
 from dinoscope.store.store import FeatureTable
@@ -69,15 +70,16 @@ class StorePhotographs:
 
     def _read(self, source: str) -> Photograph:
         archive, _, member = source.partition("::")
-        if Path(source).is_file():
-            return read_photograph(source)
+        path = path_named(source)
+        if os.path.isfile(path):
+            return read_photograph(path)
         if not member or not archive.endswith(TAR_SUFFIXES):
             raise ImageError(
                 source, "no file on this machine: search with the whole photograph, it is in the store"
             )
         with self._walking:
             if self._archive[0] != archive:
-                self._archive = (archive, {item.source: item for item in each_item(archive)})
+                self._archive = (archive, {item.source: item for item in each_item(path_named(archive))})
             item = self._archive[1].get(source)
         if item is None:
             raise ImageError(source, "the archive has no such photograph any more")

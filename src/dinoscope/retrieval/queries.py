@@ -27,6 +27,7 @@ from dinoscope.maths.pooling import (
     weighted_pool,
 )
 from dinoscope.maths.resample import area_average
+from dinoscope.names import path_named
 from dinoscope.pipeline.extract import ImageLike, extract
 from dinoscope.store.schema import POOLED
 from dinoscope.store.store import FeatureTable, StoredRow, check_provenance
@@ -107,15 +108,24 @@ def photograph_of(image: ImageLike | Stored) -> Photograph:
         ImageError: it cannot be read, or is no longer the photograph that was embedded.
     """
     if isinstance(image, Stored):
-        found = read_photograph(image.source)
-        if found.digest != image.digest:
-            raise ImageError(image.source, "the file has changed since it was embedded")
-        return found
+        return stored_photograph(image.source, image.digest)
     if isinstance(image, Photograph):
         return image
     if isinstance(image, str | Path):
         return read_photograph(image)
     return photograph_from_array(np.asarray(image), name="query")
+
+
+def stored_photograph(source: str, digest: str) -> Photograph:
+    """The photograph that was embedded from a file.
+
+    Raises:
+        ImageError: it cannot be read, or is no longer that photograph.
+    """
+    found = read_photograph(path_named(source))
+    if found.digest != digest:
+        raise ImageError(source, "the file has changed since it was embedded")
+    return found
 
 
 def backbone_of(table: FeatureTable, given: Backbone | None) -> Backbone:

@@ -16,6 +16,7 @@ from dinoscope.data.retrieval import Hit, Hits
 from dinoscope.errors import EmptyIndexError, InputError
 from dinoscope.maths.ranking import top_k
 from dinoscope.maths.suppression import Suppression
+from dinoscope.names import readable
 from dinoscope.retrieval.fits import fit_suppression
 from dinoscope.retrieval.queries import (
     Asked,
@@ -206,7 +207,7 @@ def _given(table: FeatureTable, image: Asked) -> Photograph | PatchFeatures | St
     if isinstance(image, PatchFeatures | Stored):
         return image
     if isinstance(image, str | Path) and not os.path.exists(image):
-        stored = row_from(table, str(image))
+        stored = row_from(table, readable(image)) or row_from(table, str(image))
         if stored is not None:
             return stored
     return photograph_of(image)
@@ -234,7 +235,7 @@ def _name(image: Asked) -> str:
         if isinstance(image, Stored)
         else image.name
         if isinstance(image, Photograph)
-        else str(image)
+        else readable(image)
         if isinstance(image, str | Path)
         else "an image"
     )

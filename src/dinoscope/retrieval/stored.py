@@ -11,6 +11,7 @@ from dinoscope.data.photograph import Photograph
 from dinoscope.data.retrieval import Match
 from dinoscope.errors import InputError
 from dinoscope.io.images import preview
+from dinoscope.io.sources import inside
 from dinoscope.maths.suppression import SUPPRESSIONS, Suppression
 from dinoscope.retrieval.fits import fit_suppression
 from dinoscope.retrieval.page.question import Found, FoundPatches, Question, Shown, TableFacts
@@ -189,5 +190,4 @@ def is_store(path: Path) -> bool:
 
 
 def _shown(row: StoredRow) -> Shown:
-    name = row.source.replace("\\", "/").rstrip("/").rpartition("/")[2].rpartition("::")[2]
-    return Shown(row.digest, name or row.source, row.grid.image_size)
+    return Shown(row.digest, inside(row.source).name or row.source, row.grid.image_size)

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from dinoscope.data.retrieval import Hits
+from dinoscope.names import printable
 
 
 def hits_text(hits: Hits) -> str:
     """Rank, cosine and place of every hit, then what must be read beside them."""
     lines = [f"{'rank':>4}  {'cosine':>7}  photograph"]
-    lines += [f"{hit.rank:>4}  {hit.score:>7.3f}  {_shown(hit.source)}" for hit in hits.hits]
+    lines += [f"{hit.rank:>4}  {hit.score:>7.3f}  {printable(hit.source)}" for hit in hits.hits]
     said = f"{hits.pooling} vectors of {hits.table}"
     if hits.suppression != "none":
         count = "" if hits.k_removed is None else f", {hits.k_removed} directions"
@@ -32,9 +33,6 @@ def duplicates_text(pairs: Sequence[tuple[str, str, float]], *, as_json: bool = 
         return json.dumps({"duplicates": found}, indent=2)
     if not pairs:
         return "no pair is that much alike"
-    return "\n".join(f"{score:.4f}  {_shown(first)}  {_shown(second)}" for first, second, score in pairs)
-
-
-def _shown(source: str) -> str:
-    """On one line, control characters escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in source)
+    return "\n".join(
+        f"{score:.4f}  {printable(first)}  {printable(second)}" for first, second, score in pairs
+    )

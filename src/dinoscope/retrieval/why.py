@@ -8,11 +8,12 @@ from pathlib import Path
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.retrieval import Hits
 from dinoscope.drawing.figure_files import png_bytes
+from dinoscope.errors import ImageError
 from dinoscope.io.images import read_photograph
 from dinoscope.maths.suppression import Suppression
 from dinoscope.retrieval.figures.match import plot_match
 from dinoscope.retrieval.patches import why_match
-from dinoscope.retrieval.queries import Region, features_of
+from dinoscope.retrieval.queries import Region, features_of, stored_photograph
 from dinoscope.store.store import FeatureStore
 
 
@@ -32,10 +33,11 @@ def write_matches(
     features = features_of(table, asked, backbone)
     folder.mkdir(parents=True, exist_ok=True)
     for hit in hits.hits:
-        if not Path(hit.source).is_file():
-            print(f"no picture of hit {hit.rank}: {hit.source!r} is no file here", file=sys.stderr)
+        try:
+            found = stored_photograph(hit.source, hit.digest)
+        except ImageError as error:
+            print(f"no picture of hit {hit.rank}: {error}", file=sys.stderr)
             continue
-        found = read_photograph(hit.source)
         match = why_match(
             features,
             features_of(table, found, backbone),

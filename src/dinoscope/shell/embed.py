@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,7 +21,7 @@ def embed_command(
         ),
     ],
     store: Annotated[
-        Path, typer.Argument(help="Folder of the store; made where missing.", show_default=False)
+        str, typer.Argument(help="Folder of the store; made where missing.", show_default=False)
     ],
     *,
     model: Annotated[str, typer.Option(help="NAME, PATH or NAME=PATH.", show_default=False)],
@@ -101,7 +100,8 @@ def embed_command(
         print(f"whole maps of {total} photographs: about {size / 1e9:,.2f} GB", file=sys.stderr)
     failures: list[Failure] = []
     with profile_told(tell, asked=profile), progress("photographs", total) as advance:
-        run = partial(embed_with_ray, options=options) if with_ray else partial(embed, shard=part)
+        with_ray_run = partial(embed_with_ray, options=options, on_stage=tell)
+        run = with_ray_run if with_ray else partial(embed, shard=part)
         result = run(
             source,
             backbone,

@@ -89,7 +89,8 @@ def extract_command(
 
 
 def _tell_seam(provenance: Provenance) -> None:
-    from dinoscope.shell.terminal import printable, tell
+    from dinoscope.names import printable
+    from dinoscope.shell.terminal import tell
 
     if provenance.tiles:
         seam = "no tiles overlap" if provenance.seam is None else f"seam score {provenance.seam:.4f}"

@@ -77,4 +77,4 @@ AllowInexact = Annotated[
     ),
 ]
 
-Store = Annotated[Path, typer.Argument(help="Folder that `dinoscope embed` filled.", show_default=False)]
+Store = Annotated[str, typer.Argument(help="Folder that `dinoscope embed` filled.", show_default=False)]

@@ -17,6 +17,7 @@ from dinoscope.backbones.load import load_backbone, planned_spec, torch_device
 from dinoscope.data.results import Failure
 from dinoscope.errors import InputError
 from dinoscope.io.sources import photograph_paths
+from dinoscope.names import printable
 from dinoscope.pipeline.fast import wanted_dtype
 from dinoscope.pipeline.memory import check_grid
 
@@ -158,15 +159,6 @@ def note(failures: list[Failure]) -> Callable[[Failure], None]:
     return listen
 
 
-def printable(text: str) -> str:
-    r"""Text on one line, with control characters escaped.
-
-    >>> print(printable("a\nb"))
-    a\nb
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def end(failures: Iterable[Failure]) -> None:
     """Leave with 1 where some inputs failed."""
     count = len(list(failures))
@@ -192,20 +184,37 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         )
         with bar:
             task = bar.add_task(what, total=total, rate="")
-            start = time.monotonic()
-            yield lambda done: bar.update(task, completed=done, rate=_rate(done, start))
+            pace = _Pace(total)
+            yield lambda done: bar.update(task, completed=done, rate=pace.at(done)[0])
         return
-    start = last = time.monotonic()
+    pace = _Pace(total)
+    last = time.monotonic()
 
     def line(done: int) -> None:
         nonlocal last
-        now = time.monotonic()
-        if now - last >= 5.0 or done == total:
-            last = now
-            left = (total - done) * (now - start) / max(done, 1)
-            print(f"{done} of {total} {what}, {_rate(done, start)}, about {left:.0f} s left", file=sys.stderr)
+        words = ", ".join(word for word in (f"{done} of {total} {what}", *pace.at(done)) if word)
+        if time.monotonic() - last >= EVERY_S or done == total:
+            last = time.monotonic()
+            print(words, file=sys.stderr)
 
     yield line
+
+
+class _Pace:
+    """Rate and estimate in words, counted from the first item done: what came before is no work on items."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._first: tuple[int, float] | None = None
+
+    def at(self, done: int) -> tuple[str, str]:
+        now = time.monotonic()
+        if self._first is None:
+            self._first = done, now
+        n, seconds = done - self._first[0], now - self._first[1]
+        if n <= 0 or seconds <= 0:
+            return "", ""
+        return f"{n / seconds:.2f}/s", f"about {(self._total - done) * seconds / n:.0f} s left"
 
 
 def training_sources(words: Iterable[str], out: Path) -> list[Path]:
@@ -250,7 +259,3 @@ def tell_training() -> Callable[[str, Any], None]:
         )
 
     return listen
-
-
-def _rate(done: int, start: float) -> str:
-    return f"{done / max(time.monotonic() - start, 1e-9):.2f}/s"

@@ -15,6 +15,7 @@ from dinoscope.atomic import write_whole
 from dinoscope.data.grid import PatchGrid
 from dinoscope.errors import CorruptStoreError, InputError
 from dinoscope.maths.pca import PatchMoments, pca_of_moments
+from dinoscope.store.digests import check_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,7 @@ def read_dense_basis(path: Path) -> DenseBasis:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
+    check_whole(path.parent, [path])
     try:
         arrays = load_file(path)
         return DenseBasis(arrays["mean"], arrays["components"])

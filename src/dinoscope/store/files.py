@@ -1,14 +1,52 @@
-"""The small files of a store: JSON that says its schema version, written whole or not at all."""
+"""Where a store lies, and its small files: JSON that says its schema version, written whole or not at all."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from dinoscope.atomic import write_whole
-from dinoscope.errors import CorruptStoreError, SchemaVersionError
+from dinoscope.errors import CorruptStoreError, InputError, SchemaVersionError
+from dinoscope.names import readable, well_formed
 from dinoscope.store.schema import SCHEMA_VERSION
+
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_ADDRESS_AS_PATH = re.compile(r"(s3[\w+]*|gs|gcs|az\w*|abfss?|adl|oss|cos|hdfs|https?|memory|file[\w-]*):/")
+"""`Path` makes one slash of two."""
+
+
+def check_no_address(path: str | Path) -> None:
+    """Refuse what an object store is addressed by.
+
+    Raises:
+        InputError: an address such as ``s3://...``.
+    """
+    text = os.fspath(path)
+    if _ADDRESS.match(text) or _ADDRESS_AS_PATH.match(text):
+        raise InputError(
+            f"{text!r} is an address: give a path on this machine (a store is a folder, whose locks it needs)"
+        )
+
+
+def store_folder(path: str | Path) -> Path:
+    """The absolute folder that a store's path means: Lance takes others for addresses.
+
+    Raises:
+        InputError: an address such as ``s3://...``, or a name that Lance cannot be told.
+    """
+    check_no_address(path)
+    folder = Path(path)
+    folder = Path(os.path.realpath(folder)) if ".." in folder.parts else folder.absolute()
+    unfit = well_formed(str(folder)) != str(folder) or any(ord(c) < 32 or ord(c) == 127 for c in str(folder))
+    if unfit:
+        raise InputError(
+            f"the path {readable(folder)!r} has characters that Lance cannot be told (control characters, or "
+            "bytes that are not UTF-8): choose another folder for the store"
+        )
+    return folder
 
 
 def check_version(facts: dict[str, Any], path: Path) -> None:

@@ -24,9 +24,10 @@ from jaxtyping import Float, Float16, Float64, Int64
 
 from dinoscope.errors import CorruptStoreError, EmptyIndexError, InputError
 from dinoscope.maths.ranking import top_k
+from dinoscope.store.digests import note_digests
 from dinoscope.store.files import check_version, read_json, write_text
 from dinoscope.store.lance import fragment_starts, not_written, open_dataset, places
-from dinoscope.store.locks import writing
+from dinoscope.store.locks import committing, writing
 from dinoscope.store.schema import POOLED, SCHEMA_VERSION
 from dinoscope.store.store import FeatureStore, FeatureTable, each_vectors, vectors_in
 
@@ -147,6 +148,8 @@ def build_index(
             n_bytes=n_bytes,
         )
         write_text(path, json.dumps({"schema_version": SCHEMA_VERSION, **asdict(found)}, indent=2) + "\n")
+        with committing(chosen.folder):
+            note_digests(chosen.folder)
     return found
 
 

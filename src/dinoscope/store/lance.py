@@ -15,12 +15,16 @@ import numpy as np
 from jaxtyping import Int64, UInt64
 
 from dinoscope.errors import CorruptStoreError, MissingExtraError
+from dinoscope.store.digests import check_cheaply, check_whole
 
 LANCE_FORMAT = "2.2"
 """Of the data files; a number, because Lance's names for versions move."""
 
 KEPT_VERSIONS = timedelta(minutes=10)
 """A reader that opened the table less than this ago still finds its version after `tidy`."""
+
+JOINED_ROWS = 2**20
+"""Fragments with fewer are joined."""
 
 INDEX_CACHE_BYTES = 2**30
 
@@ -57,7 +61,17 @@ def open_dataset(path: Path, *, keep_index: bool = False) -> Any:
     """
     module = lance()
     session = _session() if keep_index else None
-    return reading(path, lambda: module.dataset(str(path), session=session))
+    check_cheaply(path.parent)
+    dataset = reading(path, lambda: module.dataset(_place(path), session=session))
+    if keep_index:
+        segments = (segment for index in dataset.describe_indices() for segment in index.segments)
+        check_cheaply(path.parent, indexes={str(segment.uuid) for segment in segments})
+    return dataset
+
+
+def _place(path: Path) -> str:
+    """Lance takes a relative path with a colon, or a tilde in front, for an address."""
+    return str(path.absolute())
 
 
 @cache
@@ -75,7 +89,7 @@ def append(path: Path, rows: Any) -> Any:
     mode = "append" if exists(path) else "create"
     try:
         return module.write_dataset(
-            rows, str(path), mode=mode, schema=rows.schema, data_storage_version=LANCE_FORMAT
+            rows, _place(path), mode=mode, schema=rows.schema, data_storage_version=LANCE_FORMAT
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise not_written(path, error) from error
@@ -188,14 +202,30 @@ def tidy(path: Path) -> Any:
     """Join small fragments and forget versions older than `KEPT_VERSIONS`; the rows and their order stay.
 
     Returns the dataset.
+
+    Raises:
+        CorruptStoreError: a file that would be rewritten is not what was written.
+        OSError: nothing of it is committed, everything before is.
     """
     dataset = open_dataset(path)
+    check_whole(path.parent, _files_to_join(path, dataset))
     try:
-        dataset.optimize.compact_files()
+        dataset.optimize.compact_files(target_rows_per_fragment=JOINED_ROWS)
         dataset.cleanup_old_versions(older_than=KEPT_VERSIONS)
     except (OSError, ValueError, RuntimeError) as error:
         raise not_written(path, error) from error
     return open_dataset(path)
+
+
+def data_files(path: Path, fragment: Any) -> list[Path]:
+    """Where a fragment's columns lie."""
+    return [path / "data" / file.path for file in fragment.data_files()]
+
+
+def _files_to_join(path: Path, dataset: Any) -> list[Path]:
+    """Of the fragments that Lance may rewrite: damage in them would be written anew, and pass for sound."""
+    fragments = [f for f in dataset.get_fragments() if f.count_rows() < JOINED_ROWS or f.num_deletions]
+    return [file for fragment in fragments for file in data_files(path, fragment)]
 
 
 def reading(path: Path, read: Callable[[], _T]) -> _T:

@@ -18,6 +18,7 @@ from scipy.linalg.blas import dger
 from dinoscope.atomic import write_whole
 from dinoscope.errors import CorruptStoreError, InputError, ShapeError
 from dinoscope.maths.pca import PatchMoments, with_sample
+from dinoscope.store.digests import check_whole
 
 SAMPLE = 1024
 """Patches kept for the colour limits of a basis: those with the smallest keys, as in `PatchMoments`."""
@@ -113,7 +114,7 @@ def write_moments(folder: Path, session: str, batch: int, moments: PatchMoments)
     def write(file: BinaryIO) -> None:
         file.write(save(arrays))
 
-    write_whole(_path(folder, session, batch), write)
+    write_whole(moments_path(folder, session, batch), write)
 
 
 def read_moments(folder: Path, session: str, batch: int) -> PatchMoments:
@@ -125,7 +126,8 @@ def read_moments(folder: Path, session: str, batch: int) -> PatchMoments:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    path = _path(folder, session, batch)
+    path = moments_path(folder, session, batch)
+    check_whole(folder, [path])
     try:
         arrays = load_file(path)
         return PatchMoments(
@@ -151,5 +153,6 @@ def remove_other_moments(folder: Path, session: str, batch: int) -> None:
             path.unlink(missing_ok=True)
 
 
-def _path(folder: Path, session: str, batch: int) -> Path:
+def moments_path(folder: Path, session: str, batch: int) -> Path:
+    """Where a writer's moments up to and with a batch lie."""
     return folder / "moments" / f"{session}.{batch:08d}.safetensors"

@@ -7,6 +7,7 @@
     STORE/tables/NAME/vectors.lance     one row for each photograph, keyed by its digest
     STORE/tables/NAME/errors.lance      photographs that could not be used, and why
     STORE/tables/NAME/moments/          exact moments of all patches
+    STORE/tables/NAME/digests.txt      what each of these files was when it was written
     STORE/tables/NAME/indexes/          what each approximate index was measured to find
 
 Rows are read in the order they were committed in. The vectors are float16, as they came: not normalised.
@@ -36,7 +37,7 @@ from dinoscope.store.dense import (
     dense_columns,
     read_dense_basis,
 )
-from dinoscope.store.files import check_version, read_json, write_text
+from dinoscope.store.files import check_version, read_json, store_folder, write_text
 from dinoscope.store.lance import (
     LANCE_FORMAT,
     batches,
@@ -176,10 +177,11 @@ def open_store(path: str | Path, *, table: str | None = None) -> FeatureStore:
         MissingFeaturesError: there is no store, or no such table.
         SchemaVersionError: a newer dinoscope wrote it.
         CorruptStoreError: it cannot be read.
+        InputError: an address instead of a folder.
         MissingExtraError: the extra [store] is not installed.
     """
     lance()
-    path = Path(path)
+    path = store_folder(path)
     file = path / _STORE_FILE
     if not file.exists():
         raise MissingFeaturesError(
@@ -194,11 +196,11 @@ def create_table(path: str | Path, settings: TableSettings) -> FeatureTable:
     """The table of these settings in the store at ``path``; both are made where missing.
 
     Raises:
-        InputError: the folder holds something else.
+        InputError: the folder holds something else, or is an address.
         SchemaVersionError, CorruptStoreError, MissingExtraError: as `open_store`.
     """
     lance()
-    path = Path(path)
+    path = store_folder(path)
     file = path / _STORE_FILE
     if path.exists() and not path.is_dir():
         raise InputError(f"{str(path)!r} is a file; a store is a folder")

@@ -20,6 +20,7 @@ from dinoscope.store.dense import (
     read_dense_basis,
     write_dense_basis,
 )
+from dinoscope.store.digests import note_digests
 from dinoscope.store.lance import (
     append,
     batches,
@@ -33,7 +34,13 @@ from dinoscope.store.lance import (
     upsert,
 )
 from dinoscope.store.locks import committing, session_name, writing
-from dinoscope.store.moments import MomentsSum, read_moments, remove_other_moments, write_moments
+from dinoscope.store.moments import (
+    MomentsSum,
+    moments_path,
+    read_moments,
+    remove_other_moments,
+    write_moments,
+)
 from dinoscope.store.schema import NewRow, TableSettings, errors_schema, rows_to_arrow
 from dinoscope.store.store import FeatureTable, create_table
 
@@ -67,6 +74,7 @@ class TableWriter:
         self._fragment = -1
         with committing(table.folder):
             self._remember()
+            self._note_digests()
 
     def knows(self, source: str, stamp: str) -> bool:
         """Whether that very file, by its stamp, is in the table; an empty stamp never is."""
@@ -134,6 +142,7 @@ class TableWriter:
             self._commits += 1
             if self._commits % TIDY_EVERY == 0:
                 self._tidy()
+            self._note_digests()
         self._failed_before |= set(self._failures)
         self._failed_before -= self._mended
         self._pending, self._pending_bytes, self._failures, self._mended = [], 0, {}, set()
@@ -152,6 +161,7 @@ class TableWriter:
             with committing(self.table.folder):
                 self._committed_by_others()
                 self._tidy()
+                self._note_digests()
 
     def _append(self, rows: Sequence[NewRow]) -> None:
         batch = self._batch + 1
@@ -249,6 +259,14 @@ class TableWriter:
                 dataset = tidy(path)
                 if path == self.table.vectors_path:
                     self._saw(dataset)
+
+    def _note_digests(self) -> None:
+        """Of what was committed just now, or by a writer that was killed before it could."""
+        mine = [] if self._batch < 0 else [moments_path(self.table.folder, self._session, self._batch)]
+        try:
+            note_digests(self.table.folder, fresh=mine)
+        except OSError as error:
+            raise not_written(self.table.folder, error) from error
 
     def _mend(self, source: str) -> None:
         if source in self._failed_before:

@@ -58,7 +58,10 @@ def view_command(
 ) -> None:
     """Open a page on this machine: what every model makes of photographs, or a store to search in."""
     from dinoscope.retrieval.stored import is_store
+    from dinoscope.store.files import check_no_address
 
+    for path in photos or ():
+        check_no_address(path)
     if any(is_store(path) for path in photos or ()):
         if len(photos or ()) > 1:
             raise InputError("one store at a time, and no photographs beside it: drop those on its page")

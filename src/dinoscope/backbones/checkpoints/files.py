@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from dinoscope.errors import WeightsError
+from dinoscope.names import readable, well_formed
 
 PICKLES = (".pth", ".pt", ".bin")
 SUFFIXES = (*PICKLES, ".safetensors")
@@ -72,7 +73,7 @@ def read_weights(path: str | Path) -> Weights:
     if not tensors:
         raise WeightsError(str(path), "there are no tensors in it", (_AGAIN,))
     notes = (f"left out, not tensors: {', '.join(skipped[:8])}",) if skipped else ()
-    return Weights(tensors, digest, str(path), config, notes)
+    return Weights(tensors, digest, readable(path), config, notes)
 
 
 def _files_and_config(path: Path) -> tuple[tuple[Path, ...], Mapping[str, object] | None]:
@@ -152,10 +153,11 @@ def _read_file(path: Path, skipped: list[str]) -> dict[str, Tensor]:
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load, load_file
 
+    is_text = well_formed(str(path)) == str(path)  # safetensors cannot be told other names
     try:
-        return load_file(path)
+        return load_file(path) if is_text else load(path.read_bytes())
     except (SafetensorError, ValueError, KeyError) as error:
         raise WeightsError(str(path), f"it is not a whole .safetensors file ({error})", (_AGAIN,)) from error
 
@@ -164,10 +166,10 @@ def _read_pickle(path: Path) -> object:
     with path.open("rb"):
         pass  # what cannot be opened raises OSError here; below, OSError means damage
     try:
-        with warnings.catch_warnings():
+        with path.open("rb") as file, warnings.catch_warnings():
             # An odd pickle protocol is warned of, and then either read or refused: the warning adds nothing.
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # bytes of any origin can make the unpickler raise nearly anything
         if named := re.search(r"GLOBAL (\S+)", str(error)):
             reason = f"it holds Python objects or code ({named.group(1)}) beside tensors, and is not opened"

@@ -21,6 +21,7 @@ from dinoscope.comparison.tables.paper import metrics_latex, metrics_markdown
 from dinoscope.comparison.tables.terminal import measurements_text as measurements_text
 from dinoscope.comparison.tables.terminal import summary_text as summary_text
 from dinoscope.data.results import Comparison, Failure, Measurements, ModelResult, PairedDifference
+from dinoscope.names import well_formed
 
 SCHEMA_VERSION = 1
 COLUMNS = ("image", "digest", "model", "metric", "value", "control")
@@ -213,7 +214,7 @@ def _json(value: object) -> str:
 def _plain(value: object) -> object:
     """Strict JSON: what is not a finite number is null, what is no text is escaped."""
     if isinstance(value, str):
-        return _as_text(value)
+        return well_formed(value)
     if isinstance(value, np.generic | np.ndarray):
         return _plain(value.tolist())
     if isinstance(value, float):
@@ -221,17 +222,12 @@ def _plain(value: object) -> object:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, Mapping):
-        return {_as_text(str(key)): _plain(inner) for key, inner in value.items()}
+        return {well_formed(str(key)): _plain(inner) for key, inner in value.items()}
     if isinstance(value, PathLike):
-        return _as_text(str(value))
+        return well_formed(str(value))
     if isinstance(value, Iterable):
         return [_plain(inner) for inner in value]
-    return _as_text(str(value))
-
-
-def _as_text(text: str) -> str:
-    """A file name may hold bytes that are no text: they are shown escaped."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return well_formed(str(value))
 
 
 def _inert(text: str) -> str:
@@ -239,7 +235,7 @@ def _inert(text: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    data = text.encode("utf-8", "backslashreplace")
+    data = well_formed(text).encode()
 
     def write(file: BinaryIO) -> None:
         file.write(data)

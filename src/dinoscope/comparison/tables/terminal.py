@@ -12,6 +12,7 @@ from dinoscope.comparison.plane_words import plane_axes
 from dinoscope.data.results import Comparison, Interval, Measurements, PairedDifference
 from dinoscope.metrics.facts import Metric
 from dinoscope.metrics.registry import AXES
+from dinoscope.names import printable
 
 WIDTH = 100
 _TITLE, _SHORTEST, _HEAD = 26, 9, 20
@@ -31,13 +32,13 @@ def measurements_text(measurements: Measurements) -> str:
     parts.append(_rest(grouped(measurements, without=shown), columns))
     notes = ["mean [95% bootstrap interval over photographs]", *measurements.warnings]
     if len(measurements.models) > 1:
-        notes.insert(1, f"'minus' rows: paired by photograph, minus {_printable(measurements.models[0])}")
+        notes.insert(1, f"'minus' rows: paired by photograph, minus {printable(measurements.models[0])}")
     if measurements.collection:
         notes.append("(c): over the collection, no interval")
     if measurements.controls is not None and len(parts) > 1:
         notes.append("in brackets: controls, not trained models; all their numbers are in the files")
     if measurements.masks:
-        notes.append(f"masks: {_printable(measurements.masks)}")
+        notes.append(f"masks: {printable(measurements.masks)}")
     parts.append(
         "\n".join(
             textwrap.fill(f"note: {_ascii(note)}", WIDTH, subsequent_indent=" " * 6, break_on_hyphens=False)
@@ -50,7 +51,7 @@ def measurements_text(measurements: Measurements) -> str:
 def summary_text(comparison: Comparison) -> str:
     """The main figures of a comparison for the terminal."""
     text = measurements_text(comparison.measurements)
-    controls = [_printable(model.label) for model in comparison.models if model.spec.control]
+    controls = [printable(model.label) for model in comparison.models if model.spec.control]
     return f"{text}\nnote: controls, not trained models: {', '.join(controls)}" if controls else text
 
 
@@ -64,7 +65,7 @@ def _main(columns: Sequence[Column], metrics: Sequence[str]) -> str:
         if column.beside:
             continue
         intervals = [column.interval(key) for key in metrics]
-        names.append(_printable(column.label))
+        names.append(printable(column.label))
         rows.append(["", _counts(intervals), *(_ascii(words.interval(i)) for i in intervals)])
     for column in columns:
         known = [column.difference(key) for key in metrics]
@@ -72,14 +73,14 @@ def _main(columns: Sequence[Column], metrics: Sequence[str]) -> str:
         if not differences:
             continue
         intervals = [d.interval for d in differences]
-        names.append(f"{_printable(column.label)} minus")
+        names.append(f"{printable(column.label)} minus")
         rows.append(["", _counts(intervals), *(_ascii(words.interval(i, sign="+")) for i in intervals)])
         names.append("  above 0 in")
         rows.append(["", "", *(_share(d) for d in differences)])
     for column in columns:
         if column.beside:
             intervals = [column.interval(key) for key in metrics]
-            names.append(f"({_printable(column.label)})")
+            names.append(f"({printable(column.label)})")
             rows.append(["", _counts(intervals), *(_ascii(words.interval(i)) for i in intervals)])
     widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
     room = WIDTH - sum(widths) - 2 * (len(widths) - 1)
@@ -96,10 +97,10 @@ def _rest(groups: Mapping[str, Sequence[Metric]], columns: Sequence[Column]) -> 
     if not metrics:
         return ""
     cells = [
-        [_printable(c.label), *(_ascii(words.interval(c.interval(m.key))) for m in metrics)] for c in models
+        [printable(c.label), *(_ascii(words.interval(c.interval(m.key))) for m in metrics)] for c in models
     ]
     for column in models[1:]:
-        cells.append([f"{_printable(column.label)} minus", *(_minus(column, m) for m in metrics)])
+        cells.append([f"{printable(column.label)} minus", *(_minus(column, m) for m in metrics)])
     blocks: list[list[list[str]]] = []
     used = WIDTH
     for cell in cells:
@@ -145,10 +146,6 @@ def _cut(text: str, longest: int) -> str:
         return text
     tail = (longest - 2) // 2
     return f"{text[: longest - 2 - tail]}..{text[len(text) - tail :]}"
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _ascii(text: str) -> str:

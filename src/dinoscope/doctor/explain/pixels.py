@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from dinoscope.data.spec import BackboneSpec
 from dinoscope.doctor.diagnosis import Recipe
 from dinoscope.io.images import photograph_from_array
 from dinoscope.io.resize import filter_name, resize_pixels
+from dinoscope.names import path_named
 
 SCALES: Mapping[str, float] = {"unit": 1.0, "255": 255.0, "twice": 1 / 255}
 """What colours in [0, 1] are multiplied by before they are normalised."""
@@ -52,8 +53,8 @@ _PILLOW = {
 
 def stored_photograph(photograph: Photograph) -> Photograph | None:
     """The photograph without its EXIF orientation; None where that is the same, or where there is no file."""
-    path = Path(photograph.source)
-    if "EXIF orientation applied" not in photograph.notes or not path.is_file():
+    path = path_named(photograph.source)
+    if "EXIF orientation applied" not in photograph.notes or not os.path.isfile(path):
         return None
     with Image.open(path) as image:
         return photograph_from_array(np.array(image.convert("RGB")), name=photograph.name)

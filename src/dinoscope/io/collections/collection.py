@@ -19,6 +19,7 @@ from dinoscope.data.photograph import Photograph
 from dinoscope.errors import ImageError, InputError
 from dinoscope.io.collections.lists import (
     TABLE_SUFFIXES,
+    Unreadable,
     dataset_files,
     dataset_photographs,
     fetch,
@@ -26,6 +27,7 @@ from dinoscope.io.collections.lists import (
     listed_places,
 )
 from dinoscope.io.images import SUFFIXES, decode_photograph, read_photograph
+from dinoscope.names import readable
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 
@@ -35,7 +37,7 @@ class CollectionItem:
     """One photograph of a collection, not read yet.
 
     Attributes:
-        source: where it is, absolute: a path, URL, or ``ARCHIVE::MEMBER``.
+        source: where it is, absolute, as text (see `dinoscope.names`): a path, URL, or ``ARCHIVE::MEMBER``.
         key: its place within the collection, the same on every machine: decides its shard.
         stamp: size and time of change of the file that holds it; empty where unknown. With an unchanged
             source and stamp it is the same photograph.
@@ -77,9 +79,9 @@ def count_items(source: str | Path) -> int:
 
 def _items(text: str) -> Iterator[CollectionItem]:
     path = Path(text)
-    if path.is_dir():
+    if os.path.isdir(path):
         return _folder_items(path)
-    if path.exists() or path.is_symlink():
+    if os.path.lexists(path):
         return _file_items(path, path.name)
     if globbing.has_magic(text):
         matches = sorted(globbing.glob(text, recursive=True))
@@ -92,8 +94,16 @@ def _items(text: str) -> Iterator[CollectionItem]:
 def _matched_items(paths: list[Path]) -> Iterator[CollectionItem]:
     common = Path(os.path.commonpath([p.absolute().parent for p in paths]))
     for path in paths:
-        if not path.is_dir():
-            yield from _file_items(path, path.absolute().relative_to(common).as_posix())
+        if not os.path.isdir(path):
+            yield from _one_of_many(path, path.absolute().relative_to(common).as_posix())
+
+
+def _one_of_many(path: Path, key: str) -> Iterator[CollectionItem]:
+    """What a file holds; one that cannot be read costs itself alone."""
+    try:
+        yield from _file_items(path, key)
+    except InputError as error:
+        yield _refused(path, key, str(error))
 
 
 def _file_items(path: Path, key: str) -> Iterator[CollectionItem]:
@@ -107,33 +117,49 @@ def _file_items(path: Path, key: str) -> Iterator[CollectionItem]:
 
 def _folder_items(root: Path) -> Iterator[CollectionItem]:
     files = dataset_files(root)
+    for file in files:
+        yield from _dataset_items(file, file.relative_to(root).as_posix())
     if files:
-        for file in files:
-            relative = file.relative_to(root).as_posix()
-            for row, name, load in dataset_photographs(file):
-                place = f"{file.absolute()}::{row}"
-                load_it = partial(_load_bytes, load, name, place)
-                yield CollectionItem(place, f"{relative}::{row}", file_stamp(file), load_it)
         return
-    for folder, folders, names in os.walk(root):
+    closed: list[OSError] = []
+    for folder, folders, names in os.walk(root, onerror=closed.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(folder) / name
             if name.startswith("."):
                 continue
             if name.lower().endswith(TAR_SUFFIXES) or path.suffix.lower() in SUFFIXES:
-                yield from _file_items(path, path.relative_to(root).as_posix())
+                yield from _one_of_many(path, path.relative_to(root).as_posix())
+    for error in closed:
+        yield _refused(Path(error.filename), "", f"the folder cannot be read: {error.strerror}")
+
+
+def _dataset_items(file: Path, key: str) -> Iterator[CollectionItem]:
+    try:
+        for row, name, load in dataset_photographs(file):
+            place = f"{readable(file.absolute())}::{row}"
+            load_it = partial(_load_bytes, load, name, place)
+            yield CollectionItem(place, f"{key}::{row}", file_stamp(file), load_it)
+    except InputError as error:
+        yield _refused(file, key, str(error))
 
 
 def _photograph_item(path: Path, key: str) -> CollectionItem:
-    return CollectionItem(
-        str(path.absolute()), key, file_stamp(path), partial(read_photograph, path.absolute())
-    )
+    path = path.absolute()
+    return CollectionItem(readable(path), key, file_stamp(path), partial(read_photograph, path))
+
+
+def _refused(path: Path, key: str, reason: str) -> CollectionItem:
+    source = readable(path.absolute())
+    return CollectionItem(source, key, "", partial(_refuse, source, reason))
 
 
 def _listed_items(file: Path) -> Iterator[CollectionItem]:
     for place in listed_places(file):
-        if is_url(place):
+        if isinstance(place, Unreadable):
+            source = f"{readable(file.absolute())}, line {place.line}"
+            yield CollectionItem(source, source, "", partial(_refuse, source, place.reason))
+        elif is_url(place):
             yield from _web_items([place])
         else:
             yield _photograph_item(file.parent / place, place)
@@ -142,33 +168,42 @@ def _listed_items(file: Path) -> Iterator[CollectionItem]:
 def _web_items(addresses: list[str]) -> Iterator[CollectionItem]:
     for address in addresses:
         name = address.split("?", maxsplit=1)[0].rstrip("/").rsplit("/", maxsplit=1)[-1] or "image"
-        load = partial(_load_bytes, partial(fetch, address), name, address)
-        yield CollectionItem(address, address, "url", load)
+        load = partial(_load_bytes, partial(fetch, address), readable(name), readable(address))
+        yield CollectionItem(readable(address), address, "url", load)
 
 
 def _tar_items(path: Path, key: str) -> Iterator[CollectionItem]:
     stamp = file_stamp(path)
     turn = threading.Lock()  # the file has one position, and photographs are loaded in threads
     try:
-        archive: Any = tarfile.open(path, "r:*")  # noqa: SIM115 (closed below, while nobody reads)
+        archive = _opened(path)
         try:
             while member := _next_member(archive, turn):
                 if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
-                    place = f"{path.absolute()}::{member.name}"
+                    place = f"{readable(path.absolute())}::{readable(member.name)}"
                     read = partial(_read_member, path, archive, member, turn)
-                    load = partial(_load_bytes, read, Path(member.name).name, place)
+                    load = partial(_load_bytes, read, readable(Path(member.name).name), place)
                     yield CollectionItem(place, f"{key}::{member.name}", stamp, load)
         finally:
             with turn:
                 archive.close()
-    except (tarfile.TarError, OSError, EOFError) as error:
-        reason = f"the archive cannot be read from here on: {error}"
-        yield CollectionItem(str(path.absolute()), key, "", partial(_refuse, str(path.absolute()), reason))
+    except tarfile.TarError as error:
+        yield _refused(path, key, f"the archive cannot be read from here on: {error}")
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return tarfile.open(path, "r:*")
+    except Exception as error:  # of the archive's format, or of whatever it is compressed with
+        raise tarfile.ReadError(str(error)) from error
 
 
 def _next_member(archive: Any, turn: threading.Lock) -> tarfile.TarInfo | None:
     with turn:
-        member: tarfile.TarInfo | None = archive.next()
+        try:
+            member: tarfile.TarInfo | None = archive.next()
+        except Exception as error:  # likewise
+            raise tarfile.ReadError(str(error)) from error
         archive.members.clear()  # else they are all remembered
         return member
 
@@ -176,7 +211,7 @@ def _next_member(archive: Any, turn: threading.Lock) -> tarfile.TarInfo | None:
 def _read_member(path: Path, archive: Any, member: tarfile.TarInfo, turn: threading.Lock) -> bytes:
     with turn:
         if archive.closed:  # loaded after the walk went on
-            with tarfile.open(path, "r:*") as again:
+            with _opened(path) as again:
                 return _member_bytes(again, member)
         return _member_bytes(archive, member)
 
@@ -192,9 +227,9 @@ def _member_bytes(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 def _load_bytes(read: Callable[[], bytes], name: str, source: str) -> Photograph:
     try:
         data = read()
-    except (tarfile.TarError, OSError, EOFError) as error:
-        if isinstance(error, ImageError):
-            raise
+    except ImageError:
+        raise
+    except Exception as error:  # of the file system, the archive, or whatever it is compressed with
         raise ImageError(source, f"cannot be read: {error}") from error
     if not data:
         raise ImageError(source, "the file is empty")
@@ -209,6 +244,6 @@ def file_stamp(path: Path) -> str:
     """Size and time of change; empty where they cannot be had."""
     try:
         facts = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no file can have
         return ""
     return f"{facts.st_size}-{facts.st_mtime_ns}"

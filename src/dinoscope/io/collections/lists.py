@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import http.client
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dinoscope.errors import ImageError, InputError
 from dinoscope.io.arrow import arrow
 from dinoscope.io.images import SUFFIXES
+from dinoscope.names import readable
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 PLACE_COLUMNS = (
@@ -32,13 +36,29 @@ FETCH_SECONDS = 30
 FETCH_MAX_BYTES = 256 * 2**20
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A line of a list that cannot be read.
+
+    Attributes:
+        line: its number, from 1.
+        reason: in words.
+    """
+
+    line: int
+    reason: str
+
+
 def is_url(text: str) -> bool:
     """Whether a place is fetched over the web."""
     return text.lower().startswith(("http://", "https://"))
 
 
-def listed_places(file: Path) -> Iterator[str]:
+def listed_places(file: Path) -> Iterator[str | Unreadable]:
     """Paths or URLs in a CSV, TSV or Parquet file, in its order; empty cells are left out.
+
+    Bytes that are not UTF-8 are those of a file name. A line of a CSV that cannot be read is one that costs
+    itself alone.
 
     The column is the first whose name is one of `PLACE_COLUMNS`, in that order, or the only column. A CSV
     whose first line already holds a URL or a photograph's name has no header: its first column is taken.
@@ -51,7 +71,7 @@ def listed_places(file: Path) -> Iterator[str]:
         yield from _parquet_places(file)
         return
     try:
-        with open(file, newline="", encoding="utf-8-sig") as lines:
+        with open(file, newline="", encoding="utf-8-sig", errors="surrogateescape") as lines:
             rows = csv.reader(lines, delimiter="\t" if file.suffix.lower() == ".tsv" else ",")
             head = next(rows, [])
             if head and _is_place(head[0].strip()):
@@ -59,11 +79,21 @@ def listed_places(file: Path) -> Iterator[str]:
                 column = 0
             else:
                 column = _place_column([name.strip() for name in head], file)
-            for row in rows:
-                if len(row) > column and row[column].strip():
+            while (row := _next_row(rows)) is not None:
+                if isinstance(row, Unreadable):
+                    yield row
+                elif len(row) > column and row[column].strip():
                     yield row[column].strip()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, csv.Error) as error:
         raise InputError(f"{str(file)!r} cannot be read: {error}") from error
+
+
+def _next_row(rows: Any) -> list[str] | Unreadable | None:
+    try:
+        row: list[str] | None = next(rows, None)
+    except csv.Error as error:
+        return Unreadable(rows.line_num, str(error))
+    return row
 
 
 def _is_place(text: str) -> bool:
@@ -89,8 +119,10 @@ def _parquet_places(file: Path) -> Iterator[str]:
         column = names[_place_column(names, file)]
         if str(table.schema_arrow.field(column).type) not in ("string", "large_string", "string_view"):
             raise InputError(f"the column {column!r} of {str(file)!r} holds no text")
-        for batch in table.iter_batches(columns=[column]):
-            yield from (place.strip() for place in batch.column(0).to_pylist() if place and place.strip())
+        for batch in _read_batches(table, file, columns=[column]):
+            cells = batch.column(0).cast(arrow().large_binary()).to_pylist()
+            places = (os.fsdecode(cell).strip() for cell in cells if cell)
+            yield from (place for place in places if place)
 
 
 def dataset_files(folder: Path) -> list[Path]:
@@ -103,7 +135,8 @@ def dataset_files(folder: Path) -> list[Path]:
     if states:
         return [file for state in states for file in sorted(state.parent.glob("*.arrow"))]
     files = sorted([*folder.glob("*.parquet"), *folder.glob("*/*.parquet")])
-    return [file for file in files if _has_images(file)]
+    found = {file: _has_images(file) for file in files}
+    return [file for file, images in found.items() if images is not False] if any(found.values()) else []
 
 
 def dataset_photographs(file: Path) -> Iterator[tuple[int, str, Callable[[], bytes]]]:
@@ -117,10 +150,16 @@ def dataset_photographs(file: Path) -> Iterator[tuple[int, str, Callable[[], byt
         column = _image_column(batch.schema)
         if column is None:
             raise InputError(f"{str(file)!r} has no column of images (a structure of bytes and path)")
-        for cell in batch.column(column).to_pylist():
-            if cell is not None:
-                name = Path(cell.get("path") or f"row-{row}").name
-                yield row, name, _reader(cell, file)
+        cells = batch.column(column)
+        places = cells.field("path").cast(arrow().large_binary())
+        for cell, place, data in zip(cells, places, cells.field("bytes"), strict=True):
+            if cell.is_valid:
+                path = os.fsdecode(place.as_py() or b"")
+                yield (
+                    row,
+                    readable(Path(path or f"row-{row}").name),
+                    _reader(data.as_py(), file.parent / path),
+                )
             row += 1
 
 
@@ -128,35 +167,47 @@ def _batches(file: Path) -> Iterator[Any]:
     pa = arrow()
     if file.suffix == ".parquet":
         with _parquet(file) as table:
-            yield from table.iter_batches(batch_size=16, columns=[_image_column(table.schema_arrow)])
+            yield from _read_batches(table, file, batch_size=16, columns=[_image_column(table.schema_arrow)])
         return
     try:
-        with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as stream:
+        with pa.memory_map(os.fsencode(file)) as source, pa.ipc.open_stream(source) as stream:
             yield from stream
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{str(file)!r} cannot be read: {error}") from error
 
 
-def _reader(cell: dict[str, Any], file: Path) -> Callable[[], bytes]:
-    data, place = cell.get("bytes"), cell.get("path") or ""
-    if data is not None:
-        return lambda: bytes(data)
-    return lambda: (file.parent / place).read_bytes()
+def _read_batches(table: Any, file: Path, **options: Any) -> Iterator[Any]:
+    try:
+        yield from table.iter_batches(**options)
+    except (arrow().ArrowException, OSError) as error:
+        raise InputError(f"{str(file)!r} cannot be read from here on: {error}") from error
 
 
-def _parquet(file: Path) -> Any:
+def _reader(data: bytes | None, path: Path) -> Callable[[], bytes]:
+    return path.read_bytes if data is None else lambda: data
+
+
+@contextmanager
+def _parquet(file: Path) -> Iterator[Any]:
     pa = arrow()
     import pyarrow.parquet as pq
 
+    with ExitStack() as stack:
+        try:
+            source = stack.enter_context(pa.OSFile(os.fsencode(file)))
+            table = stack.enter_context(pq.ParquetFile(source))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise InputError(f"{str(file)!r} cannot be read: {error}") from error
+        yield table
+
+
+def _has_images(file: Path) -> bool | None:
+    """None where nobody can tell."""
     try:
-        return pq.ParquetFile(file)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{str(file)!r} cannot be read: {error}") from error
-
-
-def _has_images(file: Path) -> bool:
-    with _parquet(file) as table:
-        return _image_column(table.schema_arrow) is not None
+        with _parquet(file) as table:
+            return _image_column(table.schema_arrow) is not None
+    except InputError:
+        return None
 
 
 def _image_column(schema: Any) -> str | None:

@@ -1,0 +1,72 @@
+r"""The one rule for file names that are no Unicode text.
+
+A name on disk is a row of bytes, which Python holds with a lone surrogate for each byte that is not UTF-8;
+no encoding, database or page takes those. As text, such a byte is ``\xNN``, any other lone surrogate
+``\uNNNN``, and a backslash that would read as the beginning of one of these ``\x5c``: so the text leads back
+to the file.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+from pathlib import Path
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LOOKALIKE = re.compile(r"\\(?=x5c|x[89a-f][0-9a-f]|ud[89a-f][0-9a-f]{2})")
+_ESCAPED = re.compile(r"\\x(5c|[89a-f][0-9a-f])|\\u(d[89a-f][0-9a-f]{2})")
+
+
+def readable(path: str | os.PathLike[str]) -> str:
+    r"""A path, or a name from an archive or a list, as text. Once: text is not to be made text again.
+
+    >>> print(readable("caf\udce9.jpg"))
+    caf\xe9.jpg
+    """
+    return well_formed(_LOOKALIKE.sub(r"\\x5c", os.fspath(path)))
+
+
+def path_named(text: str) -> Path:
+    """The path that `readable` made a text of."""
+    return Path(_ESCAPED.sub(_unescaped, text))
+
+
+def well_formed(text: str) -> str:
+    """Text of any origin without lone surrogates; what is text already stays as it is."""
+    return _SURROGATE.sub(_escaped, text)
+
+
+def printable(text: str) -> str:
+    r"""Text on one line that a terminal takes for nothing but text: control characters escaped.
+
+    >>> print(printable("a\nb"))
+    a\nb
+    """
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in well_formed(text))
+    return "".join(shown)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    number = ord(match[0])
+    return f"\\x{number & 0xFF:02x}" if 0xDC80 <= number <= 0xDCFF else f"\\u{number:04x}"
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if match[2]:
+        return chr(int(match[2], 16))
+    number = int(match[1], 16)
+    return "\\" if number == ord("\\") else chr(0xDC00 + number)
+
+
+def _in_a_stream(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    bad = error.object[error.start : error.end]
+    return "".join(well_formed(c).encode("ascii", "backslashreplace").decode() for c in bad), error.end
+
+
+IN_A_STREAM = "dinoscope.names"
+"""The same rule as an error handler for streams: `sys.stdout.reconfigure(errors=IN_A_STREAM)`."""
+
+codecs.register_error(IN_A_STREAM, _in_a_stream)
