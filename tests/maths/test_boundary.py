@@ -7,14 +7,9 @@ from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
 
 from dinoscope.errors import GridMismatchError, InputError
-from dinoscope.maths.boundary import (
-    MANY,
-    auc,
-    boundary_auc,
-    coherence_auc,
-    distant_pairs,
-    foreground_auc,
-)
+from dinoscope.maths.auc import MANY, auc
+from dinoscope.maths.boundary import boundary_auc, coherence_auc, distant_pairs
+from dinoscope.maths.foreground_auc import foreground_auc
 from dinoscope.maths.masks import PatchLabels
 from dinoscope.maths.patches import as_directions
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from dinoscope.maths.boundary import foreground_auc
+from dinoscope.maths.foreground_auc import foreground_auc
 from dinoscope.metrics.facts import Metric, OfPhotograph, Planted, Revision, Values
 from dinoscope.metrics.subject import Subject
 
@@ -24,7 +24,7 @@ FOREGROUND = Metric(
     "Foreground AUC of PC1",
     "foreground AUC",
     "with masks",
-    4,
+    5,
     "how well the first principal component separates labelled from background (label 0) patches; above 0.5 "
     "by construction: read it beside its shuffled null",
     range=(0.5, 1.0),
@@ -51,7 +51,7 @@ NULL = Metric(
     "Foreground AUC, shuffled masks",
     "foreground AUC of shuffled masks",
     "with masks",
-    5,
+    6,
     "the same with the mask shuffled: what patches in random order give",
     range=(0.5, 1.0),
     needs_masks=True,
