@@ -279,7 +279,7 @@ def measured_at(
 ) -> Measurements:
     rng = np.random.default_rng(seed)
     values = {key: mean + noise * rng.standard_normal((n, len(labels))) for key, mean in metrics.items()}
-    keys = [("boundary_auc", "coherence_auc")] if masks else []
+    keys = [("boundary_auc", "matched_coherence_auc")] if masks else []
     keys += [("proxy_sharpness", "proxy_coherence")] if proxies else []
     shared = noise * rng.standard_normal((n, 1, 2))
     for k, pair in enumerate(keys):

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 
 from dinoscope.comparison.figures import gram as gram_figure
 from dinoscope.comparison.figures.colour_regions import grown_regions, mean_colours
-from dinoscope.comparison.figures.gram import gram_distance_of, plot_gram
+from dinoscope.comparison.figures.gram import plot_gram
 from dinoscope.data.results import Comparison
 from dinoscope.errors import GridMismatchError, InputError, ShapeError
 from tests.samples import HOSTILE, comparison
@@ -60,14 +60,6 @@ def test_matrices_are_all_cosines_and_the_third_is_their_difference(sample: Comp
     assert f"{distance:.4g}" in said(figure)
     for words in ("first-model", "second-model", "second minus first", "one fixed scale", "its own scale"):
         assert words in said(figure)
-
-
-def test_the_distance_is_that_of_the_whole_matrices_whatever_is_larger() -> None:
-    for dim, grid in ((12, 6), (80, 4)):
-        made = comparison(["a.png"], grid=grid, dim=dim)
-        expected = ((gram(made, 0, 0) - gram(made, 0, 1)) ** 2).mean()
-        assert gram_distance_of(*made.features[0]) == pytest.approx(expected, rel=1e-10)
-        assert gram_distance_of(made.features[0][0], made.features[0][0]) == pytest.approx(0, abs=1e-12)
 
 
 def test_regions_order_the_rows_of_every_matrix_alike(sample: Comparison) -> None:

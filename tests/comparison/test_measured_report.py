@@ -55,7 +55,7 @@ def test_every_metric_stands_with_its_meaning_interval_difference_and_chance(
         for interval in summaries:
             shown = f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]".replace("-", "−")
             assert shown in page.text
-    difference = measured.differences["coherence_auc"][0]
+    difference = measured.differences["matched_coherence_auc"][0]
     assert f"+{difference.interval.mean:.3f} [+{difference.interval.low:.3f}" in page.text
     assert "chance level 0.5" in page.text
     assert "never a headline alone" in page.text

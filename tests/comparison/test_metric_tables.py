@@ -172,8 +172,8 @@ def test_json_carries_collection_curves_controls_and_masks(sample: Measurements)
     beside = sample.controls
     assert beside is not None
     assert data["controls"]["models"] == list(beside.models)
-    blurred = beside.summaries["coherence_auc"][beside.models.index("blur:first-model")].mean
-    assert data["controls"]["summary"]["blur:first-model"]["coherence_auc"]["mean"] == blurred
+    blurred = beside.summaries["matched_coherence_auc"][beside.models.index("blur:first-model")].mean
+    assert data["controls"]["summary"]["blur:first-model"]["matched_coherence_auc"]["mean"] == blurred
     assert "differences" not in data["controls"]
     alone = json.loads(measurements_json(planted(controls=False, collection=False, curves=False, masks="")))
     assert (alone["controls"], alone["masks"], alone["curves"]) == (None, "", {})

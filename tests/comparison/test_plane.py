@@ -56,7 +56,7 @@ def test_every_model_is_a_point_at_its_means_with_both_intervals(sample: Measure
     for measured in (sample, sample.controls):
         assert measured is not None
         for across, along in zip(
-            measured.summaries["boundary_auc"], measured.summaries["coherence_auc"], strict=True
+            measured.summaries["boundary_auc"], measured.summaries["matched_coherence_auc"], strict=True
         ):
             assert tuple(np.round([across.low, across.high, along.mean, along.mean], 9)) in bars
             assert tuple(np.round([across.mean, across.mean, along.low, along.high], 9)) in bars
@@ -112,7 +112,7 @@ def test_masks_come_first_and_proxies_say_that_they_are(sample: Measurements) ->
     assert "boundary AUC" not in proxied and "label images" not in proxied
     without = planted(masks="")
     assert said(plot_plane(without)) == said(plot_plane(without, axes="proxies"))
-    with pytest.raises(InputError, match="boundary_auc and coherence_auc were not measured"):
+    with pytest.raises(InputError, match="boundary_auc and matched_coherence_auc were not measured"):
         plot_plane(without, axes="with masks")
     with pytest.raises(InputError, match="not measured; there is neighbour, random_pair, locality"):
         plot_plane(planted(masks="", proxies=False))
@@ -120,7 +120,7 @@ def test_masks_come_first_and_proxies_say_that_they_are(sample: Measurements) ->
 
 def test_the_reading_is_the_paired_difference_in_words(sample: Measurements) -> None:
     first, blurred = plane_readings(sample)
-    across, along = sample.differences["boundary_auc"][0], sample.differences["coherence_auc"][0]
+    across, along = sample.differences["boundary_auc"][0], sample.differences["matched_coherence_auc"][0]
     assert first.startswith("second-model against first-model: less sharp (−0.030 [")
     assert "more coherent (+0.120 [" in first
     assert f"higher in {along.share:.0%} of photographs" in first
@@ -148,7 +148,7 @@ def test_one_photograph_is_a_point_without_bars() -> None:
 
 def test_what_is_undefined_is_named_and_not_drawn(sample: Measurements) -> None:
     values = {k: v.copy() for k, v in sample.values.items()}
-    values["coherence_auc"][:, 1] = np.nan
+    values["matched_coherence_auc"][:, 1] = np.nan
     lost = replace(
         summarised(sample.images, sample.digests, sample.models, values, masks="m"),
         controls=sample.controls,

@@ -7,14 +7,8 @@ from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
 
 from dinoscope.errors import GridMismatchError, InputError
-from dinoscope.maths.boundary import (
-    MANY,
-    auc,
-    boundary_auc,
-    coherence_auc,
-    distant_pairs,
-    foreground_auc,
-)
+from dinoscope.maths.auc import MANY, auc
+from dinoscope.maths.boundary import boundary_auc, coherence_auc, distant_pairs
 from dinoscope.maths.masks import PatchLabels
 from dinoscope.maths.patches import as_directions
 
@@ -136,34 +130,9 @@ def test_drawn_pairs_score_the_same_off_a_matrix_and_one_by_one(monkeypatch: pyt
     assert at_once.auc == pytest.approx(one_by_one.auc, abs=1e-9)
 
 
-def test_foreground_auc_finds_a_planted_object_whatever_the_sign():
-    mask = np.zeros((9, 11), bool)
-    mask[2:6, 3:8] = True
-    f = noise()
-    f[mask] += 6
-    got = foreground_auc(f, mask)
-    assert got.auc > 0.99 > 0.7 > got.null_high > got.null > 0.5
-    assert foreground_auc(f, ~mask).auc == pytest.approx(got.auc)
-    flat = f.reshape(99, 6) - f.reshape(99, 6).mean(0)
-    pc1 = flat @ np.linalg.eigh(flat.T @ flat)[1][:, -1]
-    want = roc_auc_score(mask.ravel(), pc1)
-    assert got.auc == pytest.approx(max(want, 1 - want))
-    scattered = np.random.default_rng(3).permutation(mask.ravel()).reshape(9, 11)
-    assert foreground_auc(f, scattered).auc < got.null_high + 0.1
-
-
-def test_foreground_auc_is_nan_where_undefined():
-    mask = np.zeros((9, 11), bool)
-    assert math.isnan(foreground_auc(noise(), mask).auc)
-    mask[0, 0] = True
-    assert math.isnan(foreground_auc(np.ones((9, 11, 2)), mask).auc)
-
-
 def test_bad_input_is_named():
     with pytest.raises(GridMismatchError):
         boundary_auc(noise(), halves(9, 10))
-    with pytest.raises(GridMismatchError):
-        foreground_auc(noise(), np.ones((2, 2), bool))
     with pytest.raises(InputError, match="max_pairs"):
         coherence_auc(noise(), halves(), max_pairs=0)
     broken = noise()
@@ -171,8 +140,6 @@ def test_bad_input_is_named():
     for call in (boundary_auc, coherence_auc):
         with pytest.raises(InputError, match="1 of 99 patches"):
             call(broken, halves())
-    with pytest.raises(InputError, match="1 of 99 patches"):
-        foreground_auc(broken, np.ones((9, 11), bool))
 
 
 def test_many_pairs_are_counted_as_they_would_be_sorted() -> None:

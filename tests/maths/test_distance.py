@@ -23,8 +23,9 @@ def by_hand(f, bins, width, height):
     for (a, b), (c, d) in itertools.combinations(itertools.product(range(h), range(w)), 2):
         apart = math.hypot((a - c) * height / h, (b - d) * width / w)
         k = next((k for k in range(bins) if apart < edges[k + 1] - 1e-12), bins - 1)
-        found[k].append(x[a, b] @ x[c, d])
-    return [np.mean(v) if v else np.nan for v in found], [len(v) for v in found]
+        found[k].append((x[a, b] @ x[c, d], apart))
+    means = [np.mean(v, axis=0) if v else (np.nan, np.nan) for v in found]
+    return np.transpose(means), [len(v) for v in found]
 
 
 @pytest.mark.parametrize(("h", "w"), [(6, 9), (9, 6), (7, 7), (10, 10), (1, 7), (7, 1), (2, 1)])
@@ -32,15 +33,16 @@ def test_every_pair_is_counted_once_in_its_bin(h, w):
     f = noise(h, w)
     bins = h if h == w else 7  # on a square, diagonal steps then end exactly on the edges of bins
     got = cosine_by_distance(f, bins=bins)
-    want, pairs = by_hand(f, bins, min(1, w / h), min(1, h / w))
+    (want, apart), pairs = by_hand(f, bins, min(1, w / h), min(1, h / w))
     np.testing.assert_array_equal(got.pairs, pairs)
     np.testing.assert_allclose(got.cosine, want, atol=1e-12)
+    np.testing.assert_allclose(got.distance, apart, atol=1e-12)
     assert got.pairs.sum() == h * w * (h * w - 1) // 2
 
 
 def test_the_photographs_own_aspect_can_be_given():
     f = noise(4, 6)
-    want, pairs = by_hand(f, 5, 1.0, 0.5)
+    (want, _), pairs = by_hand(f, 5, 1.0, 0.5)
     wrapped = PatchFeatures.from_array(f, image_size=(200, 100))
     for got in (cosine_by_distance(f, bins=5, aspect=2.0), cosine_by_distance(wrapped, bins=5)):
         np.testing.assert_array_equal(got.pairs, pairs)

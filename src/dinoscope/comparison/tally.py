@@ -23,7 +23,7 @@ from dinoscope.metrics.registry import CURVES, METRICS
 
 T = TypeVar("T")
 
-NUMBERS_VERSION = 2
+NUMBERS_VERSION = 3
 """Of what the metrics mean: rows of different versions do not mix."""
 
 

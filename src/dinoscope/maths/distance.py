@@ -31,11 +31,14 @@ class DistanceCurve:
 
     Attributes:
         edges: of the bins, in units of the image's longer side: comparable between grids.
+        distance: mean over the pairs in each bin, in the same units: where `cosine` belongs; NaN where there
+            are none.
         cosine: mean over the pairs in each bin, in [-1, 1]; NaN where there are none.
         pairs: unordered pairs of different patches in each bin.
     """
 
     edges: Float64[np.ndarray, " edges"]
+    distance: Float64[np.ndarray, " bins"]
     cosine: Float64[np.ndarray, " bins"]
     pairs: Int64[np.ndarray, " bins"]
 
@@ -77,7 +80,11 @@ def cosine_by_distance(features: PatchMap, *, bins: int = BINS, aspect: float | 
     which = np.clip(np.searchsorted(edges, apart * (1 + 1e-12), side="right") - 1, 0, bins - 1).ravel()
     pairs = np.bincount(which, counts.ravel(), bins).astype(np.int64)
     total = np.bincount(which, np.where(counts > 0, sums, 0.0).ravel(), bins)
-    return DistanceCurve(edges, np.divide(total, pairs, out=np.full(bins, np.nan), where=pairs > 0), pairs)
+    lengths = np.bincount(which, (counts * apart).ravel(), bins)
+    distance, cosine = (
+        np.divide(part, pairs, out=np.full(bins, np.nan), where=pairs > 0) for part in (lengths, total)
+    )
+    return DistanceCurve(edges, distance, cosine, pairs)
 
 
 def cls_patch_cosine(features: PatchMap, cls: Float[np.ndarray, " dim"] | TensorLike) -> float:

@@ -14,7 +14,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import rankdata
 
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.boundary import APART, DIGITS, DistantPairs, PairAuc, coherence_of_pairs, distant_pairs
+from dinoscope.maths.auc import DIGITS
+from dinoscope.maths.boundary import APART, DistantPairs, PairAuc, coherence_of_pairs, distant_pairs
 from dinoscope.maths.masks import PatchLabels
 from dinoscope.maths.patches import PatchMap, as_directions, as_map
 from dinoscope.maths.resample import area_average

@@ -17,7 +17,7 @@ QUARTER = 0.25
 
 def _at(subject: Subject, places: Float64[np.ndarray, " points"]) -> Float64[np.ndarray, " points"]:
     curve = cosine_by_distance(subject.features)
-    return read_off(places, (curve.edges[:-1] + curve.edges[1:]) / 2, curve.cosine)
+    return read_off(places, curve.distance, curve.cosine)
 
 
 def _curve(subject: Subject) -> Float64[np.ndarray, " points"]:

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from dinoscope.maths.boundary import foreground_auc
+from dinoscope.maths.foreground_auc import foreground_auc
+from dinoscope.maths.masks import UNKNOWN
 from dinoscope.metrics.facts import Metric, OfPhotograph, Planted, Revision, Values
 from dinoscope.metrics.subject import Subject
 
@@ -15,7 +16,8 @@ def _measure(subject: Subject) -> Values:
     regions = subject.seen.regions
     if regions is None:
         return {"foreground_auc": math.nan, "foreground_auc_null": math.nan}
-    found = foreground_auc(subject.features, np.asarray(regions.objects.labels > 0))
+    labels = regions.objects.labels
+    found = foreground_auc(subject.features, np.asarray(labels > 0), known=np.asarray(labels != UNKNOWN))
     return {"foreground_auc": found.auc, "foreground_auc_null": found.null}
 
 
@@ -24,9 +26,9 @@ FOREGROUND = Metric(
     "Foreground AUC of PC1",
     "foreground AUC",
     "with masks",
-    4,
+    5,
     "how well the first principal component separates labelled from background (label 0) patches; above 0.5 "
-    "by construction: read it beside its shuffled null",
+    "by construction: read it beside that of shifted masks",
     range=(0.5, 1.0),
     needs_masks=True,
     planted=Planted(
@@ -48,25 +50,29 @@ FOREGROUND = Metric(
 )
 NULL = Metric(
     "foreground_auc_null",
-    "Foreground AUC, shuffled masks",
-    "foreground AUC of shuffled masks",
+    "Foreground AUC, shifted masks",
+    "foreground AUC of shifted masks",
     "with masks",
-    5,
-    "the same with the mask shuffled: what patches in random order give",
+    6,
+    "mean foreground AUC of PC1 with the mask moved over the grid, round its edges: what a map of this "
+    "smoothness gives that knows nothing of the object; somewhat high for objects in the middle of the frame",
     range=(0.5, 1.0),
     needs_masks=True,
     planted=Planted(
-        blur="0",
-        noise="0",
-        shuffle="0",
+        blur=".",
+        noise=".",
+        shuffle="-",
         collapse="=",
-        position="0",
-        outliers="0",
+        position=".",
+        outliers="-",
         rotation="=",
         rescale="=",
-        finer="-",
-        tolerance=0.01,
-        reasons=((("finer",), "chance shrinks with the number of patches; nothing else may move it"),),
+        finer="0",
+        reasons=(
+            (("shuffle",), "a component without spatial structure separates no compact mask"),
+            (("outliers",), "a few scattered patches become the first component"),
+            (("finer",), "the same field and the same mask, so only sampling differs"),
+        ),
     ),
 )
 

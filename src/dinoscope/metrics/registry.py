@@ -53,5 +53,8 @@ CURVES: dict[str, CurveOf] = {
 }
 """By key."""
 
-AXES = {"with masks": ("boundary_auc", "coherence_auc"), "proxies": ("proxy_sharpness", "proxy_coherence")}
+AXES = {
+    "with masks": ("boundary_auc", "matched_coherence_auc"),
+    "proxies": ("proxy_sharpness", "proxy_coherence"),
+}
 """Sharpness and coherence, measured against masks or against the photograph itself."""

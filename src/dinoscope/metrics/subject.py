@@ -13,6 +13,7 @@ from dinoscope.maths.boundary import DistantPairs, distant_pairs
 from dinoscope.maths.discovery import Box
 from dinoscope.maths.frequency import MapEnergy, map_energy
 from dinoscope.maths.masks import PatchLabels
+from dinoscope.maths.matched import MatchedPairs, matched
 from dinoscope.maths.patches import PatchMap, as_rows
 from dinoscope.maths.proxies import colour_pairs, edge_strength
 from dinoscope.maths.spectrum import singular_values_both
@@ -40,6 +41,11 @@ class Regions:
     def pairs(self) -> DistantPairs:
         """Distant pairs of patches."""
         return distant_pairs(self.labels)
+
+    @cached_property
+    def matched_pairs(self) -> MatchedPairs:
+        """Distant pairs of patches that are compared at equal distance."""
+        return matched(self.pairs)
 
     @cached_property
     def pure_pairs(self) -> DistantPairs:

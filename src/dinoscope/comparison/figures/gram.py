@@ -20,6 +20,7 @@ from dinoscope.data.results import Comparison
 from dinoscope.drawing.sheet import FACE, Sheet, colour_bar, lines, panel_size, picture
 from dinoscope.drawing.style import LINE, QUIET, plain
 from dinoscope.errors import GridMismatchError, InputError, ShapeError
+from dinoscope.maths.gram import gram_distance
 
 Order = Literal["space", "superpixels"]
 
@@ -89,7 +90,7 @@ def plot_gram(
         rows = _by_region(chosen)
     matrices = [values.reshape(-1, values.shape[2])[rows.order] for values in pooled]
     grams = [m @ m.T for m in matrices]
-    note = _note(gram_distance_of(first, second), (h, w), block, order, given=regions is not None)
+    note = _note(gram_distance(first, second), (h, w), block, order, given=regions is not None)
     width, height = panel_size(photo.size, area=1.7)
     left = _MARGIN + width + 0.42
     whole = left + 3 * _SIDE + _GAP + 0.5 + _MARGIN
@@ -127,21 +128,6 @@ def plot_gram(
         sheet.words(x + length / 2, bar_y + 0.34, unit, size=6.5, colour=QUIET, align="center")
     sheet.paragraph(_MARGIN, foot, note, width=whole - 0.35, size=6.5)
     return sheet.figure
-
-
-def gram_distance_of(first: PatchFeatures, second: PatchFeatures) -> float:
-    """The mean squared difference of all entries of two cosine Gram matrices, without forming them.
-
-    In float64, from the products of the features where there are more patches than channels.
-
-    Source: DINOv3 (arXiv 2508.10104), equation 2, as the mean over entries.
-    """
-    x, y = (_unit(f).reshape(-1, f.dim) for f in (first, second))
-    n = len(x)
-    if n <= max(x.shape[1], y.shape[1]):
-        return float(((x @ x.T - y @ y.T) ** 2).mean())
-    total = ((x.T @ x) ** 2).sum() + ((y.T @ y) ** 2).sum() - 2 * ((x.T @ y) ** 2).sum()
-    return max(float(total), 0.0) / n**2
 
 
 def _two(comparison: Comparison, photograph: int) -> tuple[PatchFeatures, PatchFeatures]:

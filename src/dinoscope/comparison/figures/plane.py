@@ -130,7 +130,7 @@ def _frame(sheet: Sheet, drawn: Axes, kind: str, chance: tuple[float, float]) ->
     proxy = kind == "proxies"
     titles = (
         ("proxy of sharpness: rank correlation with the photograph's edges", "boundary AUC"),
-        ("proxy of coherence: AUC over regions of colour", "region AUC"),
+        ("proxy of coherence: AUC over regions of colour", "region AUC at equal distance"),
     )
     x_title = titles[0][0] if proxy else f"sharpness: {titles[0][1]}"
     y_title = titles[1][0] if proxy else f"coherence: {titles[1][1]}"
