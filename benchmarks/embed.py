@@ -145,7 +145,8 @@ def ray_beside_local(folder: Path, count: int) -> dict[str, Any]:
     """Part 3."""
     from importlib.metadata import version
 
-    from dinoscope.pipeline.embed_ray import RayOptions, embed_with_ray
+    from dinoscope.pipeline.embed_ray import embed_with_ray
+    from dinoscope.pipeline.ray_workers import RayOptions
 
     some = folder / "some"
     write_photographs(some, count)

@@ -13,7 +13,8 @@ import pytest
 from dinoscope.data.results import Failure
 from dinoscope.errors import DinoscopeError, InputError, MissingExtraError
 from dinoscope.pipeline.embed import embed
-from dinoscope.pipeline.embed_ray import RayOptions, _start, embed_with_ray
+from dinoscope.pipeline.embed_ray import _start, embed_with_ray
+from dinoscope.pipeline.ray_workers import RayOptions
 from dinoscope.store.locks import writing
 from dinoscope.store.schema import POOLED
 from dinoscope.store.store import FeatureTable, open_store, patch_statistics, read_failures

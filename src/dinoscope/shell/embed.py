@@ -66,9 +66,10 @@ def embed_command(
     from dinoscope.data.results import Failure
     from dinoscope.io.collections.collection import each_item
     from dinoscope.pipeline.embed import embed, in_shard
-    from dinoscope.pipeline.embed_ray import RayOptions, embed_with_ray
+    from dinoscope.pipeline.embed_ray import embed_with_ray
     from dinoscope.pipeline.fast import autocast_backbone, wanted_dtype
     from dinoscope.pipeline.profile import profile_told
+    from dinoscope.pipeline.ray_workers import RayOptions
     from dinoscope.shell.index_line import index_line
     from dinoscope.shell.terminal import end, load_models, note, progress, read_shard, tell
     from dinoscope.store.dense import dense_bytes
