@@ -13,7 +13,7 @@ from dinoscope.metrics.subject import Subject
 
 def _measure(subject: Subject) -> Values:
     regions = subject.seen.regions
-    if regions is None:
+    if regions is None or regions.objects is None:
         return {"foreground_auc": math.nan, "foreground_auc_null": math.nan}
     found = foreground_auc(subject.features, np.asarray(regions.objects.labels > 0))
     return {"foreground_auc": found.auc, "foreground_auc_null": found.null}
@@ -29,6 +29,7 @@ FOREGROUND = Metric(
     "by construction: read it beside its shuffled null",
     range=(0.5, 1.0),
     needs_masks=True,
+    needs="background",
     planted=Planted(
         blur=".",
         noise=".",
@@ -55,6 +56,7 @@ NULL = Metric(
     "the same with the mask shuffled: what patches in random order give",
     range=(0.5, 1.0),
     needs_masks=True,
+    needs="background",
     planted=Planted(
         blur="0",
         noise="0",
