@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -71,9 +72,10 @@ def test_the_control_is_the_features_of_that_other_photograph(folder: Path) -> N
             continue
         annotation = masks.read(photograph, lambda failure: pytest.fail(failure.reason))
         own = features[photograph.digest]
-        seen = seen_on(own.grid, photograph, annotation=annotation, masked=True)
-        assert numbers_of(features[pairs[photograph.digest]], seen).values["coherence_auc"] == value
-        assert numbers_of(own, seen).values["coherence_auc"] != value
+        seen = seen_on(own.grid, photograph, annotation=annotation)
+        scored = partial(numbers_of, seen=seen, masked=True)
+        assert scored(features[pairs[photograph.digest]]).values["coherence_auc"] == value
+        assert scored(own).values["coherence_auc"] != value
     assert measured.controls is not None
     at = measured.controls.models.index("other:a")
     assert measured.controls.summaries["coherence_auc"][at].n == 6
