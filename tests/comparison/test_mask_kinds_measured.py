@@ -71,7 +71,7 @@ KINDS = {
 UNDEFINED = {
     "regions": CLASS | OBJECT | GROUND,
     "instances": CLASS,
-    "classes": OBJECT,
+    "classes": OBJECT | GROUND,  # no label is 0
 }
 
 
@@ -83,8 +83,7 @@ def test_what_the_masks_do_not_say_is_undefined_with_its_reason(kind: str, tmp_p
     assert set(m.undefined) == UNDEFINED[kind]
     for key in CLASS | OBJECT | GROUND:
         value = m.collection[key][0] if key in CLASS else m.summaries[key][0].mean
-        known = key not in UNDEFINED[kind] and not (kind == "classes" and key in GROUND)
-        assert math.isfinite(value) == known, key  # no background in these classes
+        assert math.isfinite(value) == (key not in UNDEFINED[kind]), key
     data = json.loads(measurements_json(m))
     assert data["mask_kind"] == kind and data["undefined"] == dict(m.undefined)
     for key in UNDEFINED[kind]:
@@ -114,7 +113,9 @@ def test_the_kind_can_be_said_and_decides(tmp_path: Path) -> None:
     paths, masks = write(tmp_path, KINDS["regions"])
     as_classes = measure(paths, FakeBackbone("a"), grid=8, masks=masks, mask_kind="classes", controls=False)
     assert as_classes.mask_kind is not None and as_classes.mask_kind.reason == "as asked for"
-    assert math.isfinite(as_classes.collection["knn_miou"][0]) and set(as_classes.undefined) == OBJECT
+    assert (
+        math.isfinite(as_classes.collection["knn_miou"][0]) and set(as_classes.undefined) == OBJECT | GROUND
+    )
     for wrong, words in (("things", "not 'things'"), ("", "not ''")):
         with pytest.raises(InputError, match=words):
             measure(paths, FakeBackbone("a"), grid=8, masks=masks, mask_kind=wrong)

@@ -137,6 +137,7 @@ def test_the_kind_can_be_said(tmp_path: Path) -> None:
         masks = find_masks(tmp_path, kind)
         assert masks.kind.name == kind and masks.kind.sure
         assert (masks.classes is not None) == (kind == "classes")
+        assert masks.kind.has_background == (kind != "regions")
     with pytest.raises(InputError, match="regions, instances or classes, not 'things'"):
         find_masks(tmp_path, "things")
 

@@ -48,6 +48,7 @@ def test_folders_of_the_world(name: str) -> None:
     found = kind_of(sets)
     assert found.name == kind and found.sure, found
     assert kind_of(sets[::-1]).name == kind
+    assert found.has_background == (kind != "regions" and any(0 in labels for labels in sets))
     unknown = [{*labels, -1} for labels in sets]
     assert kind_of(unknown) == found  # what is unknown says nothing
 

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from dinoscope.comparison import words
 from dinoscope.comparison.columns import Column, columns_of
+from dinoscope.comparison.mask_words import others_told
 from dinoscope.data.results import Comparison, Measurements
 from dinoscope.drawing.style import plain
 from dinoscope.errors import InputError
@@ -62,6 +63,7 @@ def plane_notes(measurements: Measurements | Comparison, *, axes: AxesChoice = "
     ]
     if any(column.control for column in columns):
         notes.append("Grey: controls, not trained models.")
+    notes += [f"{plain(told, 120)}." for told in others_told(measured)]
     if kind == "with masks" and measured.people is not None:
         notes.append(f"Stars: people's segmentations, scored against {plain(measured.masks, 60)}.")
     if n == 1:

@@ -277,7 +277,8 @@ def reasons(kind: MaskKind, n_classes: int) -> dict[str, str]:
     if not kind.has_objects:
         told["objects"] = f"the masks are {kind.name}, and this needs masks of single objects"
     if not kind.has_background:
-        told["background"] = "the masks are regions, and this needs a background"
+        zero = "the masks are regions" if kind.name == REGIONS else "no label is 0"
+        told["background"] = f"{zero}, and this needs a background"
     if kind.name == REGIONS:
         told["classes"] = "the masks are regions, whose numbers mean something else in each photograph"
     elif not kind.has_classes:

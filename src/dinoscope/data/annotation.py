@@ -24,6 +24,7 @@ class MaskKind:
         sure: False for a guess.
         binary: 0 and 255 are the only labels, so that 255 is the object and not the unknown.
         class_maps: class maps lie beside the instances.
+        zero: a 0 was seen in some label image.
     """
 
     name: str
@@ -31,6 +32,7 @@ class MaskKind:
     sure: bool = True
     binary: bool = False
     class_maps: bool = False
+    zero: bool = True
 
     @property
     def because(self) -> str:
@@ -44,8 +46,8 @@ class MaskKind:
 
     @property
     def has_background(self) -> bool:
-        """Whether 0 is the background."""
-        return self.name != REGIONS
+        """Whether there is a background, which is 0."""
+        return self.name == INSTANCES or (self.name == CLASSES and self.zero)
 
     @property
     def has_classes(self) -> bool:

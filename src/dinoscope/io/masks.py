@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -106,25 +107,25 @@ def kind_of_labels(images: Sequence[np.ndarray], kind: str | None = None) -> Mas
 
 
 def _kind(files: Sequence[Path], kinds: Iterable[str], asked: str | None) -> MaskKind:
-    if asked is None and "instance" in kinds:
-        return MaskKind(INSTANCES, "they lie in a folder named instance")
-    if asked is None and "class" in kinds:
-        return MaskKind(CLASSES, "they lie in a folder named class")
-    images = []
-    for path in _spread(files):
-        try:
-            images.append(read_values(path))
-        except ImageError:
-            continue  # told where its photograph is measured
-    return _judged(images, asked)
+    named = "instance" if "instance" in kinds else "class" if "class" in kinds else None
+    known = asked or {"instance": INSTANCES, "class": CLASSES, None: None}[named]
+    found = _judged(_readable(_spread(files)), known)
+    return found if asked or named is None else replace(found, reason=f"they lie in a folder named {named}")
 
 
-def _judged(images: Iterable[np.ndarray], asked: str | None) -> MaskKind:
+def _readable(files: Iterable[Path]) -> Iterator[np.ndarray]:
+    """What files hold; that one cannot be read is told where its photograph is measured."""
+    for path in files:
+        with suppress(ImageError):
+            yield read_values(path)
+
+
+def _judged(images: Iterable[np.ndarray], known: str | None) -> MaskKind:
     held = [(image.dtype, {int(label) for label in np.unique(image)}) for image in images]
-    every: set[int] = set().union(*(labels for _, labels in held)) if held else set()
+    every: set[int] = set().union(*(labels for _, labels in held))
     binary = every == {0, VOID} and all(dtype == np.uint8 for dtype, _ in held)
-    if asked is not None:
-        return MaskKind(asked, "as asked for", binary=binary)
+    if known is not None:
+        return MaskKind(known, "as asked for", binary=binary, zero=0 in every)
     if binary:
         return MaskKind(INSTANCES, "0 and 255 alone: 255 is the one object of each photograph", binary=True)
     return kind_of([labels - {VOID} if dtype == np.uint8 else labels for dtype, labels in held])

@@ -74,14 +74,15 @@ def kind_of(label_sets: Sequence[Collection[int]]) -> MaskKind:
     if largest - total > LEFT_OUT * largest:
         how = f"numbers recur, and {(largest - total) / largest:.0%} of those below the largest are left out"
         often = recurs > 2 or total >= RECURRENCE * len(counts)
-        return MaskKind(CLASSES, how, sure=n >= FEW and often)
+        return MaskKind(CLASSES, how, sure=n >= FEW and often, zero=with_zero > 0)
     rare, common = _overtaken(counts)
     if counts[common] - counts[rare] > OVERTAKEN * n:
         how = f"numbers recur, and {common} is in {_of(counts[common], n)}, where {rare} is in {counts[rare]}"
-        return MaskKind(CLASSES, how, sure=n >= FEW)
+        return MaskKind(CLASSES, how, sure=n >= FEW, zero=with_zero > 0)
     alike = max(Counter(labels for labels in things if len(labels) > 1).values(), default=0)
     if n >= FEW and alike >= ALIKE * n:
-        return MaskKind(CLASSES, f"the very same labels in {_of(alike, n)}", sure=not with_zero)
+        how = f"the very same labels in {_of(alike, n)}"
+        return MaskKind(CLASSES, how, sure=not with_zero, zero=with_zero > 0)
     sizes = sorted(len(labels) for labels in things)
     how = f"numbered 1 to n in each, n from {sizes[0]} to {sizes[-1]}"
     gaps = sum(labels != frozenset(range(1, len(labels) + 1)) for labels in things)
