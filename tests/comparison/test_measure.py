@@ -32,6 +32,7 @@ SIDE = 64
 
 
 def mask(i: int) -> np.ndarray:
+    """Of classes: 1 or 2 is an object, 3 the ground, 0 the background."""
     y, x = np.mgrid[:SIDE, :SIDE]
     inside = (x - 20 - 3 * i) ** 2 + (y - 32) ** 2 < 18**2
     return np.asarray(inside * (1 + i % 2) + (y > 48) * ~inside * 3, dtype=np.uint8)
@@ -42,12 +43,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photographs")
     rng = np.random.default_rng(0)
     colours = np.array([[60, 70, 80], [210, 60, 50], [60, 190, 90], [70, 90, 220]], float)
-    (folder / "masks").mkdir()
+    for kind in ("class", "instance"):
+        (folder / "masks" / kind).mkdir(parents=True)
     for i in range(N):
         noise = gaussian_filter(rng.standard_normal((SIDE, SIDE, 3)), (1, 1, 0)) * 25
         pixels = (colours[mask(i)] + noise).clip(0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{i}.png")
-        Image.fromarray(mask(i)).save(folder / "masks" / f"{i}.png")
+        Image.fromarray(mask(i)).save(folder / "masks" / "class" / f"{i}.png")
+        Image.fromarray(np.minimum(mask(i), 2)).save(folder / "masks" / "instance" / f"{i}.png")
     return folder
 
 
@@ -70,7 +73,7 @@ def test_every_metric_without_passes_is_there_and_named(measured: Measurements) 
     wanted = {key for key, metric in METRICS.items() if not metric.collection and metric.group != "passes"}
     assert set(measured.values) == wanted - {"pck"}
     assert set(measured.collection) == {key for key, metric in METRICS.items() if metric.collection}
-    assert measured.masks.endswith("masks")
+    assert measured.masks == "masks" and not measured.undefined
     defined = {name for name, table in measured.values.items() if np.isfinite(table[:, 1]).all()}
     assert set(measured.values) - defined <= {"boundary_auc_pure"}  # few pure patches meet at a border
 
@@ -93,7 +96,7 @@ def test_planted_objects_give_sharp_and_coherent_features_and_shuffling_takes_bo
 def test_controls_run_beside_and_can_be_left_out(folder: Path, measured: Measurements) -> None:
     assert measured.models == ("a", "b")
     assert measured.controls is not None
-    assert measured.controls.models == ("pixels", "blur:a", "shuffled:a")
+    assert measured.controls.models == ("pixels", "blur:a", "shuffled:a", "other:a")
     assert measured.controls.digests == measured.digests
     alone = measure(photographs(folder), FakeBackbone("a"), grid=12, controls=False)
     assert alone.controls is None
@@ -170,17 +173,19 @@ def test_what_was_measured_is_not_extracted_again(
         measure(photographs(folder), second, grid=9, journal=tmp_path / "rows.jsonl", controls=False)
 
 
-def _small_sample(self: Sample, kept: int = 2, rows: object = None) -> None:
-    self.kept, self.rows = kept, {}
+def _small_sample(self: Sample, kept: int = 2) -> None:
+    self.kept, self.rows, self.photographs = kept, {}, {}
 
 
 def test_the_sample_does_not_depend_on_the_order(folder: Path) -> None:
     features = {f.provenance.image_digest: f for f in extract(photographs(folder), FakeBackbone("a"), grid=8)}
+    read = [read_photograph(path) for path in photographs(folder)]
     kept = []
-    for order in (sorted(features), sorted(features, reverse=True)):
+    for order in (read, read[::-1]):
         sample = Sample(kept=3)
-        for digest in order:
-            sample.add(digest, (features[digest],), None)
+        for photograph in order:
+            sample.add(photograph, (features[photograph.digest],), None)
+        assert set(sample.photographs) == set(sample.rows)
         kept.append(set(sample.rows))
     assert kept[0] == kept[1] == set(sorted(features)[:3])
 

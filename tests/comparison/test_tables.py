@@ -148,7 +148,11 @@ def test_measurements_alone_are_json_too(sample: Comparison, tmp_path: Path) -> 
         "collection",
         "curves",
         "controls",
+        "people",
         "masks",
+        "mask_kind",
+        "mask_kind_because",
+        "undefined",
         "warnings",
         "failures",
     }

@@ -8,7 +8,9 @@ from PIL import Image
 
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import ImageError, InputError
-from dinoscope.io.masks import find_masks, read_annotation, read_labels
+from dinoscope.io import masks as masks_module
+from dinoscope.io.label_images import read_labels, read_values
+from dinoscope.io.masks import SAMPLED, find_masks, read_annotation
 from dinoscope.scenes.write import write_scenes
 
 SIZE = (40, 30)
@@ -26,7 +28,7 @@ def test_a_mask_is_found_by_the_photographs_name(tmp_path: Path) -> None:
     Image.fromarray(labels()).save(tmp_path / "a.png")
     found = read_annotation(find_masks(tmp_path), photograph())
     np.testing.assert_array_equal(found.regions, labels())
-    assert found.classes is found.regions and found.second is None
+    assert found.second is None
     with pytest.raises(ImageError, match=r"no mask b\.png"):
         read_annotation(find_masks(tmp_path), photograph("b.jpg"))
 
@@ -36,7 +38,9 @@ def test_instances_and_classes_lie_apart(tmp_path: Path) -> None:
         (tmp_path / kind).mkdir()
         Image.fromarray(labels(high=high)).save(tmp_path / kind / "a.png")
     found = read_annotation(find_masks(tmp_path), photograph())
-    assert found.regions.max() == 3 and found.classes.max() == 1
+    assert found.regions.max() == 3
+    assert found.classes is not None and found.classes.max() == 1
+    assert find_masks(tmp_path).kind.has_objects and find_masks(tmp_path).kind.has_classes
 
 
 def test_scenes_bring_their_second_view(tmp_path: Path) -> None:
@@ -98,3 +102,88 @@ def test_a_folder_without_masks_says_what_would_be_one(tmp_path: Path) -> None:
         find_masks(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         find_masks(tmp_path / "missing")
+
+
+def save(folder: Path, name: str, values: np.ndarray) -> None:
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(values.astype(np.uint8)).save(folder / f"{name}.png")
+
+
+def bands(*numbers: int) -> np.ndarray:
+    return np.repeat(np.array(numbers, np.uint8), 60 // len(numbers))[:, None] * np.ones((1, 80), np.uint8)
+
+
+def test_the_whole_folder_says_what_its_numbers_mean(tmp_path: Path) -> None:
+    for k in range(6):
+        save(tmp_path / "people", f"{k}", bands(*range(1, k + 3)))
+        save(tmp_path / "street", f"{k}", bands(1, 2, 4 + k % 2, 255) if k else bands(1, 2, 3))
+        save(tmp_path / "things", f"{k}", bands(*range(k + 1)))
+    found = {name: find_masks(tmp_path / name).kind for name in ("people", "street", "things")}
+    assert {name: kind.name for name, kind in found.items()} == {
+        "people": "regions",
+        "street": "classes",
+        "things": "instances",
+    }
+    assert all(kind.sure for kind in found.values())
+    first = read_annotation(find_masks(tmp_path / "street"), photograph("0.jpg"))
+    assert first.classes is first.regions and first.kind.has_classes
+    assert read_annotation(find_masks(tmp_path / "people"), photograph("0.jpg")).classes is None
+    assert read_annotation(find_masks(tmp_path / "things"), photograph("0.jpg")).classes is None
+
+
+def test_the_kind_can_be_said(tmp_path: Path) -> None:
+    save(tmp_path, "0", bands(0, 1, 2))
+    for kind in ("regions", "instances", "classes"):
+        masks = find_masks(tmp_path, kind)
+        assert masks.kind.name == kind and masks.kind.sure
+        assert (masks.classes is not None) == (kind == "classes")
+        assert masks.kind.has_background == (kind != "regions")
+    with pytest.raises(InputError, match="regions, instances or classes, not 'things'"):
+        find_masks(tmp_path, "things")
+
+
+def test_a_large_folder_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for k in range(SAMPLED + 20):
+        save(tmp_path, f"{k:03d}", bands(1, 2))
+    read: list[str] = []
+
+    def count(path: Path) -> np.ndarray:
+        read.append(path.stem)
+        return read_values(path)
+
+    monkeypatch.setattr(masks_module, "read_values", count)
+    find_masks(tmp_path)
+    assert len(read) == SAMPLED and {read[0], read[-1]} == {"000", f"{SAMPLED + 19:03d}"}
+
+
+def test_0_and_255_alone_are_a_background_and_an_object(tmp_path: Path) -> None:
+    save(tmp_path, "0", bands(0, 255))
+    save(tmp_path, "1", bands(0))
+    masks = find_masks(tmp_path)
+    assert masks.kind.name == "instances" and masks.kind.binary
+    found = read_annotation(masks, photograph("0.jpg")).regions
+    assert sorted(np.unique(found)) == [0, 1] and found[-1, 0] == 1
+    for kind in ("regions", "classes"):
+        assert read_annotation(find_masks(tmp_path, kind), photograph("0.jpg")).regions.max() == 1
+    save(tmp_path, "2", bands(0, 3, 255))
+    three = find_masks(tmp_path)
+    assert not three.kind.binary
+    assert sorted(np.unique(read_annotation(three, photograph("0.jpg")).regions)) == [-1, 0]
+    with pytest.raises(ImageError, match="besides 0 and 255"):
+        read_annotation(masks, photograph("2.jpg"))
+
+
+def test_a_folder_is_known_by_its_name_and_by_what_it_holds(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        save(tmp_path / name / "masks-1", "0", bands(1, 2) if name != "b" else bands(*range(1, 7)))
+    first, second, third = (find_masks(tmp_path / name / "masks-1") for name in ("a", "b", "c"))
+    assert first.name == second.name == "masks-1"
+    assert first.digest == third.digest != second.digest
+
+
+def test_messages_do_not_tell_where_masks_lie(tmp_path: Path) -> None:
+    save(tmp_path / "mine", "0", bands(1, 2))
+    with pytest.raises(ImageError) as error:
+        read_annotation(find_masks(tmp_path / "mine"), photograph("9.jpg"))
+    assert "'mine'" in str(error.value) and str(tmp_path) not in str(error.value)

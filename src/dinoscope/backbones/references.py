@@ -11,6 +11,8 @@ from dinoscope.errors import InputError, UnknownBackboneError
 
 WEIGHT_SUFFIXES = (".pth", ".pt", ".safetensors")
 _CATALOG_OWNERS = ("facebook", "timm")
+_BESIDE = ("shuffled", "other")
+"""Controls made of a model's features once they are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ def read_reference(name: str | None, weights: str | Path | None = None) -> Refer
             )
         return Reference("checkpoint", path=path)
     prefix, _, rest = name.partition(":")
+    if prefix in _BESIDE and rest:
+        raise InputError(
+            f"{name!r} is a control that is measured beside the models, of the first one's features, and no "
+            "model of its own: leave it out"
+        )
     if prefix == "blur" and rest:
         inner = read_reference(rest, weights)
         return replace(inner, n_blurs=inner.n_blurs + 1)

@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from dinoscope.comparison.mask_words import OTHER
 from dinoscope.data.results import Comparison, Interval, Measurements, PairedDifference
-from dinoscope.drawing.style import model_colour
+from dinoscope.drawing.style import INK, model_colour
 from dinoscope.metrics.facts import GROUPS, Metric
 from dinoscope.metrics.registry import METRICS
 
-CONTROL_PREFIXES = ("random:", "blur:", "shuffled:")
+CONTROL_PREFIXES = ("random:", "blur:", "shuffled:", OTHER)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +26,7 @@ class Column:
         index: its place among their models.
         colour: of its marks.
         beside: whether it ran beside the models that were asked for.
+        person: whether it is people's segmentations, which are neither models nor controls.
     """
 
     label: str
@@ -33,6 +35,11 @@ class Column:
     index: int
     colour: str
     beside: bool = False
+    person: bool = False
+
+    def has(self, metric: str) -> bool:
+        """Whether a metric was measured of it."""
+        return metric in self.measured.summaries or metric in self.measured.collection
 
     def interval(self, metric: str) -> Interval:
         """Of a metric of photographs or of the collection; of no photograph where it was not measured."""
@@ -54,7 +61,7 @@ class Column:
 
 
 def columns_of(source: Measurements | Comparison) -> tuple[Column, ...]:
-    """Models in their order, then the controls that ran beside."""
+    """Models in their order, then the controls that ran beside, then people."""
     measured = source.measurements if isinstance(source, Comparison) else source
     known = [m.spec.control for m in source.models] if isinstance(source, Comparison) else None
     shown = []
@@ -67,11 +74,24 @@ def columns_of(source: Measurements | Comparison) -> tuple[Column, ...]:
             Column(label, True, measured.controls, j, grey, beside=True)
             for j, label in enumerate(measured.controls.models)
         ]
+    if measured.people is not None:
+        shown += [
+            Column(label, False, measured.people, j, INK, beside=True, person=True)
+            for j, label in enumerate(measured.people.models)
+        ]
     return tuple(shown)
 
 
+def curve_columns(source: Measurements | Comparison, kind: str) -> tuple[Column, ...]:
+    """Those of `columns_of` that have a curve of their own: with other photographs' features it is the first
+    model's over again.
+    """
+    columns = columns_of(source)
+    return tuple(c for c in columns if kind in c.measured.curves and not c.label.startswith(OTHER))
+
+
 def is_control(label: str) -> bool:
-    """Whether a label is that of a control: ``pixels``, ``random:…``, ``blur:…`` or ``shuffled:…``."""
+    """Whether a label is that of a control: ``pixels``, or one of `CONTROL_PREFIXES` and a name."""
     return label == "pixels" or label.startswith(CONTROL_PREFIXES)
 
 

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -16,25 +15,23 @@ from dinoscope.backbones.base import Backbone
 from dinoscope.comparison.controls import plan_controls, with_controls
 from dinoscope.comparison.exactness import exact_enough
 from dinoscope.comparison.fairness import fairness_ledger
+from dinoscope.comparison.masks import Masks, masks_entry, open_masks
 from dinoscope.comparison.measure import (
-    Masks,
     as_backbones,
     check_equal_grids,
-    masks_named,
-    open_masks,
     raise_failure,
-    read_masks,
+    read_others,
+    tallied,
+    tally_for,
     unique_labels,
 )
-from dinoscope.comparison.numbers import PREVIEW_PX
 from dinoscope.comparison.rows import Job, rows_of
-from dinoscope.comparison.tally import Tally
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Comparison, Failure, Maps, Measurements, ModelResult, PatchPCA
 from dinoscope.data.spec import check_layers
 from dinoscope.errors import InputError, NoUsablePhotographError
-from dinoscope.io.images import preview
+from dinoscope.io.images import PREVIEW_PX, preview
 from dinoscope.maths.align import align_colours
 from dinoscope.maths.foreground import PC1_RULE, foreground_by_pc1, foreground_colours
 from dinoscope.maths.pca import QUANTILES, fit_pca, to_rgb
@@ -59,7 +56,8 @@ def compare(
     at: Sequence[tuple[float, float]] = POINTS,
     components: tuple[int, int, int] = (0, 1, 2),
     foreground: str = "none",
-    masks: Masks | None = None,
+    masks: Masks | Sequence[Masks] | None = None,
+    mask_kind: str | None = None,
     controls: bool = True,
     layers: Sequence[int | None] | None = None,
     resize: str = "bilinear",
@@ -85,7 +83,7 @@ def compare(
         components: the three 0-based components shown as red, green and blue.
         foreground: ``none``; or ``pc1``: mask by the rule `PC1_RULE` of each model, refit the basis on
             its foreground, black elsewhere.
-        masks, controls: as for `measure`; controls are measured, not shown.
+        masks, mask_kind, controls: as for `measure`; controls are measured, not shown.
         layers: one for each backbone; None for the last.
         resize: as for `extract`.
         seed: of the bootstrap.
@@ -113,7 +111,7 @@ def compare(
         for layer, backbone in zip(layers or [None] * len(models), models, strict=True)
     ]
     beside = plan_controls(models, seed=seed) if controls else None
-    known = open_masks(masks)
+    known = open_masks(masks, mask_kind)
     fast = exact_enough(
         models,
         images,
@@ -125,7 +123,7 @@ def compare(
         layers=chosen_layers,
     )
     models = fast.backbones
-    tally = Tally(labels, beside.labels if beside else (), masked=known is not None, masks=masks_named(masks))
+    tally = tally_for(labels, beside, known)
     photographs: list[Photograph] = []
     rows: list[tuple[PatchFeatures, ...]] = []
     failures: list[Failure] = []
@@ -148,12 +146,14 @@ def compare(
             on_progress=on_progress,
         ):
             check_equal_grids(features)
-            annotation = read_masks(known, photograph, failed=failed)
+            annotation = known[0].read(photograph, failed) if known else None
             mine = features[: len(models)]
-            tally.sample.add(photograph.digest, features, annotation)
+            tally.sample.add(photograph, features, annotation)
             photographs.append(preview(photograph, longest_px=PREVIEW_PX))
             rows.append(mine)
-            yield Job(photograph, with_controls(beside, features) if beside else mine, annotation)
+            every = with_controls(beside, features) if beside else mine
+            others = read_others(known, photograph, failed)
+            yield Job(photograph, every, annotation, others=others)
 
     with closing(rows_of(jobs(), masked=tally.masked, n_models=len(models))) as measured:
         for row in measured:
@@ -161,7 +161,7 @@ def compare(
     if not rows:
         raise NoUsablePhotographError("none of the photographs could be used")
 
-    measurements = tally.measurements(seed=seed, derive=partial(with_controls, beside) if beside else None)
+    measurements = tallied(tally, beside, known, seed=seed)
     return assemble(
         photographs,
         rows,
@@ -230,7 +230,10 @@ def assemble(
         points=tuple((float(x), float(y)) for x, y in at),
         components=components,
         measurements=measurements,
-        ledger=fairness_ledger(results, rows, official_resize=resize == "official"),
+        ledger=(
+            *fairness_ledger(results, rows, official_resize=resize == "official"),
+            *masks_entry(measurements),
+        ),
         failures=tuple(failures),
         settings={
             "grid": list(grid) if isinstance(grid, tuple) else grid,

@@ -23,11 +23,13 @@ class Controls:
         backbones: ``pixels`` and ``random:`` of the first model's architecture, as far as they are not
             among the models and the architecture is in the catalog.
         labels: of the backbones, then ``blur:`` and ``shuffled:`` of the first model.
-        seed: of random weights and of the shuffling.
+        other: label of the first model's features of other photographs; see `comparison.others`.
+        seed: of random weights, of the shuffling and of the other photographs.
     """
 
     backbones: tuple[Backbone, ...]
     labels: tuple[str, ...]
+    other: str
     seed: int
 
 
@@ -43,9 +45,8 @@ def plan_controls(models: Sequence[Backbone], *, seed: int = 0) -> Controls:
         if name not in taken
     )
     derived = [label for label in (f"blur:{first.spec.name}",) if label not in taken]
-    return Controls(
-        backbones, (*(b.spec.name for b in backbones), *derived, f"shuffled:{first.spec.name}"), seed
-    )
+    labels = (*(b.spec.name for b in backbones), *derived, f"shuffled:{first.spec.name}")
+    return Controls(backbones, labels, f"other:{first.spec.name}", seed)
 
 
 def with_controls(controls: Controls, extracted: Sequence[PatchFeatures]) -> tuple[PatchFeatures, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Integer
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.load import as_backbone
 from dinoscope.comparison.content_free import position_basis
-from dinoscope.comparison.controls import plan_controls, with_controls
+from dinoscope.comparison.controls import Controls, plan_controls, with_controls
 from dinoscope.comparison.exactness import exact_enough
+from dinoscope.comparison.masks import Masks, OpenMasks, open_masks
+from dinoscope.comparison.others import others_beside
 from dinoscope.comparison.passes import numbers_of_passes
 from dinoscope.comparison.rows import Job, rows_of
 from dinoscope.comparison.sample import Sample
@@ -28,22 +29,16 @@ from dinoscope.data.results import Curve, Failure, Measurements
 from dinoscope.errors import (
     DinoscopeError,
     GridMismatchError,
-    ImageError,
     InputError,
     NoUsablePhotographError,
 )
 from dinoscope.io.journal import Journal
-from dinoscope.io.masks import MaskFolder, check_labels, find_masks, read_annotation
 from dinoscope.maths.position import energy_curve
-from dinoscope.names import path_named, readable
 from dinoscope.pipeline.certificate import way_of
 from dinoscope.pipeline.extract import ImageLike, failure_of, load_photograph
 from dinoscope.pipeline.fast import is_autocast, runs_compiled
 from dinoscope.pipeline.memory import check_grid
 from dinoscope.pipeline.together import extract_together
-
-Masks = str | Path | Mapping[str, Integer[np.ndarray, "H W"]]
-"""A folder of label images, or label images by the photograph's name."""
 
 MAX_RANK = 64
 """Directions that the sweep of positional energy goes to."""
@@ -54,7 +49,8 @@ def measure(
     backbones: Backbone | str | Sequence[Backbone | str],
     grid: int | tuple[int, int] = 32,
     *,
-    masks: Masks | None = None,
+    masks: Masks | Sequence[Masks] | None = None,
+    mask_kind: str | None = None,
     controls: bool = True,
     passes: bool = False,
     journal: str | Path | None = None,
@@ -78,10 +74,13 @@ def measure(
         backbones: one or more, or names of some; the first is the reference of differences.
         grid: patches on the short side, or exact ``(h, w)``; the same for all models.
         masks: a folder of label images (see `dinoscope.io.masks.find_masks`), or label images by the
-            photograph's name; 0 is the background, -1 unknown. A photograph without one is measured
-            without it, and is a failure.
+            photograph's name; -1 is unknown. A photograph without one is measured without it, and is a
+            failure. Or several people's: the first's are scored against, and each further one's segmentation
+            is scored like a model, for the photographs it has, as the ceiling that people reach.
+        mask_kind: ``regions``, ``instances`` or ``classes``: what the numbers in the masks mean; None to find
+            out, see `dinoscope.io.masks.find_masks`. Scores that need what they do not say are undefined.
         controls: run `pixels`, the first model's architecture with random weights, and its features
-            blurred and shuffled, beside the models.
+            blurred, shuffled, and of another photograph, beside the models.
         passes: also what needs further forward passes, `comparison.passes.N_PASSES` of them for each
             photograph and model: consistency across resolutions, equivariance, and correspondence
             where the masks know a second view. Not for controls.
@@ -109,7 +108,7 @@ def measure(
     labels = unique_labels(models)
     chosen = list(layers or [None] * len(models))
     beside = plan_controls(models, seed=seed) if controls else None
-    known = open_masks(masks)
+    known = open_masks(masks, mask_kind)
     fast = exact_enough(
         models,
         images,
@@ -123,12 +122,12 @@ def measure(
     models = fast.backbones
     sources = [*models, *(beside.backbones if beside else ())]
     source_layers = [*chosen, *([None] * (len(sources) - len(models)))]
-    tally = Tally(labels, beside.labels if beside else (), masked=known is not None, masks=masks_named(masks))
+    tally = tally_for(labels, beside, known)
     finished = None
     if journal is not None:
         finished = Journal(
             journal,
-            _settings(models, labels, tally.controls, chosen, grid, resize, masks_named(masks), passes, seed),
+            _settings(models, labels, tally.controls, chosen, grid, resize, known, passes, seed),
         )
     queue = _Queue(fast.images, finished, failed)
 
@@ -144,9 +143,9 @@ def measure(
             on_progress=lambda n: on_progress(n + queue.skipped),
         ):
             check_equal_grids(features)
-            annotation = read_masks(known, photograph, second_view=passes, failed=failed)
+            annotation = known[0].read(photograph, failed, second_view=passes) if known else None
             mine = features[: len(models)]
-            tally.sample.add(photograph.digest, features, annotation)
+            tally.sample.add(photograph, features, annotation)
             if finished is not None and photograph.digest in finished:
                 continue
             extra = (
@@ -157,7 +156,8 @@ def measure(
                 if passes
                 else []
             )
-            yield Job(photograph, with_controls(beside, features) if beside else mine, annotation, extra)
+            every = with_controls(beside, features) if beside else mine
+            yield Job(photograph, every, annotation, extra, read_others(known, photograph, failed))
 
     with closing(rows_of(jobs(), masked=tally.masked, n_models=len(models))) as measured:
         for row in measured:
@@ -173,12 +173,42 @@ def measure(
             tally.add(queue.rows.pop(digest))
     if not tally.images:
         raise NoUsablePhotographError("none of the photographs could be used")
-    result = tally.measurements(seed=seed, derive=partial(with_controls, beside) if beside else None)
-    result = fast.noted(result)
+    result = fast.noted(tallied(tally, beside, known, seed=seed))
     if not passes:
         return result
     curve = _position_curve(tally.sample, models, grid, chosen)
     return replace(result, curves={**result.curves, "position": curve})
+
+
+def tally_for(labels: tuple[str, ...], beside: Controls | None, masks: Sequence[OpenMasks]) -> Tally:
+    """An empty tally of models, controls and masks."""
+    return Tally(
+        labels,
+        beside.labels if beside else (),
+        masks=tuple(m.name for m in masks),
+        kind=masks[0].kind if masks else None,
+    )
+
+
+def tallied(tally: Tally, beside: Controls | None, masks: Sequence[OpenMasks], *, seed: int) -> Measurements:
+    """The measurements, with the control that needs the whole sample."""
+    if beside is None:
+        return tally.measurements(seed=seed)
+    other = others_beside(
+        tally.sample,
+        beside.other,
+        lambda photograph: masks[0].read(photograph, lambda _: None) if masks else None,
+        masked=bool(masks),
+        seed=beside.seed,
+    )
+    return tally.measurements(seed=seed, derive=partial(with_controls, beside), other=other)
+
+
+def read_others(
+    masks: Sequence[OpenMasks], photograph: Photograph, failed: Callable[[Failure], None]
+) -> list[Annotation | None]:
+    """Further people's masks of a photograph; that somebody did not segment it is no failure."""
+    return [one.read(photograph, failed) if one.has(photograph) else None for one in masks[1:]]
 
 
 def _position_curve(
@@ -247,48 +277,6 @@ class _Queue:
             yield photograph
 
 
-OpenMasks = MaskFolder | Mapping[str, Integer[np.ndarray, "H W"]]
-
-
-def open_masks(masks: Masks | None) -> OpenMasks | None:
-    """Masks ready to be read; None where none were asked for.
-
-    Raises:
-        InputError: a folder without label images.
-    """
-    return find_masks(masks) if isinstance(masks, str | Path) else masks
-
-
-def read_masks(
-    masks: OpenMasks | None,
-    photograph: Photograph,
-    *,
-    second_view: bool = False,
-    failed: Callable[[Failure], None],
-) -> Annotation | None:
-    """The masks of a photograph; None, and a failure told, where it has none that fit."""
-    try:
-        if masks is None:
-            return None
-        if isinstance(masks, MaskFolder):
-            return read_annotation(masks, photograph, second_view=second_view)
-        found = masks.get(photograph.name, masks.get(str(path_named(photograph.name))))
-        if found is None:
-            raise ImageError(photograph.name, "no mask of that name")
-        labels = check_labels(np.asarray(found), photograph.size, photograph.name)
-        return Annotation(labels, labels)
-    except ImageError as error:
-        failed(Failure(photograph.source or photograph.name, f"measured without its mask: {error}"))
-        return None
-
-
-def masks_named(masks: Masks | None) -> str:
-    """Where masks come from, in words; empty without."""
-    if masks is None:
-        return ""
-    return readable(masks) if isinstance(masks, str | Path) else f"{len(masks)} label images"
-
-
 def _settings(
     models: Sequence[Backbone],
     labels: Sequence[str],
@@ -296,7 +284,7 @@ def _settings(
     layers: Sequence[int | None],
     grid: int | tuple[int, int],
     resize: str,
-    masks: str,
+    masks: Sequence[OpenMasks],
     passes: object,
     seed: int,
 ) -> dict[str, object]:
@@ -309,7 +297,7 @@ def _settings(
         "controls": list(controls),
         "grid": grid,
         "resize": resize,
-        "masks": masks,
+        "masks": [[m.name, m.kind.name, m.digest] for m in masks],
         "passes": bool(passes),
         "seed": seed,
     }

@@ -11,15 +11,12 @@ from dinoscope.data.annotation import Annotation
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.photograph import Photograph
-from dinoscope.io.images import preview
+from dinoscope.io.images import PREVIEW_PX, preview
 from dinoscope.maths.discovery import Box
 from dinoscope.maths.masks import UNKNOWN, patch_labels
 from dinoscope.maths.patches import prepared
 from dinoscope.metrics.registry import CURVES, METRICS, PHOTOGRAPH
 from dinoscope.metrics.subject import Regions, Seen, Subject
-
-PREVIEW_PX = 1024
-"""Longest side of the photograph as the proxies see it, and of the previews that reports show."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +38,11 @@ def seen_on(grid: PatchGrid, photograph: Photograph, *, annotation: Annotation |
     regions = None
     if annotation is not None:
         labels = patch_labels(annotation.regions, grid)
-        regions = Regions(labels, labels, _object_boxes(annotation.regions))
+        regions = Regions(
+            labels,
+            labels if annotation.kind.has_background else None,
+            _object_boxes(annotation.regions) if annotation.kind.has_objects else (),
+        )
     return Seen(grid.shape, pixels, regions)
 
 

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from dinoscope.comparison import words
 from dinoscope.comparison.columns import Column, columns_of
+from dinoscope.comparison.mask_words import others_told
 from dinoscope.data.results import Comparison, Measurements
 from dinoscope.drawing.style import plain
 from dinoscope.errors import InputError
@@ -62,6 +63,9 @@ def plane_notes(measurements: Measurements | Comparison, *, axes: AxesChoice = "
     ]
     if any(column.control for column in columns):
         notes.append("Grey: controls, not trained models.")
+    notes += [f"{plain(told, 120)}." for told in others_told(measured)]
+    if kind == "with masks" and measured.people is not None:
+        notes.append(f"Stars: people's segmentations, scored against {plain(measured.masks, 60)}.")
     if n == 1:
         notes.append("One photograph: no interval can be given.")
     elif n < words.FEW:
@@ -107,7 +111,8 @@ def known_places(columns: Sequence[Column], keys: tuple[str, str]) -> tuple[list
     """Where both metrics are defined, and the columns where one is not."""
     places = [Place(c, c.interval(keys[0]).mean, c.interval(keys[1]).mean) for c in columns]
     known = [p for p in places if math.isfinite(p.x) and math.isfinite(p.y)]
-    return known, [p.column for p in places if p not in known]
+    asked = [p for p in places if not p.column.person or p.column.has(keys[0])]
+    return known, [p.column for p in asked if p not in known]
 
 
 def _reading(column: Column, keys: tuple[str, str], first: str) -> str:

@@ -26,6 +26,7 @@ class Job:
     features: Sequence[PatchFeatures]
     annotation: Annotation | None
     extra: Sequence[Mapping[str, float]] = ()
+    others: Sequence[Annotation | None] = ()
 
 
 def rows_of(jobs: Iterator[Job], *, masked: bool, n_models: int) -> Generator[Row, None, None]:
@@ -40,7 +41,13 @@ def rows_of(jobs: Iterator[Job], *, masked: bool, n_models: int) -> Generator[Ro
 
     def measured(job: Job) -> Row:
         return row_of(
-            job.photograph, job.features, job.annotation, masked=masked, n_models=n_models, extra=job.extra
+            job.photograph,
+            job.features,
+            job.annotation,
+            masked=masked,
+            n_models=n_models,
+            extra=job.extra,
+            others=job.others,
         )
 
     workers = worker_count()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 
 import numpy as np
 from jaxtyping import Int64
 
 from dinoscope.data.annotation import Annotation
 from dinoscope.data.features import PatchFeatures
-from dinoscope.maths.masks import patch_labels
+from dinoscope.data.photograph import Photograph
+from dinoscope.io.images import PREVIEW_PX, preview
+from dinoscope.maths.masks import UNKNOWN, patch_labels
 from dinoscope.metrics.facts import Values
 from dinoscope.metrics.registry import COLLECTION
 from dinoscope.metrics.subject import Collection
@@ -29,23 +32,33 @@ Features = tuple[PatchFeatures, ...]
 
 @dataclass
 class Sample:
-    """The photographs with the smallest digests, with their features by each model."""
+    """The photographs with the smallest digests: features by each model and classes, and previews."""
 
     kept: int = KEPT
     rows: dict[str, tuple[Features, Int64[np.ndarray, "h w"] | None]] = field(default_factory=dict)
+    photographs: dict[str, Photograph] = field(default_factory=dict)
 
     def wants(self, digest: str) -> bool:
         """Whether a photograph belongs to the sample, as far as is known."""
         return digest not in self.rows and (len(self.rows) < self.kept or digest < max(self.rows))
 
-    def add(self, digest: str, features: Features, annotation: Annotation | None) -> None:
+    def add(self, photograph: Photograph, features: Features, annotation: Annotation | None) -> None:
         """Keep a photograph, and let go the one with the largest digest where there are too many."""
+        digest = photograph.digest
         if not self.wants(digest):
             return
-        labels = None if annotation is None else patch_labels(annotation.classes, features[0].grid).labels
+        classes = None if annotation is None else annotation.classes
+        labels = None if classes is None else patch_labels(classes, features[0].grid).labels
         self.rows[digest] = (features, labels)
+        self.photographs[digest] = preview(photograph, longest_px=PREVIEW_PX)
         if len(self.rows) > self.kept:
-            del self.rows[max(self.rows)]
+            last = max(self.rows)
+            del self.rows[last], self.photographs[last]
+
+    def n_classes(self) -> int:
+        """How many classes its labels hold."""
+        known = [np.unique(labels) for _, labels in self.rows.values() if labels is not None]
+        return len(set(np.concatenate(known).tolist()) - {UNKNOWN}) if known else 0
 
 
 def collection_numbers(
@@ -83,7 +96,13 @@ def collection_numbers(
 def _of_each(
     asked: Sequence[Callable[[Collection], Values]], models: Sequence[Collection], *, one_at_a_time: bool
 ) -> Iterator[Values]:
-    """What was asked of every model, question by question, on one thread for each core."""
+    """What was asked of every model, question by question, on one thread for each core.
+
+    What the metrics import when they need it is imported here, on one thread: two that import it at once find
+    it half made.
+    """
+    for module in ("sklearn.cluster", "sklearn.linear_model"):
+        import_module(module)
     with measuring(1 if one_at_a_time else worker_count()) as pool:
         answers = [pool.submit(question, model) for question in asked for model in models]
         for answer in answers:

@@ -13,7 +13,6 @@ from dinoscope.backbones.base import Backbone
 from dinoscope.comparison.compare import POINTS, assemble, check_request
 from dinoscope.comparison.exactness import Guarded, exact_enough
 from dinoscope.comparison.measure import as_backbones, check_equal_grids, unique_labels
-from dinoscope.comparison.numbers import PREVIEW_PX
 from dinoscope.comparison.rows import Job, rows_of
 from dinoscope.comparison.tally import Tally
 from dinoscope.data.features import PatchFeatures
@@ -22,7 +21,7 @@ from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Comparison
 from dinoscope.data.spec import check_layers
 from dinoscope.errors import InputError
-from dinoscope.io.images import preview
+from dinoscope.io.images import PREVIEW_PX, preview
 from dinoscope.pipeline.extract import extract
 from dinoscope.pipeline.memory import check_grid, check_memory
 
@@ -168,7 +167,7 @@ class Session:
             for digest in digests:
                 self._rows.move_to_end((digest, grid))
                 features = self._rows[digest, grid]
-                tally.sample.add(digest, features, None)
+                tally.sample.add(self._previews[digest], features, None)
                 yield Job(self._previews[digest], features, None)
 
         with closing(rows_of(jobs(), masked=False, n_models=len(self._backbones))) as measured:

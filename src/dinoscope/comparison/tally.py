@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Float64
 
 from dinoscope.comparison.numbers import numbers_of, seen_on
+from dinoscope.comparison.people import people_labels, people_numbers
 from dinoscope.comparison.sample import Features, Sample, collection_numbers
-from dinoscope.data.annotation import Annotation
+from dinoscope.data.annotation import REGIONS, Annotation, MaskKind
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Curve, Measurements
@@ -35,18 +36,21 @@ class Row:
         image, digest: of the photograph.
         values: per metric, one for each model and control; NaN where undefined.
         curves: per kind, one line for each model and control.
+        people: per metric that a person's segmentation is scored by, one for each of `people_labels`.
     """
 
     image: str
     digest: str
     values: Mapping[str, Sequence[float]]
     curves: Mapping[str, Float64[np.ndarray, "columns points"]]
+    people: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         """JSON values; undefined is null."""
         return {
             "image": self.image,
-            "values": {name: [_number(v) for v in values] for name, values in self.values.items()},
+            "values": _numbers(self.values),
+            "people": _numbers(self.people),
             "curves": {
                 name: [[_number(float(f"{v:.7g}")) for v in line] for line in lines]
                 for name, lines in self.curves.items()
@@ -60,9 +64,25 @@ class Row:
         return cls(
             plain["image"],
             plain["key"],
-            {name: [math.nan if v is None else v for v in line] for name, line in plain["values"].items()},
+            _values(plain["values"]),
             {name: np.array(lines, dtype=np.float64) for name, lines in plain["curves"].items()},
+            _values(plain["people"]),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beside:
+    """One further control, of some of the photographs.
+
+    Attributes:
+        label: to show.
+        rows: of those photographs, by digest, with one column.
+        collection: one value for each metric of a collection.
+    """
+
+    label: str
+    rows: Mapping[str, Row]
+    collection: Mapping[str, tuple[float, ...]]
 
 
 def row_of(
@@ -73,6 +93,7 @@ def row_of(
     masked: bool = False,
     n_models: int | None = None,
     extra: Sequence[Mapping[str, float]] = (),
+    others: Sequence[Annotation | None] = (),
 ) -> Row:
     """Measure one photograph by every model and control.
 
@@ -83,6 +104,7 @@ def row_of(
         n_models: how many of the features are models'; the rest are controls, which are not compared with
             the first model. None: all.
         extra: further numbers of the first columns; NaN for the rest.
+        others: further people's masks.
     """
     last = len(features) if n_models is None else n_models
     seen = seen_on(features[0].grid, photograph, annotation=annotation)
@@ -98,6 +120,7 @@ def row_of(
         photograph.digest,
         values,
         {name: np.array([column.curves[name] for column in columns]) for name in CURVES},
+        people_numbers([annotation, *others], features[0].grid) if others else {},
     )
 
 
@@ -107,21 +130,27 @@ class Tally:
 
     Attributes:
         models, controls: labels of the columns of every row.
-        masked: whether masks were asked for.
-        masks: where they came from.
+        masks: names of people's masks; the first's are scored against.
+        kind: of the first's; None without masks.
         sample: of the collection.
     """
 
     models: tuple[str, ...]
     controls: tuple[str, ...] = ()
-    masked: bool = False
-    masks: str = ""
+    masks: tuple[str, ...] = ()
+    kind: MaskKind | None = None
     images: list[str] = field(default_factory=list)
     digests: list[str] = field(default_factory=list)
     sample: Sample = field(default_factory=Sample)
     _values: dict[str, list[Sequence[float]]] = field(default_factory=dict)
+    _people: dict[str, list[Sequence[float]]] = field(default_factory=dict)
     _sums: dict[str, np.ndarray] = field(default_factory=dict)
     _counts: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def masked(self) -> bool:
+        """Whether masks were asked for."""
+        return self.kind is not None
 
     def add(self, row: Row) -> None:
         """Count one photograph."""
@@ -129,13 +158,19 @@ class Tally:
         self.digests.append(row.digest)
         for name, values in row.values.items():
             self._values.setdefault(name, []).append(values)
+        for name, values in row.people.items():
+            self._people.setdefault(name, []).append(values)
         for name, lines in row.curves.items():
             known = ~np.isnan(lines)
             self._sums[name] = self._sums.get(name, 0) + np.where(known, lines, 0.0)
             self._counts[name] = self._counts.get(name, 0) + known
 
     def measurements(
-        self, *, seed: int, derive: Callable[[Features], Features] | None = None
+        self,
+        *,
+        seed: int,
+        derive: Callable[[Features], Features] | None = None,
+        other: Beside | None = None,
     ) -> Measurements:
         """Per image values, means with intervals, and paired differences to the first model.
 
@@ -143,50 +178,60 @@ class Tally:
             seed: of the bootstrap.
             derive: from a sampled photograph's features to one map for each model and control; None where
                 they are those already.
+            other: one more control, which comes last.
         """
         n = len(self.models)
-        tables = {name: np.array(rows, dtype=np.float64) for name, rows in self._ordered().items()}
+        tables = {name: np.array(rows, dtype=np.float64) for name, rows in self._values.items()}
+        tables = {name: tables[name] for name in METRICS if name in tables}
+        curves = {name: self._mean_curve(name) for name in CURVES if name in self._sums}
         whole = collection_numbers(self.sample, derive or _as_is, masked=self.masked, seed=seed)
-        beside = None
-        if self.controls:
-            beside = self._part(tables, whole, slice(n, None), self.controls, None, seed=seed)
-        return self._part(tables, whole, slice(0, n), self.models, beside, seed=seed)
+        controls = self.controls
+        if other is not None:
+            controls = (*controls, other.label)
+            tables = {name: np.column_stack([t, self._beside(name, other)]) for name, t in tables.items()}
+            curves = {name: np.vstack([c, _mean_line(name, other)]) for name, c in curves.items()}
+            whole = {name: (*v, *other.collection.get(name, (math.nan,))) for name, v in whole.items()}
+        part = _Part(tables, curves, whole)
+        beside = self._part(part.of(slice(n, None)), controls, seed=seed) if controls else None
+        people = None
+        if len(self.masks) > 1:
+            tables = {name: np.array(rows, dtype=np.float64) for name, rows in self._people.items()}
+            people = self._part(_Part(tables), people_labels(len(self.masks)), seed=seed)
+            people = replace(
+                people,
+                masks="; ".join(f"person:{k} is {name}" for k, name in enumerate(self.masks[1:], 2)),
+            )
+        return replace(
+            self._part(part.of(slice(0, n)), self.models, seed=seed), controls=beside, people=people
+        )
 
-    def _ordered(self) -> dict[str, list[Sequence[float]]]:
-        return {name: self._values[name] for name in METRICS if name in self._values}
-
-    def _part(
-        self,
-        tables: Mapping[str, np.ndarray],
-        whole: Mapping[str, tuple[float, ...]],
-        part: slice,
-        labels: tuple[str, ...],
-        controls: Measurements | None,
-        *,
-        seed: int,
-    ) -> Measurements:
-        curves = {
-            name: Curve(curve.x_title, curve.y_title, curve.x, self._mean_curve(name)[part])
-            for name, curve in CURVES.items()
-            if name in self._sums
-        }
-        values = {name: table[:, part] for name, table in tables.items()}
+    def _part(self, part: _Part, labels: tuple[str, ...], *, seed: int) -> Measurements:
+        undefined = {} if self.kind is None else reasons(self.kind, self.sample.n_classes())
         return Measurements(
             images=tuple(self.images),
             digests=tuple(self.digests),
             models=labels,
-            values=values,
-            summaries=_by_metric(values, partial(column_intervals, seed=seed)),
+            values=part.values,
+            summaries=_by_metric(part.values, partial(column_intervals, seed=seed)),
             differences=_by_metric(
-                {name: table[:, 1:] - table[:, :1] for name, table in values.items()},
+                {name: table[:, 1:] - table[:, :1] for name, table in part.values.items()},
                 partial(column_differences, seed=seed),
             ),
-            warnings=tuple(_warnings(len(self.images), values, len(self.sample.rows))),
-            collection={name: numbers[part] for name, numbers in whole.items()},
-            curves=curves,
-            controls=controls,
-            masks=self.masks,
+            warnings=tuple(_warnings(len(self.images), part.values, len(self.sample.rows), undefined)),
+            collection=part.collection,
+            curves={
+                name: Curve(curve.x_title, curve.y_title, curve.x, part.curves[name])
+                for name, curve in CURVES.items()
+                if name in part.curves
+            },
+            masks=self.masks[0] if self.masks else "",
+            mask_kind=self.kind,
+            undefined=undefined,
         )
+
+    def _beside(self, name: str, other: Beside) -> Float64[np.ndarray, " images"]:
+        rows = [other.rows.get(digest) for digest in self.digests]
+        return np.array([math.nan if row is None else row.values.get(name, [math.nan])[0] for row in rows])
 
     def _mean_curve(self, name: str) -> Float64[np.ndarray, "columns points"]:
         sums, counts = self._sums[name], self._counts[name]
@@ -202,11 +247,54 @@ def _by_metric(
     return {name: tuple(islice(wide, table.shape[1])) for name, table in tables.items()}
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """Tables, mean curves and collection numbers of some of the columns."""
+
+    values: Mapping[str, Float64[np.ndarray, "images columns"]]
+    curves: Mapping[str, Float64[np.ndarray, "columns points"]] = field(default_factory=dict)
+    collection: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def of(self, columns: slice) -> _Part:
+        return _Part(
+            {name: table[:, columns] for name, table in self.values.items()},
+            {name: lines[columns] for name, lines in self.curves.items()},
+            {name: numbers[columns] for name, numbers in self.collection.items()},
+        )
+
+
+def _mean_line(name: str, other: Beside) -> Float64[np.ndarray, " points"]:
+    """NaN where no photograph has a value."""
+    lines = np.array([row.curves[name][0] for row in other.rows.values()]).reshape(-1, len(CURVES[name].x))
+    known = ~np.isnan(lines)
+    sums, counts = np.where(known, lines, 0.0).sum(axis=0), known.sum(axis=0)
+    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+
+
+def reasons(kind: MaskKind, n_classes: int) -> dict[str, str]:
+    """Why metrics have no meaning with masks of a kind, by their keys."""
+    told = {}
+    if not kind.has_objects:
+        told["objects"] = f"the masks are {kind.name}, and this needs masks of single objects"
+    if not kind.has_background:
+        zero = "the masks are regions" if kind.name == REGIONS else "no label is 0"
+        told["background"] = f"{zero}, and this needs a background"
+    if kind.name == REGIONS:
+        told["classes"] = "the masks are regions, whose numbers mean something else in each photograph"
+    elif not kind.has_classes:
+        told["classes"] = "the masks are instances without class maps: which are alike is not known"
+    elif n_classes < 2:
+        told["classes"] = f"the masks hold {'a single class' if n_classes else 'no class'}"
+    return {key: told[metric.needs] for key, metric in METRICS.items() if metric.needs in told}
+
+
 def _as_is(features: Features) -> Features:
     return features
 
 
-def _warnings(n_images: int, values: Mapping[str, np.ndarray], n_sampled: int) -> list[str]:
+def _warnings(
+    n_images: int, values: Mapping[str, np.ndarray], n_sampled: int, told: Collection[str]
+) -> list[str]:
     warnings = []
     if n_images == 1:
         warnings.append("one photograph: no interval can be given")
@@ -222,11 +310,19 @@ def _warnings(n_images: int, values: Mapping[str, np.ndarray], n_sampled: int) -
         warnings.append(
             f"numbers over the collection are of {n_sampled} of the {n_images} photographs, chosen by digest"
         )
-    undefined = [name for name, table in values.items() if np.isnan(table).all()]
-    told = [METRICS[name].title for name in undefined if not METRICS[name].reference]
-    if told:
-        warnings.append(f"undefined for every photograph: {', '.join(told)}")
+    undefined = [name for name, table in values.items() if np.isnan(table).all() and name not in told]
+    titles = [METRICS[name].title for name in undefined if not METRICS[name].reference]
+    if titles:
+        warnings.append(f"undefined for every photograph: {', '.join(titles)}")
     return warnings
+
+
+def _numbers(values: Mapping[str, Sequence[float]]) -> dict[str, list[float | None]]:
+    return {name: [_number(v) for v in line] for name, line in values.items()}
+
+
+def _values(numbers: Mapping[str, Sequence[float | None]]) -> dict[str, list[float]]:
+    return {name: [math.nan if v is None else v for v in line] for name, line in numbers.items()}
 
 
 def _number(value: float) -> float | None:

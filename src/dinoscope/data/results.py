@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float
 
+from dinoscope.data.annotation import MaskKind
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.photograph import Photograph
@@ -236,7 +237,12 @@ class Measurements:
         curves: per kind, what the metrics' single numbers leave out, as means over the photographs.
         controls: the same numbers of the controls that ran beside; None where none did. Their
             differences are to the first control and say nothing.
-        masks: where the masks came from; empty without masks.
+        people: of each further person's segmentation, scored by the masks' metrics against the first
+            person's, and where they are more than two the mean over all ordered pairs of them; None where
+            there is one person's, or none.
+        masks: the names of the masks' folders; empty without masks.
+        mask_kind: what their numbers mean; None without masks.
+        undefined: why a metric is undefined for every photograph, by its key, where that is known.
     """
 
     images: tuple[str, ...]
@@ -249,7 +255,10 @@ class Measurements:
     collection: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     curves: Mapping[str, Curve] = field(default_factory=dict)
     controls: Measurements | None = None
+    people: Measurements | None = None
     masks: str = ""
+    mask_kind: MaskKind | None = None
+    undefined: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

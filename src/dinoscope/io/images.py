@@ -25,6 +25,9 @@ from dinoscope.names import readable
 MAX_PIXELS = 2 * 89_478_485
 """Largest photograph decoded (Pillow's own hard limit): 179 megapixels."""
 
+PREVIEW_PX = 1024
+"""Longest side of the photograph as the proxies see it, and of the previews that reports show."""
+
 MIN_SIDE_PX = 8
 """Photographs with a shorter side hold nothing a patch grid could show."""
 

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Int64
-from PIL import Image
 
-from dinoscope.data.annotation import Annotation, SecondView
+from dinoscope.data.annotation import CLASSES, INSTANCES, KINDS, Annotation, MaskKind, SecondView
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import ImageError, InputError
 from dinoscope.io.images import read_photograph
+from dinoscope.io.label_images import SUFFIXES, VOID, read_labels, read_values
+from dinoscope.maths.mask_kind import kind_of
 from dinoscope.names import path_named, readable
 
-SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".npy")
-VOID = 255
-"""In 8-bit label images: unknown. Source: The PASCAL Visual Object Classes Challenge 2012, devkit."""
+T = TypeVar("T")
 
-ASPECT_TOLERANCE = 0.02
-"""A mask may have another resolution than its photograph, but not another shape."""
+SAMPLED = 32
+"""Label images that say what kind of masks a folder holds, evenly spaced over its names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +33,118 @@ class MaskFolder:
 
     Attributes:
         path: as named.
-        regions, classes: folders of label images; the same where only one kind is there.
+        regions: folder of label images.
+        classes: folder of class maps; None where it is not known what is the same kind.
         views: folder with ``second/images`` and ``flow``; None without second views.
+        kind: of the label images in ``regions``.
     """
 
     path: Path
     regions: Path
-    classes: Path
+    classes: Path | None
     views: Path | None
+    kind: MaskKind
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return readable(self.path.resolve().name)
+
+    @property
+    def digest(self) -> str:
+        """Of the names and sizes of its label images: what tells apart folders of one name."""
+        folders = {self.regions, self.classes or self.regions}
+        listed = [
+            (p.parent.name, p.name, os.path.getsize(p) if os.path.isfile(p) else None)
+            for folder in sorted(folders)
+            for p in _label_files(folder)
+        ]
+        return hashlib.sha256(repr(listed).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def has(self, photograph: Photograph) -> bool:
+        """Whether there is a label image of the photograph's name."""
+        return _labels_path(self.regions, photograph) is not None
 
 
-def find_masks(folder: str | Path) -> MaskFolder:
-    """The masks in a folder.
+def find_masks(folder: str | Path, kind: str | None = None) -> MaskFolder:
+    """The masks in a folder, and of what kind they are.
 
     ``FOLDER/NAME.png`` for a photograph ``NAME.*``; or apart, ``FOLDER/instance/NAME.png`` for what
     belongs together and ``FOLDER/class/NAME.png`` for what is the same kind; or a folder of scenes.
 
+    Args:
+        folder: where they lie.
+        kind: of `KINDS`; None: by folders named ``instance`` and ``class``, and where there are none by
+            `dinoscope.maths.mask_kind.kind_of` from at most `SAMPLED` label images.
+
     Raises:
-        InputError: no such folder, or one without label images.
+        InputError: no such folder, one without label images, or an unknown kind.
     """
     path = Path(folder)
+    if kind is not None and kind not in KINDS:
+        raise InputError(f"masks are {', '.join(KINDS[:-1])} or {KINDS[-1]}, not {kind!r}")
     if not path.is_dir():
-        raise InputError(f"masks {str(folder)!r}: no such folder")
+        raise InputError(f"masks {readable(folder)!r}: no such folder")
     root = path / "masks" if (path / "masks").is_dir() else path
-    kinds = {kind: root / kind for kind in ("instance", "class") if (root / kind).is_dir()}
+    kinds = {name: root / name for name in ("instance", "class") if (root / name).is_dir()}
+    if not kinds and root.resolve().name in ("instance", "class"):
+        kinds = {root.resolve().name: root}
     regions = kinds.get("instance", kinds.get("class", root))
-    classes = kinds.get("class", regions)
-    if not any(p.suffix.lower() in SUFFIXES for p in regions.iterdir()):
+    files = _label_files(regions)
+    if not files:
         raise InputError(
-            f"masks {str(folder)!r}: no label images ({', '.join(SUFFIXES)}) there or in instance/, class/"
+            f"masks {readable(folder)!r}: no label images ({', '.join(SUFFIXES)}) there or in instance/, class/"
         )
     views = root.parent if (root.parent / "flow").is_dir() and (root.parent / "second").is_dir() else None
-    return MaskFolder(path, regions, classes, views)
+    found = replace(_kind(files, kinds, kind), class_maps=len(kinds) == 2)
+    classes = kinds.get("class", regions) if found.has_classes else None
+    return MaskFolder(path, regions, classes, views, found)
+
+
+def kind_of_labels(images: Sequence[np.ndarray], kind: str | None = None) -> MaskKind:
+    """The kind of label images that are held already, as `find_masks` finds it.
+
+    Raises:
+        InputError: an unknown kind.
+    """
+    if kind is not None and kind not in KINDS:
+        raise InputError(f"masks are {', '.join(KINDS[:-1])} or {KINDS[-1]}, not {kind!r}")
+    return _judged([image for image in _spread(images) if image.dtype.kind in "biu"], kind)
+
+
+def _kind(files: Sequence[Path], kinds: Iterable[str], asked: str | None) -> MaskKind:
+    named = "instance" if "instance" in kinds else "class" if "class" in kinds else None
+    known = asked or {"instance": INSTANCES, "class": CLASSES, None: None}[named]
+    found = _judged(_readable(_spread(files)), known)
+    return found if asked or named is None else replace(found, reason=f"they lie in a folder named {named}")
+
+
+def _readable(files: Iterable[Path]) -> Iterator[np.ndarray]:
+    """What files hold; that one cannot be read is told where its photograph is measured."""
+    for path in files:
+        with suppress(ImageError):
+            yield read_values(path)
+
+
+def _judged(images: Iterable[np.ndarray], known: str | None) -> MaskKind:
+    held = [(image.dtype, {int(label) for label in np.unique(image)}) for image in images]
+    every: set[int] = set().union(*(labels for _, labels in held))
+    binary = every == {0, VOID} and all(dtype == np.uint8 for dtype, _ in held)
+    if known is not None:
+        return MaskKind(known, "as asked for", binary=binary, zero=0 in every)
+    if binary:
+        return MaskKind(INSTANCES, "0 and 255 alone: 255 is the one object of each photograph", binary=True)
+    return kind_of([labels - {VOID} if dtype == np.uint8 else labels for dtype, labels in held])
+
+
+def _spread(items: Sequence[T]) -> list[T]:
+    """At most `SAMPLED`, evenly spaced, the first and the last among them."""
+    places = np.linspace(0, len(items) - 1, min(SAMPLED, len(items))).round().astype(int)
+    return [items[place] for place in places]
+
+
+def _label_files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
 
 
 def read_annotation(masks: MaskFolder, photograph: Photograph, *, second_view: bool = False) -> Annotation:
@@ -75,74 +158,32 @@ def read_annotation(masks: MaskFolder, photograph: Photograph, *, second_view: b
     Raises:
         ImageError: no mask, no label image, or one of another shape than the photograph.
     """
+    regions = _read_of(masks.regions, photograph, binary=masks.kind.binary)
+    classes = None
+    if masks.classes is not None:
+        same = masks.classes == masks.regions
+        classes = regions if same else _read_of(masks.classes, photograph)
+    second = None
+    if second_view and masks.views is not None:
+        second = _second(masks.views, Path(photograph.name).stem)
+    return Annotation(regions, classes, masks.kind, second)
+
+
+def _read_of(folder: Path, photograph: Photograph, *, binary: bool = False) -> Int64[np.ndarray, "H W"]:
+    path = _labels_path(folder, photograph)
+    if path is None:
+        stem = Path(photograph.name).stem
+        raise ImageError(photograph.name, f"no mask {stem}.png in {readable(folder.resolve().name)!r}")
+    return read_labels(path, photograph.size, binary=binary)
+
+
+def _labels_path(folder: Path, photograph: Photograph) -> Path | None:
     stem = Path(photograph.name).stem
-    regions = read_labels(_labels_path(masks.regions, stem, photograph), photograph.size)
-    classes = (
-        regions
-        if masks.classes == masks.regions
-        else read_labels(_labels_path(masks.classes, stem, photograph), photograph.size)
-    )
-    second = _second(masks.views, stem) if second_view and masks.views is not None else None
-    return Annotation(regions, classes, second)
-
-
-def read_labels(path: str | Path, size: tuple[int, int]) -> Int64[np.ndarray, "H W"]:
-    """A label image: one channel of whole numbers, palettes included; 255 in 8 bits is unknown (-1).
-
-    Args:
-        path: of an image file or of a ``.npy`` array.
-        size: ``(W, H)`` of the photograph, whose aspect ratio the labels must have.
-
-    Raises:
-        ImageError: not a label image, or another shape.
-    """
-    path, name = Path(path), readable(Path(path).name)
-    try:
-        if path.suffix.lower() == ".npy":
-            values = np.load(path, allow_pickle=False)
-        else:
-            with Image.open(path) as image:
-                if image.mode not in ("1", "L", "P", "I", "I;16"):
-                    raise ImageError(
-                        name, f"a label image has one channel of whole numbers, this one is {image.mode}"
-                    )
-                values = np.asarray(image)
-    except ImageError:
-        raise
-    except Exception as error:  # every decoder has errors of its own; all mean the same here
-        raise ImageError(name, f"the mask cannot be read: {error}") from error
-    if values.ndim != 2 or 0 in values.shape or values.dtype.kind not in "biu":
-        raise ImageError(name, f"a mask is an array H W of whole numbers, got {values.dtype} {values.shape}")
-    return check_labels(values, size, name)
-
-
-def check_labels(values: np.ndarray, size: tuple[int, int], name: str) -> Int64[np.ndarray, "H W"]:
-    """Labels as int64 with -1 for unknown, of the photograph's shape.
-
-    Raises:
-        ImageError: another aspect ratio than the photograph's, or labels below -1.
-    """
-    height, width = values.shape
-    if abs((width / height) / (size[0] / size[1]) - 1) > ASPECT_TOLERANCE:
-        raise ImageError(
-            name,
-            f"the mask is {width}x{height} px, the photograph {size[0]}x{size[1]}: another shape, so it "
-            "cannot be of the whole photograph",
-        )
-    labels = values.astype(np.int64)
-    if values.dtype == np.uint8:
-        labels[labels == VOID] = -1
-    if labels.min() < -1:
-        raise ImageError(name, f"labels start at -1 (unknown), got {labels.min()}")
-    return labels
-
-
-def _labels_path(folder: Path, stem: str, photograph: Photograph) -> Path:
     for suffix in SUFFIXES:
         path = folder / path_named(f"{stem}{suffix}")
         if os.path.isfile(path):
             return path
-    raise ImageError(photograph.name, f"no mask {stem}.png in {str(folder)!r}")
+    return None
 
 
 def _second(views: Path, stem: str) -> SecondView | None:
@@ -153,6 +194,6 @@ def _second(views: Path, stem: str) -> SecondView | None:
     try:
         with np.load(flow, allow_pickle=False) as arrays:
             moved, valid = arrays["flow"], arrays["valid"]
-    except Exception as error:  # likewise
+    except Exception as error:  # a damaged file can raise anything
         raise ImageError(readable(flow.name), f"the flow cannot be read: {error}") from error
     return SecondView(read_photograph(image), moved, valid)

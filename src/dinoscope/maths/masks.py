@@ -56,22 +56,48 @@ def patch_labels(label_image: Int[np.ndarray, "H W"], grid: PatchGrid) -> PatchL
         ShapeError: not ``H W``.
         InputError: labels below -1.
     """
+    known, counts = _counted(_checked(label_image), grid)
+    total = counts.sum(axis=1)
+    labels = np.where(total > 0, known[counts.argmax(axis=1)], UNKNOWN).astype(np.int64)
+    purity = np.divide(counts.max(axis=1), total, out=np.zeros(grid.n), where=total > 0)
+    return PatchLabels(labels.reshape(grid.shape), purity.reshape(grid.shape))
+
+
+def region_shares(label_image: Int[np.ndarray, "H W"], grid: PatchGrid) -> Float64[np.ndarray, "h w regions"]:
+    """How much of each patch's known pixels lies in each region: a segmentation as features.
+
+    Regions are those of the image in ascending order, one channel at least. A patch without a known pixel
+    is zero throughout. Arguments and errors as `patch_labels`.
+    """
+    known, counts = _counted(_checked(label_image), grid)
+    counts = counts[:, known != UNKNOWN].astype(np.float64)
+    if not counts.shape[1]:
+        counts = np.zeros((grid.n, 1))
+    total = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
+    return shares.reshape(*grid.shape, -1)
+
+
+def _checked(label_image: Int[np.ndarray, "H W"]) -> Int[np.ndarray, "H W"]:
     image = np.asarray(label_image)
     if image.ndim != 2 or 0 in image.shape:
         raise ShapeError("label image", expected="H W", actual=image.shape)
     if image.min() < UNKNOWN:
         raise InputError(f"labels start at {UNKNOWN} (unknown), got {image.min()}")
+    return image
+
+
+def _counted(
+    image: Int[np.ndarray, "H W"], grid: PatchGrid
+) -> tuple[Int[np.ndarray, " labels"], Int64[np.ndarray, "n labels"]]:
+    """The labels there are, and each patch's pixels of each."""
     height, width = image.shape
     row = (2 * np.arange(height) + 1) * grid.h // (2 * height)
     col = (2 * np.arange(width) + 1) * grid.w // (2 * width)
     patch = (row[:, None] * grid.w + col[None, :]).ravel()
     known, label = np.unique(image, return_inverse=True)
     cells = patch * len(known) + label.ravel()
-    counts = np.bincount(cells, minlength=grid.n * len(known)).reshape(grid.n, len(known))
-    total = counts.sum(axis=1)
-    labels = np.where(total > 0, known[counts.argmax(axis=1)], UNKNOWN).astype(np.int64)
-    purity = np.divide(counts.max(axis=1), total, out=np.zeros(grid.n), where=total > 0)
-    return PatchLabels(labels.reshape(grid.shape), purity.reshape(grid.shape))
+    return known, np.bincount(cells, minlength=grid.n * len(known)).reshape(grid.n, len(known))
 
 
 def check_same_grid(labels: PatchLabels, h: int, w: int) -> None:

@@ -8,6 +8,7 @@ from dinoscope.maths.discovery import Box, box_iou, lost, tokencut
 from dinoscope.metrics.facts import Metric, OfPhotograph, Planted, Revision, Values
 from dinoscope.metrics.subject import Subject
 
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 MIN_IOU = 0.5
 """An object counts as found above this overlap of boxes (CorLoc)."""
 
@@ -15,12 +16,16 @@ MIN_IOU = 0.5
 def _measure(subject: Subject) -> Values:
     truths = () if subject.seen.regions is None else subject.seen.regions.boxes
     if not truths:
-        return {"tokencut_hit": math.nan, "lost_hit": math.nan}
+        return {"tokencut_hit": math.nan, "lost_hit": math.nan, "whole_box_hit": math.nan}
 
     def hit(box: Box | None) -> float:
         return float(box is not None and any(box_iou(box, truth) > MIN_IOU for truth in truths))
 
-    return {"tokencut_hit": hit(tokencut(subject.features).box), "lost_hit": hit(lost(subject.features).box)}
+    return {
+        "tokencut_hit": hit(tokencut(subject.features).box),
+        "lost_hit": hit(lost(subject.features).box),
+        "whole_box_hit": hit(WHOLE),
+    }
 
 
 FEW_CHANGE = Revision("noise", "-", "too few photographs change")
@@ -34,6 +39,7 @@ TOKENCUT = Metric(
     "1 where TokenCut's box overlaps an object's box by more than half (IoU); its mean is CorLoc",
     range=(0.0, 1.0),
     needs_masks=True,
+    needs="objects",
     planted=Planted(
         blur=".",
         noise=".",
@@ -62,6 +68,7 @@ LOST = Metric(
     "1 where LOST's box overlaps an object's box by more than half (IoU); its mean is CorLoc",
     range=(0.0, 1.0),
     needs_masks=True,
+    needs="objects",
     planted=Planted(
         blur=".",
         noise=".",
@@ -75,5 +82,17 @@ LOST = Metric(
         revised=(FEW_CHANGE,),
     ),
 )
+WHOLE_BOX = Metric(
+    "whole_box_hit",
+    "Object found by the whole photograph's box",
+    "objects found by the whole photograph's box",
+    "with masks",
+    8,
+    "1 where the box of the whole photograph overlaps an object's box by more than half (IoU): what a box "
+    "that knows nothing reaches, beside which the others are read",
+    range=(0.0, 1.0),
+    needs_masks=True,
+    needs="objects",
+)
 
-FAMILIES = (OfPhotograph((TOKENCUT, LOST), _measure),)
+FAMILIES = (OfPhotograph((TOKENCUT, LOST, WHOLE_BOX), _measure),)

@@ -87,6 +87,7 @@ class Metric:
         chance: its value for features that know nothing; None where there is no such value.
         warning: what moves it though it should not; shown wherever it is shown.
         needs_masks: it asks for masks.
+        needs: ``objects``, ``classes`` or a ``background`` in these; empty where any masks will do.
         reference: it compares with the first model, for which it is undefined.
         collection: measured once over many photographs, so that it has no interval over them.
         passes: further forward passes of every photograph that it needs.
@@ -105,6 +106,7 @@ class Metric:
     chance: float | None = None
     warning: str = ""
     needs_masks: bool = False
+    needs: str = ""
     reference: bool = False
     collection: bool = False
     passes: int = 0

@@ -14,7 +14,7 @@ from dinoscope.metrics.subject import Subject
 
 def _measure(subject: Subject) -> Values:
     regions = subject.seen.regions
-    if regions is None:
+    if regions is None or regions.objects is None:
         return {"foreground_auc": math.nan, "foreground_auc_null": math.nan}
     labels = regions.objects.labels
     found = foreground_auc(subject.features, np.asarray(labels > 0), known=np.asarray(labels != UNKNOWN))
@@ -31,6 +31,7 @@ FOREGROUND = Metric(
     "by construction: read it beside that of shifted masks",
     range=(0.5, 1.0),
     needs_masks=True,
+    needs="background",
     planted=Planted(
         blur=".",
         noise=".",
@@ -58,6 +59,7 @@ NULL = Metric(
     "smoothness gives that knows nothing of the object; somewhat high for objects in the middle of the frame",
     range=(0.5, 1.0),
     needs_masks=True,
+    needs="background",
     planted=Planted(
         blur=".",
         noise=".",

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from dinoscope.maths.masks import UNKNOWN
 from dinoscope.maths.segments import knn_miou, linear_miou
 from dinoscope.metrics.facts import Metric, OfCollection, Planted, Values
 from dinoscope.metrics.subject import Collection
@@ -15,9 +16,9 @@ MAX_TRAIN = 2_000
 
 
 def _measure(collection: Collection) -> Values:
-    """Both readouts, each half of the photographs labelled by the other."""
+    """Both readouts, each half of the photographs labelled by the other; a single class is no question."""
     maps, classes = collection.labelled, collection.classes
-    if len(maps) < 2:
+    if len(maps) < 2 or len(set(np.unique(np.concatenate([c.ravel() for c in classes]))) - {UNKNOWN}) < 2:
         return {"knn_miou": math.nan, "linear_miou": math.nan}
     even, odd = range(0, len(maps), 2), range(1, len(maps), 2)
     nearest, linear = [], []
@@ -42,6 +43,7 @@ KNN = Metric(
     "patches labelled by their nearest neighbours in other photographs, mean intersection over union, 0 to 1",
     range=(0.0, 1.0),
     needs_masks=True,
+    needs="classes",
     collection=True,
     planted=Planted(
         blur=".",
@@ -65,6 +67,7 @@ LINEAR = Metric(
     "patches labelled by a linear readout fitted on other photographs, mean intersection over union, 0 to 1",
     range=(0.0, 1.0),
     needs_masks=True,
+    needs="classes",
     collection=True,
     planted=Planted(
         blur=".",

@@ -29,12 +29,12 @@ class Regions:
 
     Attributes:
         labels: region of each patch.
-        objects: object of each patch, 0 the background.
+        objects: object of each patch, 0 the background; None where it is not known what is the background.
         boxes: around the objects.
     """
 
     labels: PatchLabels
-    objects: PatchLabels
+    objects: PatchLabels | None
     boxes: tuple[Box, ...]
 
     @cached_property

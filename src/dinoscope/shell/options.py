@@ -28,8 +28,20 @@ Layer = Annotated[
 ResizeFilter = Annotated[str, typer.Option(help="bilinear, bicubic, or official (each family's own).")]
 Seed = Annotated[int, typer.Option(help="Of random weights and of the bootstrap.")]
 Masks = Annotated[
-    Path | None,
-    typer.Option(help="Folder of label images named like the photographs, or of scenes.", show_default=False),
+    list[Path] | None,
+    typer.Option(
+        help="Folder of label images named like the photographs, or of scenes. Repeated: further people's, "
+        "who are scored against the first.",
+        show_default=False,
+    ),
+]
+MaskKind = Annotated[
+    str | None,
+    typer.Option(
+        help="What the numbers in masks mean: regions (something else in each photograph), instances "
+        "(objects, 0 the background) or classes (the same everywhere). By default the whole folder tells.",
+        show_default=False,
+    ),
 ]
 Controls = Annotated[
     bool,

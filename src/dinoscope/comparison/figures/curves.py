@@ -9,7 +9,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from dinoscope.comparison import words
-from dinoscope.comparison.columns import Column, columns_of
+from dinoscope.comparison.columns import Column, curve_columns
 from dinoscope.data.results import Comparison, Measurements
 from dinoscope.drawing.placement import spread
 from dinoscope.drawing.sheet import FACE, Sheet, drawable, lines, quiet_ticks
@@ -71,7 +71,7 @@ def plot_curve(measurements: Measurements | Comparison, kind: str) -> Figure:
     if kind not in measured.curves:
         raise InputError(f"the {title[0].lower()}{title[1:]} was not measured")
     curve = measured.curves[kind]
-    columns = [c for c in columns_of(measurements) if kind in c.measured.curves]
+    columns = curve_columns(measurements, kind)
     known = [c for c in columns if np.isfinite(_line(c, kind)).any()]
     missing = [c for c in columns if c not in known]
     note = f"Means over {words.count(len(measured.images), 'photograph')}. {reading}"

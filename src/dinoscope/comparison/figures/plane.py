@@ -40,7 +40,7 @@ _HINT_ROOM = (0.17, 0.25)
 """Of the width and of the height, on either side of the first model: what the hints need."""
 
 _SHORTEST_ARROW, _LONG_ARROW = 0.15, 0.5
-_MARKERS = {"pixels": "s", "random": "^", "blur": "D", "shuffled": "X"}
+_MARKERS = {"pixels": "s", "random": "^", "blur": "D", "shuffled": "X", "other": "P"}
 
 
 class _Label(NamedTuple):
@@ -234,21 +234,29 @@ def _point(drawn: Axes, p: Place, keys: tuple[str, str]) -> list[Segment]:
     drawn.plot(
         [p.x],
         [p.y],
-        _MARKERS.get(p.column.label.partition(":")[0], "o") if control else "o",
+        _marker(p.column),
         color=colour,
         markerfacecolor="white" if control else colour,
-        markersize=4.2 if control else 6.5,
+        markersize=4.2 if control else 8.0 if p.column.person else 6.5,
         markeredgewidth=1.0,
         zorder=4 if control else 5,
-        gid="control" if control else "model",
+        gid="control" if control else "person" if p.column.person else "model",
     )
     return bars
+
+
+def _marker(column: Column) -> str:
+    if column.person:
+        return "*"
+    return _MARKERS.get(column.label.partition(":")[0], "o") if column.control else "o"
 
 
 def _label(drawn: Axes, p: Place) -> _Label:
     at = _inches(drawn, p.x, p.y)
     if p.column.control:
         return _Label(p.column.label, 6.5, "normal", QUIET, at)
+    if p.column.person:
+        return _Label(p.column.label, 7.0, "normal", INK, at)
     return _Label(p.column.label, 8.0, "bold", p.column.colour, at)
 
 

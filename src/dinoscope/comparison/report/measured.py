@@ -7,12 +7,13 @@ import math
 from matplotlib.figure import Figure
 
 from dinoscope.comparison import words
-from dinoscope.comparison.columns import Column, columns_of, grouped
+from dinoscope.comparison.columns import Column, columns_of, curve_columns, grouped
 from dinoscope.comparison.figures.curves import KINDS, plot_curve
 from dinoscope.comparison.figures.gram import plot_gram
 from dinoscope.comparison.figures.plane import plot_plane
+from dinoscope.comparison.mask_words import masks_told, others_told
 from dinoscope.comparison.plane_words import plane_axes, plane_notes, plane_readings
-from dinoscope.comparison.tables.paper import notes_of
+from dinoscope.comparison.tables.paper import notes_of, sentences
 from dinoscope.data.results import Comparison
 from dinoscope.drawing.figure_files import jpeg_bytes, svg_bytes
 from dinoscope.drawing.html import file_uri, name, text
@@ -48,9 +49,12 @@ def plane_section(comparison: Comparison) -> str:
         parts.append(_figure(plot_plane(comparison, captioned=False), described))
         parts += [f"<p>{text(said)}</p>\n" for said in readings]
         parts.append(f'<p class="quiet">{text(" ".join(plane_notes(comparison)))}</p>\n')
+    told = sentences((*masks_told(measured), *others_told(measured)))
+    if told:
+        parts.append(f'<p class="quiet">{text(told)}</p>\n')
     columns = columns_of(comparison)
     for group, metrics in grouped(measured).items():
-        rows = "".join(_metric(metric, columns) for metric in metrics)
+        rows = "".join(_metric(metric, columns, measured.undefined.get(metric.key, "")) for metric in metrics)
         parts.append(
             f'<table class="metrics"><caption>{text(group.capitalize())}</caption><thead><tr>'
             '<th scope="col">Metric</th><th scope="col">Model</th><th scope="col">Mean [95% interval]</th>'
@@ -65,7 +69,7 @@ def curves_section(comparison: Comparison) -> str:
     """Cosine against distance, and the spectra; nothing where they were not measured."""
     parts = []
     for kind in (kind for kind in KINDS if kind in comparison.measurements.curves):
-        described = f"{KINDS[kind][0]} for {', '.join(c.label for c in columns_of(comparison))}"
+        described = f"{KINDS[kind][0]} for {', '.join(c.label for c in curve_columns(comparison, kind))}"
         parts.append(_figure(plot_curve(comparison, kind), described))
     return _section("curves", "Curves", "".join(parts)) if parts else ""
 
@@ -86,11 +90,12 @@ def gram_section(comparison: Comparison) -> str:
     return _section("gram", "Gram matrices", "".join(parts))
 
 
-def _metric(metric: Metric, columns: tuple[Column, ...]) -> str:
-    """One row a model, grey rows for controls; the metric and what must be read beside it at their left."""
+def _metric(metric: Metric, columns: tuple[Column, ...], undefined: str) -> str:
+    """One row a model, grey ones for controls; the metric and what must be read beside it at their left."""
     meaning = f"<small>{text(metric.meaning)}</small>" if metric.meaning else ""
     chance = f"<small>chance level {metric.chance:g}</small>" if metric.chance is not None else ""
-    notes = "".join(f'<small class="caution">{text(note)}</small>' for note in notes_of(metric))
+    notes = "".join(f'<small class="caution">{text(note)}</small>' for note in notes_of(metric, undefined))
+    columns = tuple(c for c in columns if not c.person or c.has(metric.key))
     head = (
         f'<th scope="rowgroup" rowspan="{len(columns)}"><strong>{text(metric.title)}</strong>'
         f"{meaning}{chance}{notes}</th>"
@@ -116,9 +121,13 @@ def _metric(metric: Metric, columns: tuple[Column, ...]) -> str:
         )
         grey = ' class="grey"' if column.control else ""
         rows.append(
-            f'<tr{grey}>{head if k == 0 else ""}<th scope="row">{name(column.label)}</th>{cells}</tr>\n'
+            f'<tr{grey}>{head if k == 0 else ""}<th scope="row">{name(_label(column))}</th>{cells}</tr>\n'
         )
     return f"<tbody>\n{''.join(rows)}</tbody>\n"
+
+
+def _label(column: Column) -> str:
+    return f"{column.label} (people, not a model)" if column.person else column.label
 
 
 def _figure(figure: Figure, described: str, *, pixels: bool = False) -> str:

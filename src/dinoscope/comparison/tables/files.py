@@ -60,7 +60,7 @@ def write_paper_tables(measurements: Measurements, folder: Path) -> None:
 
 
 def metrics_csv(measurements: Measurements) -> str:
-    """One row for each photograph, model and metric, controls last; an undefined value is empty.
+    """One row for each photograph, model and metric, then controls and people; an undefined value is empty.
 
     Values have all their digits. A name that a spreadsheet would take for a formula gets an apostrophe in
     front; the digest says which photograph is meant, and the JSON has every name as it is.
@@ -68,10 +68,10 @@ def metrics_csv(measurements: Measurements) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
-    for part in (measurements, *([measurements.controls] if measurements.controls else [])):
+    for part in (measurements, *(p for p in (measurements.controls, measurements.people) if p)):
         for i, (image, digest) in enumerate(zip(part.images, part.digests, strict=True)):
             for j, model in enumerate(part.models):
-                control = int(part is not measurements or is_control(model))
+                control = int(part is measurements.controls or is_control(model))
                 for name, values in part.values.items():
                     value = float(values[i, j])
                     shown = repr(value) if math.isfinite(value) else ""
@@ -150,7 +150,11 @@ def _measurements(measurements: Measurements) -> dict[str, object]:
             for j, model in enumerate(measurements.models[1:])
         ],
         "controls": None if measurements.controls is None else _numbers(measurements.controls),
+        "people": None if measurements.people is None else _people(measurements.people),
         "masks": measurements.masks,
+        "mask_kind": None if measurements.mask_kind is None else measurements.mask_kind.name,
+        "mask_kind_because": None if measurements.mask_kind is None else measurements.mask_kind.because,
+        "undefined": measurements.undefined,
         "warnings": measurements.warnings,
     }
 
@@ -187,6 +191,11 @@ def _numbers(measurements: Measurements) -> dict[str, object]:
             for name, curve in measurements.curves.items()
         },
     }
+
+
+def _people(people: Measurements) -> dict[str, object]:
+    numbers = _numbers(people)
+    return {key: numbers[key] for key in ("models", "images", "summary")} | {"masks": people.masks}
 
 
 def _difference(difference: PairedDifference) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from dinoscope.comparison import words
 from dinoscope.comparison.columns import columns_of, grouped
+from dinoscope.comparison.mask_words import masks_told, others_told
 from dinoscope.data.results import Measurements
 from dinoscope.drawing.style import plain
 from dinoscope.metrics.facts import Metric
@@ -103,7 +104,8 @@ def metrics_latex(measurements: Measurements) -> str:
 
 def _grids(measurements: Measurements) -> tuple[list[tuple[str, _Grid]], list[str]]:
     columns = columns_of(measurements)
-    models, controls = [c for c in columns if not c.beside], [c for c in columns if c.beside]
+    models, people = [c for c in columns if not c.beside], [c for c in columns if c.person]
+    controls = [c for c in columns if c.beside and not c.person]
     notes: list[str] = []
     first = plain(measurements.models[0], 40)
     head = ["Metric", "Chance", *(plain(c.label, 60) for c in models)]
@@ -121,10 +123,17 @@ def _grids(measurements: Measurements) -> tuple[list[tuple[str, _Grid]], list[st
     def beside(metric: Metric) -> tuple[str, ...]:
         return tuple(words.number(c.interval(metric.key).mean) for c in controls)
 
+    def persons(metric: Metric) -> tuple[str, ...]:
+        return tuple(words.interval(c.interval(metric.key)) for c in people)
+
     grids = [("Models, mean [95% interval]", _grid(measurements, head, main, notes))]
     if controls:
         labels = ["Metric", *(plain(c.label, 60) for c in controls)]
         grids.append(("Controls, not trained models: mean", _grid(measurements, labels, beside, None)))
+    if people and measurements.people is not None:
+        labels = ["Metric", *(plain(c.label, 60) for c in people)]
+        title = "People, whose segmentations are scored as features: mean [95% interval]"
+        grids.append((title, _grid(measurements.people, labels, persons, None)))
     return grids, notes
 
 
@@ -135,12 +144,12 @@ def _grid(
     notes: list[str] | None,
 ) -> _Grid:
     """Rows by group; what belongs beside a metric becomes a note, each sentence once."""
-    groups = []
+    groups, undefined = [], measurements.undefined
     for group, metrics in grouped(measurements).items():
         rows = []
         for metric in metrics:
             marks = []
-            for note in notes_of(metric) if notes is not None else ():
+            for note in notes_of(metric, undefined.get(metric.key, "")) if notes is not None else ():
                 if notes is not None and note not in notes:
                     notes.append(note)
                 marks.append((notes or []).index(note) + 1)
@@ -149,8 +158,10 @@ def _grid(
     return _Grid(tuple(head), tuple(groups))
 
 
-def notes_of(metric: Metric) -> tuple[str, ...]:
-    """What must be read beside a metric."""
+def notes_of(metric: Metric, undefined: str = "") -> tuple[str, ...]:
+    """What must be read beside a metric, after why it is undefined, if it is."""
+    if undefined:
+        return (f"Undefined: {undefined}.",)
     notes = [metric.warning[:1].upper() + metric.warning[1:] + "."] if metric.warning else []
     if metric.collection:
         notes.append("Over the collection, no interval.")
@@ -168,12 +179,17 @@ def _facts(measurements: Measurements) -> list[str]:
     facts = [f"{words.count(n, 'photograph')}; mean and 95% bootstrap interval over photographs."]
     if len(measurements.models) > 1:
         facts.append("Differences are paired by photograph.")
-    facts += [w[:1].upper() + w[1:].rstrip(".") + "." for w in measurements.warnings if w]
+    told = (*measurements.warnings, *others_told(measurements), *masks_told(measurements))
+    facts += [sentences((w,)) for w in told if w]
     if n < words.FEW and not any(str(words.FEW) in w for w in measurements.warnings):
         facts.append(f"With fewer than {words.FEW} photographs such intervals are too narrow.")
-    if measurements.masks:
-        facts.append(f"Masks: {plain(measurements.masks)}.")
     return facts
+
+
+def sentences(told: Sequence[str]) -> str:
+    """Begun with capitals, ended with full stops, on one line; a label keeps its first letter."""
+    begun = (w if w.startswith(("other:", "person:")) else w[:1].upper() + w[1:] for w in told)
+    return " ".join(plain(w).rstrip(".") + "." for w in begun)
 
 
 def _latex(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from dinoscope.comparison import words
 from dinoscope.comparison.columns import Column, columns_of, grouped
+from dinoscope.comparison.mask_words import masks_told, others_told
 from dinoscope.comparison.plane_words import plane_axes
 from dinoscope.data.results import Comparison, Interval, Measurements, PairedDifference
 from dinoscope.metrics.facts import Metric
@@ -36,9 +37,10 @@ def measurements_text(measurements: Measurements) -> str:
     if measurements.collection:
         notes.append("(c): over the collection, no interval")
     if measurements.controls is not None and len(parts) > 1:
-        notes.append("in brackets: controls, not trained models; all their numbers are in the files")
-    if measurements.masks:
-        notes.append(f"masks: {printable(measurements.masks)}")
+        notes.append("in (brackets): controls, not trained models; all their numbers are in the files")
+    if measurements.people is not None:
+        notes.append("in [brackets]: people, neither models nor controls")
+    notes += [printable(told) for told in (*others_told(measurements), *masks_told(measurements))]
     parts.append(
         "\n".join(
             textwrap.fill(f"note: {_ascii(note)}", WIDTH, subsequent_indent=" " * 6, break_on_hyphens=False)
@@ -78,9 +80,10 @@ def _main(columns: Sequence[Column], metrics: Sequence[str]) -> str:
         names.append("  above 0 in")
         rows.append(["", "", *(_share(d) for d in differences)])
     for column in columns:
-        if column.beside:
+        if column.beside and any(column.has(key) for key in metrics):
             intervals = [column.interval(key) for key in metrics]
-            names.append(f"({printable(column.label)})")
+            label = printable(column.label)
+            names.append(f"[{label}]" if column.person else f"({label})")
             rows.append(["", _counts(intervals), *(_ascii(words.interval(i)) for i in intervals)])
     widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
     room = WIDTH - sum(widths) - 2 * (len(widths) - 1)

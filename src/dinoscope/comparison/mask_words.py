@@ -1,0 +1,66 @@
+"""What is said of masks: whose they are, what their numbers mean, and what can therefore not be scored."""
+
+from __future__ import annotations
+
+from dinoscope.data.results import Measurements
+from dinoscope.metrics.registry import METRICS
+
+OTHER = "other:"
+"""How the label of the control begins that has another photograph's features."""
+
+
+def masks_told(measured: Measurements) -> tuple[str, ...]:
+    """Sentences without their full stops; none where nothing was scored against masks."""
+    return (*_kind(measured), *_people(measured), *undefined_told(measured))
+
+
+def undefined_told(measured: Measurements) -> tuple[str, ...]:
+    """One sentence for each reason why metrics are undefined."""
+    by_reason: dict[str, list[str]] = {}
+    for key, reason in measured.undefined.items():
+        if key in measured.values or key in measured.collection:
+            by_reason.setdefault(reason, []).append(METRICS[key].title)
+    return tuple(f"undefined, since {reason}: {'; '.join(titles)}" for reason, titles in by_reason.items())
+
+
+def others_told(measured: Measurements) -> tuple[str, ...]:
+    """What the control of other photographs' features is, and of how many photographs."""
+    controls = measured.controls
+    if controls is None:
+        return ()
+    told = []
+    for j, label in enumerate(controls.models):
+        if label.startswith(OTHER):
+            n = max((summaries[j].n for summaries in controls.summaries.values()), default=0)
+            what = f"{label}: features of another photograph of the same grid shape"
+            told.append(
+                f"{what}, for {n} of {len(controls.images)} photographs"
+                if n
+                else f"{label} is undefined: no photograph has another one of its grid shape"
+            )
+    return tuple(told)
+
+
+def _kind(measured: Measurements) -> tuple[str, ...]:
+    kind = measured.mask_kind
+    if kind is None:
+        return (f"masks: {measured.masks}",) if measured.masks else ()
+    if kind.sure:
+        return (f"masks: {measured.masks}, which are {kind.name} ({kind.reason})",)
+    return (
+        f"masks: {measured.masks}, taken for {kind.name} ({kind.reason}): a guess, which mask_kind or "
+        "--mask-kind overrules",
+    )
+
+
+def _people(measured: Measurements) -> tuple[str, ...]:
+    people = measured.people
+    if people is None:
+        return ()
+    counts = [max((s[j].n for s in people.summaries.values()), default=0) for j in range(len(people.models))]
+    n = ", ".join(str(count) for count in counts)
+    several = "" if len(counts) == 1 else "; people: each against each other, mean of the ordered pairs"
+    return (
+        f"{people.masks}: a person's segmentation scored as features against {measured.masks}{several}: the "
+        f"ceiling that people reach, on {n} of {len(people.images)} photographs",
+    )

@@ -1,0 +1,88 @@
+"""A label image: one channel of whole numbers, as large as the photograph or of its shape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64
+from PIL import Image
+
+from dinoscope.errors import ImageError
+from dinoscope.names import readable
+
+SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".npy")
+VOID = 255
+"""In 8-bit label images: unknown. Source: The PASCAL Visual Object Classes Challenge 2012, devkit."""
+
+ASPECT_TOLERANCE = 0.02
+"""A mask may have another resolution than its photograph, but not another shape."""
+
+
+def read_labels(path: str | Path, size: tuple[int, int], *, binary: bool = False) -> Int64[np.ndarray, "H W"]:
+    """A label image: one channel of whole numbers, palettes included; 255 in 8 bits is unknown (-1).
+
+    Args:
+        path: of an image file or of a ``.npy`` array.
+        size: ``(W, H)`` of the photograph, whose aspect ratio the labels must have.
+        binary: as for `check_labels`.
+
+    Raises:
+        ImageError: not a label image, or another shape.
+    """
+    return check_labels(read_values(path), size, readable(Path(path).name), binary=binary)
+
+
+def read_values(path: str | Path) -> np.ndarray:
+    """What a label image holds, as it is."""
+    path, name = Path(path), readable(Path(path).name)
+    try:
+        if path.suffix.lower() == ".npy":
+            values = np.load(path, allow_pickle=False)
+        else:
+            with Image.open(path) as image:
+                if image.mode not in ("1", "L", "P", "I", "I;16"):
+                    raise ImageError(
+                        name, f"a label image has one channel of whole numbers, this one is {image.mode}"
+                    )
+                values = np.asarray(image)
+    except ImageError:
+        raise
+    except Exception as error:  # every decoder has errors of its own; all mean the same here
+        raise ImageError(name, f"the mask cannot be read: {error}") from error
+    if values.ndim != 2 or 0 in values.shape or values.dtype.kind not in "biu":
+        raise ImageError(name, f"a mask is an array H W of whole numbers, got {values.dtype} {values.shape}")
+    return np.asarray(values)
+
+
+def check_labels(
+    values: np.ndarray, size: tuple[int, int], name: str, *, binary: bool = False
+) -> Int64[np.ndarray, "H W"]:
+    """Labels as int64 with -1 for unknown, of the photograph's shape.
+
+    Args:
+        values: as read.
+        size: ``(W, H)`` of the photograph.
+        name: of the mask, for messages.
+        binary: 255 in 8 bits is the object, 1; anything but 0 and 255 is refused.
+
+    Raises:
+        ImageError: another aspect ratio than the photograph's, labels below -1, or of another kind.
+    """
+    height, width = values.shape
+    if abs((width / height) / (size[0] / size[1]) - 1) > ASPECT_TOLERANCE:
+        raise ImageError(
+            name,
+            f"the mask is {width}x{height} px, the photograph {size[0]}x{size[1]}: another shape, so it "
+            "cannot be of the whole photograph",
+        )
+    labels = values.astype(np.int64)
+    if binary:
+        if not np.isin(values, (0, VOID)).all():
+            raise ImageError(name, "labels besides 0 and 255, the only ones in other masks beside it")
+        return labels // VOID
+    if values.dtype == np.uint8:
+        labels[labels == VOID] = -1
+    if labels.min() < -1:
+        raise ImageError(name, f"labels start at -1 (unknown), got {labels.min()}")
+    return labels
