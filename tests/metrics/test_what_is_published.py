@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dinoscope.comparison.tally import Tally, row_of
+from dinoscope.data.annotation import INSTANCES, MaskKind
 from dinoscope.data.features import PatchFeatures
 from dinoscope.io.images import photograph_from_array
 from dinoscope.maths.boundary import boundary_auc, coherence_auc
@@ -69,7 +70,7 @@ def test_what_the_first_model_has_not_is_not_called_undefined() -> None:
     tally.add(row_of(photograph, [features], None))
     told = [line for line in tally.measurements(seed=0).warnings if line.startswith("undefined")]
     assert told == ["undefined for every photograph: CLS-patch cosine"]
-    masked = Tally(("alone",), masked=True)
+    masked = Tally(("alone",), kind=MaskKind(INSTANCES, "as asked for"))
     masked.add(row_of(photograph, [features], None, masked=True))
     (line,) = (w for w in masked.measurements(seed=0).warnings if w.startswith("undefined"))
     assert all((m.title in line) == m.needs_masks for m in EVERY.values() if m.key.endswith("_auc"))

@@ -42,12 +42,7 @@ class OpenMasks:
         """Whether there is a mask of the photograph's name."""
         if isinstance(self.source, MaskFolder):
             return self.source.has(photograph)
-        return self._held(photograph) is not None
-
-    def _held(self, photograph: Photograph) -> Integer[np.ndarray, "H W"] | None:
-        """A label image at hand, by the photograph's name as text or as it is on disk."""
-        assert not isinstance(self.source, MaskFolder)
-        return self.source.get(photograph.name, self.source.get(str(path_named(photograph.name))))
+        return _of_name(self.source, photograph) is not None
 
     def read(
         self,
@@ -60,7 +55,7 @@ class OpenMasks:
         try:
             if isinstance(self.source, MaskFolder):
                 return read_annotation(self.source, photograph, second_view=second_view)
-            found = self._held(photograph)
+            found = _of_name(self.source, photograph)
             if found is None:
                 raise ImageError(photograph.name, "no mask of that name")
             labels = check_labels(
@@ -71,6 +66,13 @@ class OpenMasks:
             source = photograph.source or photograph.name
             failed(Failure(source, f"measured without its mask in {self.name}: {error}"))
             return None
+
+
+def _of_name(
+    held: Mapping[str, Integer[np.ndarray, "H W"]], photograph: Photograph
+) -> Integer[np.ndarray, "H W"] | None:
+    """By the photograph's name as text, or as it is on disk."""
+    return held.get(photograph.name, held.get(str(path_named(photograph.name))))
 
 
 def open_masks(masks: Masks | Sequence[Masks] | None, kind: str | None = None) -> tuple[OpenMasks, ...]:

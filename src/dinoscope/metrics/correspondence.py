@@ -21,7 +21,7 @@ PCK = Metric(
     "Correspondence PCK@0.1",
     "PCK@0.1",
     "with masks",
-    9,
+    10,
     "share of patches whose best match in the second view lies within a tenth of the longer side of the true "
     "place",
     range=(0.0, 1.0),

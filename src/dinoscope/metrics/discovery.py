@@ -87,7 +87,7 @@ WHOLE_BOX = Metric(
     "Object found by the whole photograph's box",
     "objects found by the whole photograph's box",
     "with masks",
-    8,
+    9,
     "1 where the box of the whole photograph overlaps an object's box by more than half (IoU): what a box "
     "that knows nothing reaches, beside which the others are read",
     range=(0.0, 1.0),
