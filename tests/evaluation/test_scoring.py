@@ -76,7 +76,7 @@ def test_suppression_helps_where_backgrounds_are_independent_of_class():
     assert row.chosen == (GROUNDS,) * FOLDS
     gain = row.gains["ap"]
     assert gain.interval.low > 0.2
-    assert gain.share > 0.9
+    assert gain.above > 0.9
     assert row.summaries["ap"].mean > 0.9
     assert [round(i.mean, 9) for i in row.curve.means] == sorted(round(i.mean, 9) for i in row.curve.means)
 

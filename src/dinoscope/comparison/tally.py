@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -17,8 +16,15 @@ from dinoscope.comparison.sample import Features, Sample, collection_numbers
 from dinoscope.data.annotation import Annotation
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
-from dinoscope.data.results import Curve, Measurements
-from dinoscope.maths.bootstrap import FEW_IMAGES, column_differences, column_intervals
+from dinoscope.data.results import (
+    FEW_IMAGES,
+    FEW_WARNING,
+    FEWEST_TO_JUDGE,
+    Curve,
+    Measurements,
+    PairedDifference,
+)
+from dinoscope.maths.intervals import by_chance, column_differences, column_intervals
 from dinoscope.metrics.registry import CURVES, METRICS
 
 T = TypeVar("T")
@@ -140,7 +146,7 @@ class Tally:
         """Per image values, means with intervals, and paired differences to the first model.
 
         Args:
-            seed: of the bootstrap.
+            seed: of what is drawn over the collection.
             derive: from a sampled photograph's features to one map for each model and control; None where
                 they are those already.
         """
@@ -149,8 +155,8 @@ class Tally:
         whole = collection_numbers(self.sample, derive or _as_is, masked=self.masked, seed=seed)
         beside = None
         if self.controls:
-            beside = self._part(tables, whole, slice(n, None), self.controls, None, seed=seed)
-        return self._part(tables, whole, slice(0, n), self.models, beside, seed=seed)
+            beside = self._part(tables, whole, slice(n, None), self.controls, None)
+        return self._part(tables, whole, slice(0, n), self.models, beside)
 
     def _ordered(self) -> dict[str, list[Sequence[float]]]:
         return {name: self._values[name] for name in METRICS if name in self._values}
@@ -162,8 +168,6 @@ class Tally:
         part: slice,
         labels: tuple[str, ...],
         controls: Measurements | None,
-        *,
-        seed: int,
     ) -> Measurements:
         curves = {
             name: Curve(curve.x_title, curve.y_title, curve.x, self._mean_curve(name)[part])
@@ -171,17 +175,17 @@ class Tally:
             if name in self._sums
         }
         values = {name: table[:, part] for name, table in tables.items()}
+        differences = _by_metric(
+            {name: table[:, 1:] - table[:, :1] for name, table in values.items()}, column_differences
+        )
         return Measurements(
             images=tuple(self.images),
             digests=tuple(self.digests),
             models=labels,
             values=values,
-            summaries=_by_metric(values, partial(column_intervals, seed=seed)),
-            differences=_by_metric(
-                {name: table[:, 1:] - table[:, :1] for name, table in values.items()},
-                partial(column_differences, seed=seed),
-            ),
-            warnings=tuple(_warnings(len(self.images), values, len(self.sample.rows))),
+            summaries=_by_metric(values, column_intervals),
+            differences=differences,
+            warnings=tuple(_warnings(len(self.images), values, differences, len(self.sample.rows))),
             collection={name: numbers[part] for name, numbers in whole.items()},
             curves=curves,
             controls=controls,
@@ -197,7 +201,7 @@ def _by_metric(
     tables: Mapping[str, Float64[np.ndarray, "images columns"]],
     of_columns: Callable[[Float64[np.ndarray, "images columns"]], Sequence[T]],
 ) -> dict[str, tuple[T, ...]]:
-    """What a function of one wide table says of each metric's part of it: resampling once is enough."""
+    """What a function of one wide table says of each metric's part of it: once is enough."""
     wide = iter(of_columns(np.concatenate(list(tables.values()), axis=1)) if tables else ())
     return {name: tuple(islice(wide, table.shape[1])) for name, table in tables.items()}
 
@@ -206,14 +210,22 @@ def _as_is(features: Features) -> Features:
     return features
 
 
-def _warnings(n_images: int, values: Mapping[str, np.ndarray], n_sampled: int) -> list[str]:
+def _warnings(
+    n_images: int,
+    values: Mapping[str, np.ndarray],
+    differences: Mapping[str, tuple[PairedDifference, ...]],
+    n_sampled: int,
+) -> list[str]:
     warnings = []
     if n_images == 1:
         warnings.append("one photograph: no interval can be given")
     elif n_images < FEW_IMAGES:
-        warnings.append(
-            f"{n_images} photographs: with fewer than {FEW_IMAGES}, bootstrap intervals are too narrow"
-        )
+        warnings.append(f"{n_images} photographs: {FEW_WARNING}")
+        if n_images < FEWEST_TO_JUDGE:
+            warnings.append(f"fewer than {FEWEST_TO_JUDGE} photographs: no direction is named")
+    shown = [d for of_metric in differences.values() for d in of_metric if math.isfinite(d.interval.low)]
+    if chance := by_chance(len(shown)):
+        warnings.append(chance)
     warnings.append(
         "neighbour cosine alone rewards blurred and collapsed maps and grows with a finer grid: read it "
         "with random-pair cosine and locality"

@@ -103,8 +103,7 @@ def background_case(
             "excess": (back - chance) / (1.0 - chance),
             "foreground_excess": (front - chance) / (1.0 - chance),
             "ahead": front - back,
-        },
-        seed=seed,
+        }
     )
     return BackgroundAlone(
         **found,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from dinoscope.data.results import Interval, PairedDifference
+from dinoscope.data.results import FEW_IMAGES, FEW_WARNING, PairedDifference
 from dinoscope.data.retrieval import RankCurve, RetrievalRow
-from dinoscope.maths.bootstrap import FEW_IMAGES
+from dinoscope.maths.intervals import with_shares
 from dinoscope.maths.retrieval_scores import mean_intervals
 from dinoscope.maths.suppression import RANKED
 
@@ -43,9 +43,9 @@ class Tried:
 
 
 def rows_of(
-    tried: Sequence[Tried], fold_of_query: Int64[np.ndarray, " queries"], used: Sequence[int], *, seed: int
+    tried: Sequence[Tried], fold_of_query: Int64[np.ndarray, " queries"], used: Sequence[int]
 ) -> tuple[RetrievalRow, ...]:
-    """Values at the chosen ranks with their intervals, all resampled together."""
+    """Values at the chosen ranks with their intervals, ."""
     values = [one.values(fold_of_query) for one in tried]
     base = next(
         v
@@ -64,10 +64,10 @@ def rows_of(
         for k in one.ladder if one.ladder != (None,) else ():
             columns[f"{i} curve {k}"] = one.scores[k]["ap"]
             columns[f"{i} curve gain {k}"] = one.scores[k]["ap"] - base["ap"]
-    intervals = mean_intervals(columns, seed=seed)
+    intervals = mean_intervals(columns)
 
     def paired(name: str) -> PairedDifference:
-        return _paired(columns[name], intervals[name])
+        return with_shares(intervals[name], columns[name])
 
     rows = []
     for i, (one, mine) in enumerate(zip(tried, values, strict=True)):
@@ -95,11 +95,6 @@ def rows_of(
     return tuple(rows)
 
 
-def _paired(difference: Column, interval: Interval) -> PairedDifference:
-    known = difference[~np.isnan(difference)]
-    return PairedDifference(interval, float(((known > 0) + 0.5 * (known == 0)).mean()))
-
-
 def warnings_of(
     tried: Sequence[Tried], ks: Sequence[int], *, n_known: int, n_unlabelled: int, n_undefined: int
 ) -> tuple[str, ...]:
@@ -109,7 +104,7 @@ def warnings_of(
         "with few classes the intervals are too narrow."
     ]
     if n_known < FEW_IMAGES:
-        found.append(f"Only {n_known} queries have relevant photographs: intervals cover less than they say.")
+        found.append(f"{n_known} queries have relevant photographs: {FEW_WARNING}.")
     if n_undefined:
         found.append(f"{n_undefined} queries have no relevant photograph and are in no mean.")
     if n_unlabelled:

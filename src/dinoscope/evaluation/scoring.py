@@ -142,7 +142,7 @@ def evaluate_vectors(
         queries=tuple(int(i) for i in queries),
         labels=tuple(classes[class_of[i]] for i in queries),
         scores=tuple(tried[0].scores[None]),
-        rows=rows_of(tried, bench.fold_of_query, bench.used, seed=seed),
+        rows=rows_of(tried, bench.fold_of_query, bench.used),
         chance=float(np.mean(known)),
         n_images=len(labelled),
         n_unlabelled=len(labels) - len(labelled),

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Float64, Int, Int64
 from dinoscope.data.results import Interval
 from dinoscope.data.retrieval import RevisitedDifficulty, RevisitedScores
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.bootstrap import column_intervals
+from dinoscope.maths.intervals import column_intervals
 
 Ranks = Int64[np.ndarray, " _"]
 """1-based, ascending."""
@@ -241,9 +241,9 @@ def revisited_scores(
 
 
 def mean_intervals(
-    values: Mapping[str, Float64[np.ndarray, " queries"]], *, seed: int = 0
+    values: Mapping[str, Float64[np.ndarray, " queries"]],
 ) -> dict[str, Interval]:
-    """`mean_interval` of many scores of the same queries, resampled together: the same numbers, at once.
+    """`mean_interval` of many scores of the same queries, at once.
 
     Raises:
         InputError: scores that are undefined for different queries.
@@ -257,7 +257,7 @@ def mean_intervals(
             raise ShapeError("scores", expected=f"queries={len(columns[0])}", actual=column.shape)
         if (np.isnan(column) != np.isnan(columns[0])).any():
             raise InputError("the scores are undefined for different queries")
-    return dict(zip(values, column_intervals(np.stack(columns, axis=1), seed=seed), strict=True))
+    return dict(zip(values, column_intervals(np.stack(columns, axis=1)), strict=True))
 
 
 def _places(listed: Int[np.ndarray, " _"], n: int, query: int) -> Int64[np.ndarray, " listed"]:
