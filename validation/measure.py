@@ -21,7 +21,7 @@ from validation.subject import Subject
 
 SEED = 7
 IMAGES = 32
-COLLECTIONS = 10
+COLLECTIONS = 20
 COLLECTION_IMAGES = 8
 
 Values = dict[str, dict[str, list[float]]]

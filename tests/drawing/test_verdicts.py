@@ -36,10 +36,11 @@ def test_the_sign_test_is_scipys_without_ties() -> None:
 
 def test_direction_needs_a_whole_interval_and_enough_photographs() -> None:
     up = [0.1, 0.12, 0.11, 0.1, 0.12, 0.11]
-    assert direction(differing(up)) == 1 and direction(differing([-v for v in up])) == -1
-    assert direction(differing(up[: FEWEST_TO_JUDGE - 1])) == 0
-    assert direction(differing([0.1, -0.1, 0.1, -0.1, 0.1, -0.1, 0.1])) == 0
-    assert direction(PairedDifference(Interval(0.1, math.nan, math.nan, 9), 1.0, 0.0, 0.0)) == 0
+    assert direction(differing(up).interval) == 1
+    assert direction(differing([-v for v in up]).interval) == -1
+    assert direction(differing(up[: FEWEST_TO_JUDGE - 1]).interval) == 0
+    assert direction(differing([0.1, -0.1, 0.1, -0.1, 0.1, -0.1, 0.1]).interval) == 0
+    assert direction(Interval(0.1, math.nan, math.nan, 9)) == 0
 
 
 def test_a_mean_that_holds_0_although_nearly_all_photographs_agree_is_told_with_the_reason() -> None:

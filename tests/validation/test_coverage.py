@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from dinoscope.data.results import FEW_IMAGES, FEW_WARNING
-from validation.coverage import LEAST, bound, coverage, missed
+from validation.coverage import LEAST, MOST_FALSE, bound, coverage, missed
 from validation.coverage_page import page
+from validation.exchangeable import WORLDS, false_rates
 from validation.populations import KINDS, POPULATIONS, SIZES
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "validation"
@@ -36,8 +37,22 @@ def test_the_committed_table_is_complete_and_misses_no_bound(committed):
     assert missed(committed) == [] and (committed["least"], committed["worlds"]) == (LEAST, 100_000)
     assert [r["bound"] for r in committed["rows"]] == [bound(p, n) for p, _, n in cells]
     assert (FOLDER / "coverage.md").read_text() == page(committed)
-    worse = {"rows": [{**committed["rows"][0], "coverage": LEAST - 0.001}]}
-    assert missed(worse) == [f"normal, mean, n = 6: {LEAST - 0.001:.3f} is below {LEAST}"]
+    worse = {
+        "rows": [{**committed["rows"][0], "coverage": LEAST - 0.001}],
+        "retrieval": [{**committed["retrieval"][0], "jackknife": MOST_FALSE + 0.001}],
+    }
+    assert missed(worse) == [
+        f"normal, mean, n = 6: {LEAST - 0.001:.3f} is below {LEAST}",
+        f"retrieval, noise: {MOST_FALSE + 0.001:.3f} called different is above {MOST_FALSE}",
+    ]
+
+
+def test_exchangeable_vectors_are_seldom_called_different(committed):
+    assert [row["kind"] for row in committed["retrieval"]] == list(WORLDS)
+    for kind in ("noise", "unequal"):
+        rates = false_rates(kind, worlds=150, seed=3)
+        assert rates["jackknife"] <= MOST_FALSE
+        assert rates["queries alone"] > 0.1
 
 
 def test_the_warning_quotes_the_table(committed):

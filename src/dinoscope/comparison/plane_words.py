@@ -121,7 +121,7 @@ def _reading(column: Column, keys: tuple[str, str], first: str) -> str:
         difference = column.difference(key)
         if difference is None or not math.isfinite(difference.interval.mean):
             return ""
-        way = verdicts.direction(difference)
+        way = verdicts.direction(difference.interval)
         if difference.interval.n < FEWEST_TO_JUDGE:
             verdict = what
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from dinoscope.data.results import FEWEST_TO_JUDGE, PairedDifference
+from dinoscope.data.results import FEWEST_TO_JUDGE, Interval, PairedDifference
 
 SHARES = "above / tied / below, %"
 """Heading of `shares`."""
@@ -13,9 +13,8 @@ AGREE = 0.05
 """Two-sided p of the sign test below which photographs agree."""
 
 
-def direction(difference: PairedDifference) -> int:
-    """1 or -1 where the whole interval lies above or below 0; 0 otherwise, and below `FEWEST_TO_JUDGE`."""
-    interval = difference.interval
+def direction(interval: Interval) -> int:
+    """1 or -1 where all of it lies above or below 0; 0 otherwise, and with fewer than `FEWEST_TO_JUDGE`."""
     if interval.n < FEWEST_TO_JUDGE:
         return 0
     return int(interval.low > 0) - int(interval.high < 0)
@@ -40,7 +39,7 @@ def counts(difference: PairedDifference) -> tuple[int, int]:
 def agreement(difference: PairedDifference, noun: str = "photographs") -> str:
     """Where the interval holds 0 though nearly all images agree: both facts, and why; otherwise empty."""
     interval, p = difference.interval, sign_test(difference)
-    if direction(difference) or not p < AGREE:
+    if direction(interval) or not p < AGREE:
         return ""
     above, below = counts(difference)
     way, most = ("above", above) if above > below else ("below", below)
