@@ -16,6 +16,7 @@ from dinoscope.names import printable
 
 WIDTH = 100
 _TITLE, _SHORTEST, _HEAD = 26, 9, 20
+_SHARES = "> / = / < 0, %"
 
 
 def measurements_text(measurements: Measurements) -> str:
@@ -33,6 +34,7 @@ def measurements_text(measurements: Measurements) -> str:
     notes = ["mean [95% interval over photographs, Student's t]", *measurements.warnings]
     if len(measurements.models) > 1:
         notes.insert(1, f"'minus' rows: paired by photograph, minus {printable(measurements.models[0])}")
+        notes.insert(2, f"'{_SHARES}': in how many photographs that is above 0, tied and below")
     if measurements.collection:
         notes.append("(c): over the collection, no interval")
     if measurements.controls is not None and len(parts) > 1:
@@ -75,7 +77,7 @@ def _main(columns: Sequence[Column], metrics: Sequence[str]) -> str:
         intervals = [d.interval for d in differences]
         names.append(f"{printable(column.label)} minus")
         rows.append(["", _counts(intervals), *(_ascii(words.interval(i, sign="+")) for i in intervals)])
-        names.append(f"  {verdicts.SHARES}")
+        names.append(f"  {_SHARES}")
         rows.append(["", "", *(_ascii(verdicts.shares(d)) for d in differences)])
     for column in columns:
         if column.beside:
