@@ -3,7 +3,7 @@
 Procedural scenes of 12 classes at a background correlation of 0, 0.5 and 1, embedded with MODEL (``mini``, a
 name of the catalog, or a checkpoint) and with the same architecture at random weights. WORK keeps scenes and
 stores, so that a second run goes on; DOCS gets ``index.md``, its figures, the numbers, and MODEL's page for
-each correlation. About four minutes of one core for ``mini``.
+each correlation. about a quarter of an hour of one core for ``mini``.
 """
 
 from __future__ import annotations
