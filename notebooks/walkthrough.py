@@ -211,16 +211,16 @@ ds.plot_plane(measured)
 # weights, the first model's features blurred, and the same features shuffled. The dashed arrow shows what mere blurring
 # does. Read the models against the grey points: where a control stands as high, colour and architecture alone
 # explain as much on these photographs, and only the *difference* between the two models is left to talk about.
-# The bars are 95% bootstrap intervals over scenes. The difference between the two models, scene by scene:
+# The bars are 95% intervals over scenes (Student's t). The difference between the two models, scene by scene:
 
 # %%
 for key in ("boundary_auc", "coherence_auc", "locality", "position_r2"):
     if key in measured.differences:
         d = measured.differences[key][0]
         interval = d.interval
-        print(
-            f"{key:14} {interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}], higher in {d.share:.0%} of scenes"
-        )
+        shares = f"{d.above:.0%} / {d.tied:.0%} / {d.below:.0%}"
+        print(f"{key:14} {interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]")
+        print(f"{'':14} above / tied / below in {shares} of scenes")
     else:
         a, b = measured.collection[key]
         print(f"{key:14} {a:.3f} and {b:.3f} (over the collection, no interval)")

@@ -12,6 +12,7 @@ from dinoscope.data.features import PatchFeatures, Provenance
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import (
+    FEW_WARNING,
     ColourAlignment,
     Comparison,
     Curve,
@@ -192,7 +193,7 @@ def measurements(
         tuple(p.digest for p in photographs),
         tuple(labels),
         values,
-        warnings=(f"{len(photographs)} photographs: with fewer than 20, bootstrap intervals are too narrow",),
+        warnings=(f"{len(photographs)} photographs: {FEW_WARNING}",),
     )
 
 
@@ -331,7 +332,10 @@ def summarised(
         differences={
             key: tuple(
                 PairedDifference(
-                    interval(table[:, m] - table[:, 0]), float((table[:, m] > table[:, 0]).mean())
+                    interval(table[:, m] - table[:, 0]),
+                    float((table[:, m] > table[:, 0]).mean()),
+                    float((table[:, m] == table[:, 0]).mean()),
+                    float((table[:, m] < table[:, 0]).mean()),
                 )
                 for m in range(1, len(models))
             )

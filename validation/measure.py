@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from dinoscope.maths.bootstrap import paired_difference
+from dinoscope.maths.intervals import paired_difference
 from dinoscope.metrics.facts import Family
 from dinoscope.metrics.facts import Values as Found
 from dinoscope.metrics.registry import COLLECTION, EVERY, PHOTOGRAPH, VIEWS
@@ -21,7 +21,7 @@ from validation.subject import Subject
 
 SEED = 7
 IMAGES = 32
-COLLECTIONS = 10
+COLLECTIONS = 20
 COLLECTION_IMAGES = 8
 
 Values = dict[str, dict[str, list[float]]]
@@ -96,7 +96,7 @@ def cell_of(changed: np.ndarray, base: np.ndarray, sign: str, *, native: float |
     """The paired difference in the metric's unit and in pooled standard deviations, and whether it passes.
 
     Source of the effect size: Cohen, Statistical Power Analysis (1988), d with the pooled deviation of the
-    two conditions over photographs; the interval is the bootstrap's, divided by the same deviation.
+    two conditions over photographs; the interval is divided by the same deviation.
     """
     found = paired_difference(changed, base).interval
     spread = math.sqrt((_variance(changed) + _variance(base)) / 2)

@@ -29,7 +29,8 @@ learned: this says what the formulas do, not what any backbone does.
 ## How to read it
 
 Each cell: the sign expected, written down from the metric's definition, then the measured effect with its
-95% bootstrap interval over photographs (over collections, in rows marked †). The effect is the mean
+95% interval over photographs (over collections, in rows marked †; [how often such intervals hold the
+truth](coverage.md)). The effect is the mean
 paired difference divided by the standard deviation over photographs, pooled over both conditions (Cohen's
 d), so that cells compare. Deviations between planted photographs are small: effects above 10 are common
 and mean that no photograph overlaps.
@@ -182,7 +183,7 @@ def _stand_ins(found: Mapping[str, Any]) -> str:
             "grid 16 × 16; instance masks) both can be asked. Eight kinds of features that need no trained "
             "weights: the `pixels` control, the same blurred and noised, features planted from the masks, "
             "the same blurred, noised and noised more, and pixels beside planted features (`both`). Given is "
-            "Spearman's rank correlation of proxy and masked metric, with 95% bootstrap intervals over "
+            "Spearman's rank correlation of proxy and masked metric, with 95% intervals over "
             "scenes."
         ),
         "",

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from dinoscope.backbones.load import load_backbone
 from dinoscope.data.grid import PatchGrid
-from dinoscope.maths.bootstrap import mean_interval
+from dinoscope.maths.intervals import mean_interval
 from dinoscope.maths.masks import patch_labels
 from dinoscope.maths.patches import prepared
 from dinoscope.metrics.registry import PHOTOGRAPH
@@ -104,7 +104,7 @@ def spearman(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _within(proxy: np.ndarray, masked: np.ndarray, columns: list[int]) -> list[float]:
-    """Over some features of one scene; mean over scenes with its 95% bootstrap interval."""
+    """Over some features of one scene; mean over scenes with its 95% interval."""
     values = np.array([spearman(p, m) for p, m in zip(proxy[:, columns], masked[:, columns], strict=True)])
     found = mean_interval(values)
     return [found.mean, found.low, found.high]

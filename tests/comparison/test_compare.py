@@ -16,7 +16,7 @@ from dinoscope.comparison.measure import check_equal_grids, measure
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.results import Comparison, Failure
 from dinoscope.errors import GridMismatchError, InputError, NoUsablePhotographError
-from dinoscope.maths.bootstrap import mean_interval
+from dinoscope.maths.intervals import mean_interval
 from dinoscope.maths.pca import fit_pca
 from dinoscope.maths.smoothness import smoothness
 from tests.fakes import FakeBackbone
@@ -49,7 +49,7 @@ def test_numbers_are_those_of_the_features(comparison: Comparison) -> None:
     assert m.differences["neighbour"][0].interval.mean == pytest.approx(
         float((column - m.values["neighbour"][:, 0]).mean())
     )
-    assert any("20" in warning for warning in m.warnings)
+    assert any("30" in warning for warning in m.warnings)
 
 
 def test_one_basis_a_model_over_all_photographs(comparison: Comparison) -> None:

@@ -23,6 +23,7 @@ from dinoscope.comparison.plane_words import plane_axes, plane_notes, plane_read
 from dinoscope.data.results import Measurements
 from dinoscope.drawing.placement import Box, Segment, place_labels, spread
 from dinoscope.drawing.style import CONTROL_COLOUR, MODEL_COLOURS
+from dinoscope.drawing.verdicts import shares
 from dinoscope.errors import InputError
 from tests.samples import HOSTILE, PLANTED, comparison, planted, summarised, with_planted
 
@@ -123,7 +124,7 @@ def test_the_reading_is_the_paired_difference_in_words(sample: Measurements) -> 
     across, along = sample.differences["boundary_auc"][0], sample.differences["matched_coherence_auc"][0]
     assert first.startswith("second-model against first-model: less sharp (−0.030 [")
     assert "more coherent (+0.120 [" in first
-    assert f"higher in {along.share:.0%} of photographs" in first
+    assert f"above / tied / below in {shares(along)}% of photographs" in first
     assert f"{across.interval.low:+.3f}".replace("-", "−") in first
     assert "−0.100 in sharpness and +0.020 in coherence" in blurred
     same = plane_readings(planted({"a": (0.7, 0.7), "b": (0.7, 0.7)}))[0]
@@ -132,9 +133,20 @@ def test_the_reading_is_the_paired_difference_in_words(sample: Measurements) -> 
 
 
 def test_how_many_photographs_and_when_they_are_too_few() -> None:
-    many, few = planted(n=20), planted(n=19)
-    assert "20 photographs" in said(plot_plane(many)) and "too narrow" not in " ".join(plane_notes(many))
-    assert "19 photographs" in said(plot_plane(few)) and "too narrow" in " ".join(plane_notes(few))
+    many, few = planted(n=30), planted(n=29)
+    assert "30 photographs" in said(plot_plane(many)) and "too narrow" not in " ".join(plane_notes(many))
+    assert "29 photographs" in said(plot_plane(few)) and "too narrow" in " ".join(plane_notes(few))
+
+
+def test_no_direction_is_named_below_six_photographs() -> None:
+    enough, few = planted(n=6), planted(n=5)
+    assert "less sharp (" in plane_readings(enough)[0] and "sharper" in said(plot_plane(enough))
+    reading = plane_readings(few)[0]
+    assert "sharpness (" in reading and "coherence (" in reading
+    everything = said(plot_plane(few)) + " ".join((*plane_readings(few), *plane_notes(few)))
+    for word in ("sharper", "less sharp", "more coherent", "less coherent", "higher", "no clear difference"):
+        assert word not in everything
+    assert "no direction is named" in " ".join(plane_notes(few))
 
 
 def test_one_photograph_is_a_point_without_bars() -> None:

@@ -19,6 +19,7 @@ from dinoscope.comparison.report.report import report_html, write_report
 from dinoscope.data.results import Comparison, Failure
 from dinoscope.drawing.html import STATIC_POLICY, axis_limits, colours_uri, cosines_uri
 from dinoscope.drawing.style import BELOW_ZERO, plain
+from dinoscope.drawing.verdicts import shares
 from dinoscope.drawing.view.standalone import CONTENT_SECURITY_POLICY
 from dinoscope.names import well_formed
 from tests.samples import HOSTILE, POINTS, comparison
@@ -182,12 +183,12 @@ def test_numbers_ledger_models_failures_and_settings_are_all_said(sample: Compar
             assert f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]" in page.text
         for difference in m.differences[metric]:
             assert f"{difference.interval.mean:+.3f}".replace("-", "−") in page.text
-            assert f"above 0 in {difference.share:.0%} of photographs" in page.text
+            assert f"above / tied / below, %: {shares(difference)}" in page.text
     for words in (
         "✓ met",
         "✗ not met",
         "control, not a trained model",
-        "fewer than 20",
+        "fewer than 30",
         "DINOv3 License",
         "b" * 64,
         "Apache-2.0",

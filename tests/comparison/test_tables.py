@@ -104,7 +104,8 @@ def test_metrics_are_strict_json_with_every_number(sample: Comparison, tmp_path:
         for metric in METRICS:
             expected = m.differences[metric][j]
             assert difference["metrics"][metric]["mean"] == expected.interval.mean
-            assert difference["metrics"][metric]["share_above_0"] == expected.share
+            for key in ("above", "tied", "below"):
+                assert difference["metrics"][metric][key] == getattr(expected, key)
     assert data["points"] == [list(p) for p in sample.points]
     assert data["failures"] == [{"source": "bad\\x80.jpg", "reason": "not a picture"}]
     assert data["warnings"] == list(m.warnings)
@@ -188,7 +189,7 @@ def test_the_summary_is_one_aligned_table(sample: Comparison) -> None:
     assert f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]" in lines[4]
     assert "6, 6, 5" in lines[1]
     assert "controls, not trained models: pixels" in notes
-    assert "95% bootstrap interval" in notes and "fewer than 20" in notes
+    assert "95% interval over photographs" in notes and "fewer than 30" in notes
 
 
 def test_the_summary_is_ascii_and_prints_no_control_characters() -> None:

@@ -35,7 +35,7 @@ def planted(correlation: float, *, seed: int = 0) -> tuple[np.ndarray, np.ndarra
     )
 
 
-@pytest.mark.parametrize(("correlation", "case"), [(0.0, "independent"), (0.5, "partly"), (1.0, "carried")])
+@pytest.mark.parametrize(("correlation", "case"), [(0.0, "independent"), (0.65, "partly"), (1.0, "carried")])
 def test_the_case_is_that_of_the_planted_backgrounds(correlation: float, case: str) -> None:
     found = background_case(*planted(correlation))
     assert found.case == case

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dinoscope.data.results import Interval
-from dinoscope.data.retrieval import RetrievalScores
+from dinoscope.data.results import Interval, PairedDifference
+from dinoscope.data.retrieval import RetrievalRow, RetrievalScores
 from dinoscope.drawing.style import CONTROL_COLOUR
 from dinoscope.errors import InputError
 from dinoscope.evaluation.pictures_values import BackgroundAlone, Pictures, QueryRow, RemovedMap, Shown
@@ -23,9 +23,11 @@ from dinoscope.evaluation.report.maps import removed_uri
 from dinoscope.evaluation.report.page import retrieval_html, write_retrieval
 from dinoscope.evaluation.text import (
     case_words,
+    gain_of,
     interval_words,
     scores_json,
     scores_text,
+    verdicts,
 )
 from tests.evaluation.test_scoring import plant, score
 
@@ -60,10 +62,10 @@ def test_the_gain_plot_draws_every_gain_and_controls_in_grey() -> None:
     axes = plot_gains(scores()).axes[0]
     dots = [line for line in axes.lines if line.get_marker() == "o"]
     bars = [line for line in axes.lines if line.get_marker() == "None" and len(set(line.get_xdata())) > 1]
-    assert [float(dot.get_xdata()[0]) for dot in dots] == [r.gains["ap"].interval.mean for r in shown]
+    assert [float(dot.get_xdata()[0]) for dot in dots] == [gain_of(r).interval.mean for r in shown]
     grey = [dot.get_color() == CONTROL_COLOUR for dot in dots]
     assert grey == [bool(r.control) for r in shown]
-    intervals = [r.gains["ap"].interval for r in shown]
+    intervals = [gain_of(r).interval for r in shown]
     wide = [(i.low, i.high) for i in intervals if i.low != i.high]
     assert [tuple(map(float, bar.get_xdata())) for bar in bars if len(bar.get_xdata()) == 2][: len(wide)]
     drawn = {tuple(map(float, bar.get_xdata())) for bar in bars}
@@ -121,9 +123,44 @@ def test_the_case_says_who_is_ahead(ahead: float, words: str) -> None:
     assert "backgrounds" not in json.loads(scores_json(scores()))
 
 
+def test_a_suppression_is_compared_with_its_own_pooling_and_a_pooling_with_the_plain_mean() -> None:
+    """Foreground + background is far below the plain mean, and far above the foreground alone."""
+
+    def row(pooling: str, suppression: str, gain: float, of_pooling: float | None = None) -> RetrievalRow:
+        def around(mean: float) -> PairedDifference:
+            return PairedDifference(Interval(mean, mean - 0.03, mean + 0.03, 240), 0.5, 0.0, 0.5)
+
+        return RetrievalRow(
+            pooling, suppression, "", (), {}, {"ap": Interval(0.5, 0.4, 0.6, 240)}, {"ap": around(gain)},
+            {} if of_pooling is None else {"ap": around(of_pooling)},
+        )  # fmt: skip
+
+    rows = (
+        row("mean", "none", 0.0),
+        row("mean", "background", 0.01),
+        row("foreground", "none", 0.0, -0.177),
+        row("foreground", "background", 0.116),
+        row("foreground", "whiten", -0.05),
+    )
+    made = replace(scores(), rows=rows, scores=("ap",))
+    assert verdicts(made) == (
+        "mean: no suppression is told apart from none.",
+        "foreground without suppression: worse than the plain mean (-0.177 [-0.207, -0.147]).",
+        "foreground: helped by background (+0.116 [+0.086, +0.146]); "
+        "hurt by whiten (-0.050 [-0.080, -0.020]).",
+    )
+    few = [replace(r, summaries={"ap": replace(r.summaries["ap"], n=5)}) for r in rows]
+    for sentence in verdicts(replace(made, rows=tuple(few))):
+        assert "5 queries, fewer than 6: no direction is named" in sentence
+        assert not any(word in sentence for word in ("better", "worse", "helped", "hurt"))
+    alike = replace(alone(), ahead=Interval(0.2, 0.19, 0.21, 5))
+    assert "better" not in case_words(alike) and "not compared" in case_words(alike)
+
+
 def test_numbers_that_round_to_zero_have_one_form() -> None:
     assert interval_words(Interval(-0.0001, -0.0004, 0.0004, 9), sign="+") == "+0.000 [+0.000, +0.000]"
     assert interval_words(Interval(math.nan, math.nan, math.nan, 0)) == "–"
+    assert interval_words(Interval(0.5, math.nan, math.nan, 2), sign="+") == "+0.500"
 
 
 def test_the_page_is_written_whole(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from dinoscope.data.retrieval import RetrievalScores
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.evaluation.scoring import evaluate_vectors
+from dinoscope.evaluation.text import scores_text
 from dinoscope.maths.pca import PatchMoments, patch_moments
 from dinoscope.maths.suppression import fit_background, fit_common, fit_whiten, merged
 
@@ -76,7 +77,7 @@ def test_suppression_helps_where_backgrounds_are_independent_of_class():
     assert row.chosen == (GROUNDS,) * FOLDS
     gain = row.gains["ap"]
     assert gain.interval.low > 0.2
-    assert gain.share > 0.9
+    assert gain.above > 0.9
     assert row.summaries["ap"].mean > 0.9
     assert [round(i.mean, 9) for i in row.curve.means] == sorted(round(i.mean, 9) for i in row.curve.means)
 
@@ -117,8 +118,52 @@ def test_suppression_does_not_help_where_backgrounds_carry_the_class():
 
 def test_pooling_over_the_foreground_needs_no_suppression():
     found = independent()
-    assert found.row("foreground", "none").gains["ap"].interval.low > 0.2
+    assert found.row("foreground", "none").pooling_gains["ap"].interval.low > 0.2
     assert found.row("foreground", "none").summaries["ap"].mean > 0.95
+
+
+def test_gains_compare_like_with_like():
+    found = independent()
+    for pooling in ("mean", "foreground"):
+        plain = found.row(pooling, "none")
+        assert (plain.gains["ap"].tied, plain.gains["ap"].interval.high) == (1.0, 0.0)
+        row = found.row(pooling, "background")
+        own = row.values["ap"] - plain.values["ap"]
+        assert row.gains["ap"].interval.mean == pytest.approx(own.mean())
+        assert row.gains["ap"].above == pytest.approx((own > 1e-12).mean())
+        curve = dict(zip(row.curve.ks, row.curve.gains, strict=True))
+        assert curve[0].mean == pytest.approx(0, abs=1e-12)
+        assert row.pooling_gains == {} and found.row(pooling, "background", "random").pooling_gains == {}
+    assert found.row("mean", "none").pooling_gains == {}
+    apart = found.row("foreground", "none").values["ap"] - found.row("mean", "none").values["ap"]
+    assert found.row("foreground", "none").pooling_gains["ap"].interval.mean == pytest.approx(apart.mean())
+
+
+def test_intervals_are_those_of_collections_without_each_photograph():
+    """Suppressions as they were fitted: so without any, scoring again must give the same."""
+    planted = plant(0.3, n=30, seed=5)
+    asked = {"suppressions": [], "controls": []}
+    whole = score(planted, **asked)
+    left = {"value": [], "pooling": []}
+    for i in range(30):
+        stay = np.arange(30) != i
+        part = Planted(
+            {name: v[stay] for name, v in planted.vectors.items()},
+            [label for label, kept in zip(planted.labels, stay, strict=True) if kept],
+            planted.folds[stay],
+            planted.background,
+            planted.patches,
+        )
+        found = score(part, **asked).row("foreground", "none")
+        left["value"].append(found.summaries["ndcg"].mean)
+        left["pooling"].append(found.pooling_gains["ndcg"].interval.mean)
+    row = whole.row("foreground", "none")
+    for got, values in (
+        (row.summaries["ndcg"], left["value"]),
+        (row.pooling_gains["ndcg"].interval, left["pooling"]),
+    ):
+        error = math.sqrt(29 / 30 * np.sum((np.array(values) - np.mean(values)) ** 2))
+        assert got.high - got.mean == pytest.approx(2.0452296 * error, rel=1e-6)
 
 
 def test_values_are_those_of_a_slow_search_with_fits_that_never_saw_the_query():
@@ -242,3 +287,18 @@ def test_bad_input_is_named():
         evaluate_vectors(planted.vectors, planted.labels[:-1], planted.folds)
     with pytest.raises(ShapeError):
         evaluate_vectors(planted.vectors, planted.labels, planted.folds[:-1])
+
+
+def test_very_few_queries_have_scores_and_no_interval_where_one_cannot_be_left_out():
+    planted = plant(0.0, n=20)
+    planted.labels = ["pair", "pair", *(f"alone {i}" for i in range(18))]
+    found = score(planted, suppressions=[], controls=[], poolings=["mean"])
+    ap = found.row("mean", "none").summaries["ap"]
+    assert ap.n == 2 and math.isfinite(ap.mean) and math.isnan(ap.low)
+    assert any("2 queries have relevant photographs: with fewer than 30" in w for w in found.warnings)
+    text = scores_text(found)
+    assert "nan" not in text and "no direction is named" in text
+    same = plant(0.0, n=20)
+    same.vectors = {name: np.ones_like(v) for name, v in same.vectors.items()}
+    tied = score(same, suppressions=["centre"], controls=[])
+    assert tied.row("foreground", "none").pooling_gains["ap"].tied == 1.0

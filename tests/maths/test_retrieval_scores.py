@@ -11,11 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.bootstrap import mean_interval
 from dinoscope.maths.retrieval_scores import (
     average_precision,
     chance_average_precision,
-    mean_intervals,
     ndcg,
     r_precision,
     recall_at,
@@ -221,20 +219,3 @@ def test_bad_revisited_lists_are_named():
         revisited_scores(np.zeros((1, 4), np.int64), easy=one, hard=none, junk=none)
     with pytest.raises(ShapeError):
         revisited_scores(ranking, easy=[], hard=none, junk=none)
-
-
-def test_intervals_of_many_scores_are_those_of_each():
-    rng = np.random.default_rng(0)
-    table = {f"score {i}": rng.random(30) for i in range(3)}
-    for column in table.values():
-        column[[3, 8]] = np.nan
-    got = mean_intervals(table, seed=5)
-    for key, column in table.items():
-        own = mean_interval(column, seed=5)
-        assert (got[key].n, got[key].mean) == (own.n, pytest.approx(own.mean))
-        assert (got[key].low, got[key].high) == (pytest.approx(own.low), pytest.approx(own.high))
-    assert mean_intervals({}) == {}
-    assert mean_intervals({"a": np.array([2.0, np.nan])})["a"].n == 1
-    table["score 1"][0] = np.nan
-    with pytest.raises(InputError, match="different queries"):
-        mean_intervals(table)

@@ -149,7 +149,7 @@ def comparison(
         tuple(labels),
         {"neighbour": np.zeros((len(taken), len(labels)))},
         {"neighbour": (nothing,) * len(labels)},
-        {"neighbour": (PairedDifference(nothing, 0.5),) * (len(labels) - 1)},
+        {"neighbour": (PairedDifference(nothing, 0.0, 1.0, 0.0),) * (len(labels) - 1)},
     )
     return Comparison(
         tuple(taken),

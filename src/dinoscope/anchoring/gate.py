@@ -1,8 +1,8 @@
 """The gate, set before the first score was seen, and what an arm may be credited with.
 
 An arm is above (below) another where every seed of it scores above (below) every seed of the other, with at
-least three seeds of both. Where arms did not differ, three against three would be apart in one direction by
-chance once in twenty.
+least three seeds of both. Where arms did not differ, three against three would be apart by chance once in
+ten: once in twenty in each direction.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dinoscope.comparison.mask_words import OTHER
 from dinoscope.data.results import Comparison, Interval, Measurements, PairedDifference
@@ -50,14 +50,10 @@ class Column:
         return Interval(mean, math.nan, math.nan, 0)
 
     def difference(self, metric: str) -> PairedDifference | None:
-        """From the first model; its share is NaN where it is undefined.
-
-        None for the first model itself, for what ran beside and for the collection.
-        """
+        """From the first model; None for itself, for what ran beside and for the collection."""
         if not self.index or self.beside or metric not in self.measured.differences:
             return None
-        found = self.measured.differences[metric][self.index - 1]
-        return found if found.interval.n else replace(found, share=math.nan)
+        return self.measured.differences[metric][self.index - 1]
 
 
 def columns_of(source: Measurements | Comparison) -> tuple[Column, ...]:

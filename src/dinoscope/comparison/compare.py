@@ -86,7 +86,7 @@ def compare(
         masks, mask_kind, controls: as for `measure`; controls are measured, not shown.
         layers: one for each backbone; None for the last.
         resize: as for `extract`.
-        seed: of the bootstrap.
+        seed: of the controls, and of what is drawn over the collection.
         batch_size: as for `extract`.
         dtype, autocast, compiled, allow_inexact: as for `measure`; the certificates are in the settings, too.
         on_failure: called with each photograph left out (they are listed in the result, too); None

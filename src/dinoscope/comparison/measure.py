@@ -87,7 +87,7 @@ def measure(
         journal: a file to write every finished photograph's row to, and to go on from where it is there.
         layers: one for each backbone; None for the last.
         resize: as for `extract`.
-        seed: of the bootstrap, the controls, and of whatever is drawn.
+        seed: of the controls, and of whatever is drawn.
         batch_size: as for `extract`.
         dtype, autocast, compiled: a faster way for all ``backbones``, which are in float32: weights and
             arithmetic in 16 bits; with ``autocast`` the products alone; the blocks through ``torch.compile``.

@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 from dinoscope.comparison import words
 from dinoscope.comparison.columns import Column, columns_of
 from dinoscope.comparison.mask_words import others_told
-from dinoscope.data.results import Comparison, Measurements
+from dinoscope.data.results import FEW_IMAGES, FEWEST_TO_JUDGE, Comparison, Measurements
+from dinoscope.drawing import verdicts
 from dinoscope.drawing.style import plain
 from dinoscope.errors import InputError
 from dinoscope.metrics.registry import AXES
@@ -58,9 +59,7 @@ def plane_notes(measurements: Measurements | Comparison, *, axes: AxesChoice = "
     kind = chosen_axes(measured, axes)
     columns = columns_of(measurements)
     n = len(measured.images)
-    notes = [
-        f"{words.count(n, 'photograph')}. Bars: 95% bootstrap intervals over photographs. Dotted: chance."
-    ]
+    notes = [f"{words.count(n, 'photograph')}. Bars: 95% intervals over photographs. Dotted: chance."]
     if any(column.control for column in columns):
         notes.append("Grey: controls, not trained models.")
     notes += [f"{plain(told, 120)}." for told in others_told(measured)]
@@ -68,8 +67,10 @@ def plane_notes(measurements: Measurements | Comparison, *, axes: AxesChoice = "
         notes.append(f"Stars: people's segmentations, scored against {plain(measured.masks, 60)}.")
     if n == 1:
         notes.append("One photograph: no interval can be given.")
-    elif n < words.FEW:
-        notes.append(f"Fewer than {words.FEW} photographs: these intervals are too narrow.")
+    elif n < FEW_IMAGES:
+        notes.append(f"Fewer than {FEW_IMAGES} photographs: intervals of skewed values are too narrow.")
+    if n < FEWEST_TO_JUDGE:
+        notes.append(f"Fewer than {FEWEST_TO_JUDGE}: no direction is named.")
     if kind == "proxies":
         notes.append(
             "Proxies stand for sharpness and coherence where there are no masks: edges and regions of colour "
@@ -125,15 +126,14 @@ def _reading(column: Column, keys: tuple[str, str], first: str) -> str:
         difference = column.difference(key)
         if difference is None or not math.isfinite(difference.interval.mean):
             return ""
-        interval = difference.interval
-        if not math.isfinite(interval.low):
+        way = verdicts.direction(difference.interval)
+        if difference.interval.n < FEWEST_TO_JUDGE:
             verdict = what
-        elif interval.low > 0:
-            verdict = more
-        elif interval.high < 0:
-            verdict = less
         else:
-            verdict = f"no clear difference in {what}"
-        shown = words.interval(interval, sign="+")
-        parts.append(f"{verdict} ({shown}; higher in {words.share(difference.share)} of photographs)")
+            verdict = more if way > 0 else less if way < 0 else f"no clear difference in {what}"
+        also = verdicts.agreement(difference)
+        parts.append(
+            f"{verdict} ({words.interval(difference.interval, sign='+')}; above / tied / below in "
+            f"{verdicts.shares(difference)}% of photographs{'; ' + also if also else ''})"
+        )
     return f"{plain(column.label, 40)} against {plain(first, 40)}: {', '.join(parts)}."

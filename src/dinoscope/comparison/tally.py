@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -18,8 +17,15 @@ from dinoscope.comparison.sample import Features, Sample, collection_numbers
 from dinoscope.data.annotation import REGIONS, Annotation, MaskKind
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
-from dinoscope.data.results import Curve, Measurements
-from dinoscope.maths.bootstrap import FEW_IMAGES, column_differences, column_intervals
+from dinoscope.data.results import (
+    FEW_IMAGES,
+    FEW_WARNING,
+    FEWEST_TO_JUDGE,
+    Curve,
+    Measurements,
+    PairedDifference,
+)
+from dinoscope.maths.intervals import by_chance, column_differences, column_intervals
 from dinoscope.metrics.registry import CURVES, METRICS
 
 T = TypeVar("T")
@@ -175,7 +181,7 @@ class Tally:
         """Per image values, means with intervals, and paired differences to the first model.
 
         Args:
-            seed: of the bootstrap.
+            seed: of what is drawn over the collection.
             derive: from a sampled photograph's features to one map for each model and control; None where
                 they are those already.
             other: one more control, which comes last.
@@ -192,32 +198,31 @@ class Tally:
             curves = {name: np.vstack([c, _mean_line(name, other)]) for name, c in curves.items()}
             whole = {name: (*v, *other.collection.get(name, (math.nan,))) for name, v in whole.items()}
         part = _Part(tables, curves, whole)
-        beside = self._part(part.of(slice(n, None)), controls, seed=seed) if controls else None
+        beside = self._part(part.of(slice(n, None)), controls) if controls else None
         people = None
         if len(self.masks) > 1:
             tables = {name: np.array(rows, dtype=np.float64) for name, rows in self._people.items()}
-            people = self._part(_Part(tables), people_labels(len(self.masks)), seed=seed)
+            people = self._part(_Part(tables), people_labels(len(self.masks)))
             people = replace(
                 people,
                 masks="; ".join(f"person:{k} is {name}" for k, name in enumerate(self.masks[1:], 2)),
             )
-        return replace(
-            self._part(part.of(slice(0, n)), self.models, seed=seed), controls=beside, people=people
-        )
+        return replace(self._part(part.of(slice(0, n)), self.models), controls=beside, people=people)
 
-    def _part(self, part: _Part, labels: tuple[str, ...], *, seed: int) -> Measurements:
+    def _part(self, part: _Part, labels: tuple[str, ...]) -> Measurements:
         undefined = {} if self.kind is None else reasons(self.kind, self.sample.n_classes())
+        differences = _by_metric(
+            {name: table[:, 1:] - table[:, :1] for name, table in part.values.items()}, column_differences
+        )
+        warnings = _warnings(len(self.images), part.values, differences, len(self.sample.rows), undefined)
         return Measurements(
             images=tuple(self.images),
             digests=tuple(self.digests),
             models=labels,
             values=part.values,
-            summaries=_by_metric(part.values, partial(column_intervals, seed=seed)),
-            differences=_by_metric(
-                {name: table[:, 1:] - table[:, :1] for name, table in part.values.items()},
-                partial(column_differences, seed=seed),
-            ),
-            warnings=tuple(_warnings(len(self.images), part.values, len(self.sample.rows), undefined)),
+            summaries=_by_metric(part.values, column_intervals),
+            differences=differences,
+            warnings=tuple(warnings),
             collection=part.collection,
             curves={
                 name: Curve(curve.x_title, curve.y_title, curve.x, part.curves[name])
@@ -242,7 +247,7 @@ def _by_metric(
     tables: Mapping[str, Float64[np.ndarray, "images columns"]],
     of_columns: Callable[[Float64[np.ndarray, "images columns"]], Sequence[T]],
 ) -> dict[str, tuple[T, ...]]:
-    """What a function of one wide table says of each metric's part of it: resampling once is enough."""
+    """What a function of one wide table says of each metric's part of it: once is enough."""
     wide = iter(of_columns(np.concatenate(list(tables.values()), axis=1)) if tables else ())
     return {name: tuple(islice(wide, table.shape[1])) for name, table in tables.items()}
 
@@ -293,15 +298,22 @@ def _as_is(features: Features) -> Features:
 
 
 def _warnings(
-    n_images: int, values: Mapping[str, np.ndarray], n_sampled: int, told: Collection[str]
+    n_images: int,
+    values: Mapping[str, np.ndarray],
+    differences: Mapping[str, tuple[PairedDifference, ...]],
+    n_sampled: int,
+    told: Collection[str],
 ) -> list[str]:
     warnings = []
     if n_images == 1:
         warnings.append("one photograph: no interval can be given")
     elif n_images < FEW_IMAGES:
-        warnings.append(
-            f"{n_images} photographs: with fewer than {FEW_IMAGES}, bootstrap intervals are too narrow"
-        )
+        warnings.append(f"{n_images} photographs: {FEW_WARNING}")
+        if n_images < FEWEST_TO_JUDGE:
+            warnings.append(f"fewer than {FEWEST_TO_JUDGE} photographs: no direction is named")
+    shown = [d for of_metric in differences.values() for d in of_metric if math.isfinite(d.interval.low)]
+    if chance := by_chance(len(shown)):
+        warnings.append(chance)
     warnings.append(
         "neighbour cosine alone rewards blurred and collapsed maps and grows with a finer grid: read it "
         "with random-pair cosine and locality"

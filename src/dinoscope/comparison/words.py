@@ -24,9 +24,6 @@ MEANINGS: Mapping[str, str] = {
 TRIPLE = tuple(TITLES)
 """The smoothness metrics, which are shown together wherever there is room for three numbers."""
 
-FEW = 20
-"""With fewer photographs, percentile bootstrap intervals cover less than they say."""
-
 CONTROL = "control, not a trained model"
 
 
@@ -62,11 +59,6 @@ def percent(share: float) -> str:
     if not math.isfinite(share):
         return "–"
     return f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"
-
-
-def share(of_photographs: float) -> str:
-    """In how many photographs something holds, as a whole percentage; a dash where it is undefined."""
-    return f"{of_photographs:.0%}" if math.isfinite(of_photographs) else "–"
 
 
 def component_list(comparison: Comparison) -> str:

@@ -16,14 +16,27 @@ from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 from dinoscope.errors import ShapeError
 from dinoscope.names import well_formed
 
+FEW_IMAGES = 30
+"""With fewer, 95% intervals of skewed values cover less than they say: `FEW_WARNING`."""
+
+FEW_WARNING = (
+    f"with fewer than {FEW_IMAGES}, 95% intervals hold the truth 93 to 95% of the time for values spread "
+    "evenly, but only 88 to 92% for means of values crowded near 1 and 81 to 87% for values with a long tail "
+    "(89 to 92% with 50 to 100)"
+)
+"""What the simulation in docs/validation/coverage.md measured at 6 to 20 images."""
+
+FEWEST_TO_JUDGE = 6
+"""With fewer no direction is named: even if all agree, a two-sided sign test cannot tell them from chance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean with its 95% percentile bootstrap interval over images.
+    """A mean with its 95% interval over images.
 
     Attributes:
         mean: over the ``n`` images where the metric is defined; NaN if there is none.
-        low, high: 2.5% and 97.5% quantile of the resampled means; NaN with fewer than 2 images.
+        low, high: the ends of the interval; NaN with fewer than 2 images.
         n: how many images.
     """
 
@@ -39,11 +52,14 @@ class PairedDifference:
 
     Attributes:
         interval: of the per-image differences.
-        share: of images in which the difference is above 0, in [0, 1]; ties count half.
+        above, tied, below: shares of images in which the difference is above 0, 0, and below; in [0, 1], they
+            add up to 1. NaN where there is no image.
     """
 
     interval: Interval
-    share: float
+    above: float
+    tied: float
+    below: float
 
 
 @dataclass(frozen=True, slots=True)

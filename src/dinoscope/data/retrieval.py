@@ -11,6 +11,9 @@ from jaxtyping import Float64
 from dinoscope.data.photograph import read_only
 from dinoscope.data.results import Interval, PairedDifference
 
+FIRST = "ap"
+"""The score that numbers of directions are chosen by, and that verdicts and curves are of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -111,8 +114,8 @@ class RankCurve:
 
     Attributes:
         ks: directions removed (``whiten``: kept), ascending.
-        means: mean average precision at each, with its interval over queries.
-        gains: the same minus that of the plain mean.
+        means: mean average precision at each, with its interval.
+        gains: the same minus that of the same pooling without suppression.
     """
 
     ks: tuple[int, ...]
@@ -133,7 +136,9 @@ class RetrievalRow:
         values: per score, one value for each query; NaN for queries without relevant photographs. A
             random control's are means over its draws.
         summaries: per score, the mean over queries and its interval.
-        gains: per score, this row minus the plain mean without suppression, query by query.
+        gains: per score, this row minus the same pooling without suppression, query by query.
+        pooling_gains: per score, of a pooling without suppression: itself minus the plain mean; empty for the
+            plain mean itself and for suppressions.
         margins: per score, of a control: the suppression minus this control, query by query; empty for
             the suppression itself.
         overlap: of a control: how much its directions share with the suppressed ones, in [0, 1], mean over
@@ -148,6 +153,7 @@ class RetrievalRow:
     values: Mapping[str, Float64[np.ndarray, " queries"]]
     summaries: Mapping[str, Interval]
     gains: Mapping[str, PairedDifference]
+    pooling_gains: Mapping[str, PairedDifference] = field(default_factory=dict)
     margins: Mapping[str, PairedDifference] = field(default_factory=dict)
     overlap: float = float("nan")
     curve: RankCurve | None = None
@@ -164,7 +170,7 @@ class RetrievalScores:
         queries: places of the queries among the vectors given, ascending.
         labels: of the queries.
         scores: keys of the scores, in the order to show them.
-        rows: suppressions, each followed by its controls; ``mean`` with ``none`` is what gains refer to.
+        rows: suppressions, each followed by its controls; ``mean`` with ``none`` is the plain mean.
         chance: mean average precision expected of random rankings.
         n_images: labelled photographs that were ranked.
         n_unlabelled: photographs without a label: not ranked, but suppressions may be fitted on them.

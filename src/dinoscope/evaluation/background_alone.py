@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Bool, Float, Float64, Int64
 
-from dinoscope.data.results import Interval
+from dinoscope.data.results import FEWEST_TO_JUDGE, Interval
 from dinoscope.errors import EmptyIndexError, InputError, ShapeError
 from dinoscope.evaluation.pictures_values import CARRIED, PARTLY, BackgroundAlone
 from dinoscope.io.labels import Labels, labels_of
+from dinoscope.maths.left_out import counts_left_out, jackknife_intervals, standings, sums_left_out
 from dinoscope.maths.patches import unit
-from dinoscope.maths.retrieval_scores import (
-    chance_average_precision,
-    mean_intervals,
-    relevant_ranks,
-    score_columns,
-)
+from dinoscope.maths.retrieval_scores import EXCESS, chance_average_precision, score_columns, scores_named
 from dinoscope.maths.selection import LEAST_BACKGROUND, background_means
 from dinoscope.store.store import FeatureStore, each_row, pooled_vectors
 
@@ -36,7 +32,7 @@ def background_alone(
         labels: as `dinoscope.io.labels.labels_of` takes them.
         table: name of the table or of its backbone, where the store has several.
         max_queries: a random choice of so many, where there are more.
-        seed: of that choice and of the intervals.
+        seed: of that choice.
 
     Raises:
         EmptyIndexError: a table without photographs.
@@ -94,9 +90,11 @@ def background_case(
     if not sizes.any():
         raise InputError("no query has a relevant photograph: every label is used once")
     chance = np.array([chance_average_precision(int(r), len(kept) - 1) for r in sizes])
-    back = _average_precision(background[kept], class_of, queries)
-    front = _average_precision(foreground[kept], class_of, queries)
-    found = mean_intervals(
+    same = class_of[queries][:, None] == class_of
+    itself = queries[:, None] == np.arange(len(kept))
+    back, back_sums = _average_precision(background[kept], queries, same, itself)
+    front, front_sums = _average_precision(foreground[kept], queries, same, itself)
+    found = jackknife_intervals(
         {
             "background": back,
             "foreground": front,
@@ -104,7 +102,14 @@ def background_case(
             "foreground_excess": (front - chance) / (1.0 - chance),
             "ahead": front - back,
         },
-        seed=seed,
+        {
+            "background": back_sums["ap"],
+            "foreground": front_sums["ap"],
+            "excess": back_sums["excess"],
+            "foreground_excess": front_sums["excess"],
+            "ahead": front_sums["ap"] - back_sums["ap"],
+        },
+        counts_left_out(same, itself),
     )
     return BackgroundAlone(
         **found,
@@ -116,21 +121,27 @@ def background_case(
 
 
 def _average_precision(
-    vectors: Float[np.ndarray, "n dim"], class_of: np.ndarray, queries: np.ndarray
-) -> Float64[np.ndarray, " queries"]:
+    vectors: Float[np.ndarray, "n dim"],
+    queries: Int64[np.ndarray, " q"],
+    same: Bool[np.ndarray, "q n"],
+    itself: Bool[np.ndarray, "q n"],
+) -> tuple[Float64[np.ndarray, " q"], dict[str, Float64[np.ndarray, " n"]]]:
+    """Of each query; and the sums of it and of its excess over chance without each photograph."""
     turned = unit(vectors.astype(np.float64))
-    ranks = []
+    wanted = {"ap": scores_named(())["ap"], "excess": EXCESS}
+    ranks, sums = [], {name: np.zeros(len(turned)) for name in wanted}
     for start in range(0, len(queries), QUERY_BLOCK):
-        part = queries[start : start + QUERY_BLOCK]
-        ranks += relevant_ranks(
-            turned[part] @ turned.T,
-            class_of[part][:, None] == class_of,
-            ignored=part[:, None] == np.arange(len(turned)),
-        )
-    return score_columns(ranks, ())["ap"]
+        part = slice(start, start + QUERY_BLOCK)
+        mine, above = standings(turned[queries[part]] @ turned.T, same[part], itself[part])
+        ranks += mine
+        for name, added in sums_left_out(mine, above, same[part], itself[part], wanted).items():
+            sums[name] += added
+    return score_columns(ranks, ())["ap"], sums
 
 
 def _case(excess: Interval) -> str:
+    if excess.n < FEWEST_TO_JUDGE:
+        return "unclear"
     if excess.high < PARTLY:
         return "independent"
     if excess.low > CARRIED:

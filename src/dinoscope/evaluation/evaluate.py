@@ -52,7 +52,7 @@ def evaluate_retrieval(
         folds: at least 3.
         table: name of the table or of its backbone, where the store has several.
         max_queries: a random choice of so many, where there are more.
-        seed: of that choice, of the random controls and of the intervals.
+        seed: of that choice and of the random controls.
 
     Raises:
         EmptyIndexError: a table without photographs.

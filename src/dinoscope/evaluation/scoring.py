@@ -8,21 +8,19 @@ and the choice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Float64, Int, Int64
 
-from dinoscope.data.retrieval import RetrievalScores
+from dinoscope.data.retrieval import FIRST, RetrievalScores
 from dinoscope.errors import InputError, ShapeError
+from dinoscope.evaluation.bench import Bench
 from dinoscope.evaluation.fits import Fits, FoldMoments
 from dinoscope.evaluation.rows import BASELINE, Column, Tried, rows_of, warnings_of
-from dinoscope.maths.patches import unit
 from dinoscope.maths.retrieval_scores import (
     CUTOFFS,
-    Ranks,
     chance_average_precision,
-    relevant_ranks,
     score_columns,
 )
 from dinoscope.maths.suppression import RANKED, SUPPRESSIONS, Suppression
@@ -31,7 +29,6 @@ from dinoscope.maths.suppression_controls import CONTROLS, overlap
 KS = (0, 1, 2, 4, 8, 16, 32)
 DRAWS = 3
 MAX_QUERIES = 2000
-QUERY_BLOCK = 512
 
 
 def evaluate_vectors(
@@ -73,15 +70,19 @@ def evaluate_vectors(
             their covariance; otherwise those of their second moment about zero.
         background_rule: the mask's rule, in words.
         max_queries: a random choice of so many labelled photographs, where there are more.
-        seed: of that choice, of the random controls and of the intervals.
+        seed: of that choice and of the random controls.
 
     Raises:
         InputError: no ``mean``, unknown names, labels of fewer than two classes, no query with a relevant
             photograph, fewer than 3 folds, NaN, or nothing to fit a suppression on.
         ShapeError: labels, folds or vectors for different numbers of photographs.
 
+    Intervals are a jackknife over the labelled photographs, each left out as a query and from the collection,
+    with the suppressions that were fitted as they are.
+
     Cost: for each pooling, suppression and rank about as many rankings of all queries as there are folds;
-    sorting them dominates: quadratic in photographs.
+    sorting them dominates: quadratic in photographs. Leaving each photograph out costs one more sort of every
+    ranking that is shown, not one for each photograph.
     """
     poolings = tuple(vectors) if poolings is None else tuple(dict.fromkeys((BASELINE[0], *poolings)))
     if suppressions is None:
@@ -104,7 +105,7 @@ def evaluate_vectors(
     queries = labelled
     if len(labelled) > max_queries:
         queries = np.sort(np.random.default_rng(seed).choice(labelled, max_queries, replace=False))
-    bench = _Bench(class_of, folds, labelled, queries)
+    bench = Bench(class_of, folds, labelled, queries, cutoffs)
     sizes = np.bincount(class_of[labelled])[class_of[queries]] - 1
     if len(bench.asked) < 2:
         raise InputError("choosing a rank off the queries needs queries in at least 2 folds")
@@ -121,13 +122,13 @@ def evaluate_vectors(
         )  # fmt: skip
         for kind in suppressions:
             ladder = fits.ladder(kind, ks, kept)
-            own = _try(bench, matrix, fits, name, kind, ladder, cutoffs)
+            own = _try(bench, matrix, fits, name, kind, ladder)
             tried.append(own)
             for control in controls if kind in RANKED else ():
                 if control == "matched" and kind != "background":
                     continue
                 repeats = 1 if control == "all_patches" else draws
-                tried.append(_try_control(bench, matrix, fits, own, control, repeats, cutoffs))
+                tried.append(_try_control(bench, matrix, fits, own, control, repeats))
     settings = {
         "folds": len(bench.used),
         "ks": tuple(ks),
@@ -142,7 +143,7 @@ def evaluate_vectors(
         queries=tuple(int(i) for i in queries),
         labels=tuple(classes[class_of[i]] for i in queries),
         scores=tuple(tried[0].scores[None]),
-        rows=rows_of(tried, bench.fold_of_query, bench.used, seed=seed),
+        rows=rows_of(tried, bench.fold_of_query, bench.used, bench.counts_left_out()),
         chance=float(np.mean(known)),
         n_images=len(labelled),
         n_unlabelled=len(labels) - len(labelled),
@@ -158,51 +159,13 @@ def evaluate_vectors(
     )
 
 
-class _Bench:
-    """Who is searched for where."""
-
-    def __init__(
-        self,
-        class_of: Int64[np.ndarray, " n"],
-        folds: Int64[np.ndarray, " n"],
-        labelled: Int64[np.ndarray, " l"],
-        queries: Int64[np.ndarray, " q"],
-    ) -> None:
-        self.class_of, self.folds, self.labelled, self.queries = class_of, folds, labelled, queries
-        self.fold_of_query = folds[queries]
-        self.used = [int(f) for f in np.unique(folds)]
-        self.asked = [int(f) for f in np.unique(self.fold_of_query)]
-
-    def ranks(
-        self,
-        vectors: Float64[np.ndarray, "n dim"],
-        suppression: Suppression,
-        fold: int,
-        leave: int | None = None,
-    ) -> list[Ranks]:
-        """Of the queries of a fold, in order, among the labelled photographs outside fold ``leave``."""
-        moved = unit(suppression.apply(vectors))
-        collection = self.labelled if leave is None else self.labelled[self.folds[self.labelled] != leave]
-        asking = self.queries[self.fold_of_query == fold]
-        found: list[Ranks] = []
-        for start in range(0, len(asking), QUERY_BLOCK):
-            part = asking[start : start + QUERY_BLOCK]
-            found += relevant_ranks(
-                moved[part] @ moved[collection].T,
-                self.class_of[part][:, None] == self.class_of[collection],
-                ignored=part[:, None] == collection,
-            )
-        return found
-
-
 def _try(
-    bench: _Bench,
+    bench: Bench,
     vectors: Float64[np.ndarray, "n dim"],
     fits: Fits,
     pooling: str,
     kind: str,
     ladder: tuple[int | None, ...],
-    cutoffs: Sequence[int],
 ) -> Tried:
     """A suppression at every rank, and for each fold the rank that is best without it."""
     chosen: dict[int, int | None] = {}
@@ -222,42 +185,60 @@ def _try(
         chosen[fold] = ladder[best]
     own = Tried(pooling, kind, "", ladder, chosen)
     for k in ladder:
-        parts = {f: bench.ranks(vectors, fits.fit(kind, frozenset((f,)), k), f) for f in bench.asked}
-        own.scores[k] = _columns(bench, parts, cutoffs)
+
+        def without(fold: int, k: int | None = k) -> Suppression:
+            return fits.fit(kind, frozenset((fold,)), k)
+
+        own.scores[k] = _scored(bench, vectors, own, k, without)
     return own
 
 
 def _try_control(
-    bench: _Bench,
+    bench: Bench,
     vectors: Float64[np.ndarray, "n dim"],
     fits: Fits,
     own: Tried,
     control: str,
     repeats: int,
-    cutoffs: Sequence[int],
 ) -> Tried:
     """A control at every rank of its suppression; scores are means over the draws."""
     found = Tried(own.pooling, own.suppression, control, own.ladder, own.chosen)
     for k in (k for k in own.ladder if k is not None):
         draws = []
         for draw in range(repeats):
-            parts = {}
-            for fold in bench.asked:
+
+            def drawn(fold: int, k: int = k, draw: int = draw) -> Suppression:
                 out = frozenset((fold,))
                 other = fits.control(control, own.suppression, out, k, draw)
-                parts[fold] = bench.ranks(vectors, other, fold)
                 if k == own.chosen[fold] and k > 0:
                     found.overlaps.append(overlap(fits.fit(own.suppression, out, k), other))
-            draws.append(_columns(bench, parts, cutoffs))
+                return other
+
+            draws.append(_scored(bench, vectors, found, k, drawn, share=1 / repeats))
         found.scores[k] = {key: np.mean([draw[key] for draw in draws], axis=0) for key in draws[0]}
     return found
 
 
-def _columns(bench: _Bench, parts: Mapping[int, list[Ranks]], cutoffs: Sequence[int]) -> dict[str, Column]:
-    order = np.concatenate([np.flatnonzero(bench.fold_of_query == fold) for fold in parts])
-    found = score_columns([ranks for part in parts.values() for ranks in part], cutoffs)
-    back = np.argsort(order)
-    return {key: column[back] for key, column in found.items()}
+def _scored(
+    bench: Bench,
+    vectors: Float64[np.ndarray, "n dim"],
+    into: Tried,
+    k: int | None,
+    fitted: Callable[[int], Suppression],
+    *,
+    share: float = 1.0,
+) -> dict[str, Column]:
+    """Every query's scores with what was fitted without its fold; sums with photographs left out are kept."""
+    order, ranks = [], []
+    for fold in bench.asked:
+        names = bench.scores if into.chosen[fold] == k else (FIRST,)
+        found, sums = bench.left_out(vectors, fitted(fold), fold, names=names)
+        order.append(np.flatnonzero(bench.fold_of_query == fold))
+        ranks += found
+        into.leave_out(k, sums, share, chosen=into.chosen[fold] == k)
+    columns = score_columns(ranks, bench.cutoffs)
+    back = np.argsort(np.concatenate(order))
+    return {key: column[back] for key, column in columns.items()}
 
 
 def _classes(labels: Sequence[str | None]) -> tuple[list[str], Int64[np.ndarray, " n"]]:

@@ -8,8 +8,9 @@ import json
 import math
 from dataclasses import asdict
 
-from dinoscope.data.results import Interval
-from dinoscope.data.retrieval import RetrievalRow, RetrievalScores
+from dinoscope.data.results import FEWEST_TO_JUDGE, Interval, PairedDifference
+from dinoscope.data.retrieval import FIRST, RetrievalRow, RetrievalScores
+from dinoscope.drawing.verdicts import direction
 from dinoscope.evaluation.pictures_values import CASE_RULE, BackgroundAlone
 
 TITLES = {
@@ -17,16 +18,17 @@ TITLES = {
     "r_precision": "R-precision",
     "ndcg": "nDCG",
 }
-FIRST = "ap"
+_UNDEFINED = Interval(math.nan, math.nan, math.nan, 0)
 CONTROL_TITLES = {
     "random": "as many random directions",
     "matched": "random directions of as much variance",
     "all_patches": "the strongest directions of all patches",
 }
 RULE = (
-    "A suppression helps (hurts) where the whole interval of its paired gain over the plain mean lies above "
-    "(below) 0, and the gain is put down to what it suppresses only where the whole interval of its margin "
-    "over every control lies above 0."
+    "A suppression helps (hurts) where the whole interval of its paired gain over the same vectors without "
+    "suppression lies above (below) 0, and the gain is put down to what it suppresses only where the whole "
+    "interval of its margin over every control lies above 0. A pooling is compared with the plain mean, both "
+    f"without suppression. With fewer than {FEWEST_TO_JUDGE} queries nothing is said."
 )
 
 
@@ -42,11 +44,14 @@ CASES = {
 def case_words(found: BackgroundAlone) -> str:
     """Which kind of collection this is, by `CASE_RULE`, in a sentence."""
     ahead = found.ahead
+    way = direction(ahead)
     lead = (
-        "foregrounds find it better"
-        if ahead.low > 0
+        f"with fewer than {FEWEST_TO_JUDGE} queries, foregrounds and backgrounds are not compared"
+        if ahead.n < FEWEST_TO_JUDGE
+        else "foregrounds find it better"
+        if way > 0
         else "backgrounds find it better than foregrounds"
-        if ahead.high < 0
+        if way < 0
         else "foregrounds and backgrounds are not told apart"
     )
     return (
@@ -57,17 +62,18 @@ def case_words(found: BackgroundAlone) -> str:
 
 def scores_text(scores: RetrievalScores, backgrounds: BackgroundAlone | None = None) -> str:
     """The first score of every row with its gain, then the verdicts and what must be read beside them."""
-    lines = [f"{'pooling':11}{'suppression':44}{'mAP':>22}  {'gain over the plain mean':>26}"]
+    lines = [f"{'pooling':11}{'suppression':44}{'mAP':>22}  {'gain':>24}"]
     for row in scores.rows:
         name = (
             row.suppression
             if not row.control
             else f"  control: {CONTROL_TITLES.get(row.control, row.control)}"
         )
-        gain = "" if is_baseline(row) else interval_words(row.gains[FIRST].interval, sign="+")
+        gain = "" if is_baseline(row) else interval_words(gain_of(row).interval, sign="+")
         pooling = "" if row.control else row.pooling
-        lines.append(f"{pooling:11}{name:44}{interval_words(row.summaries[FIRST]):>22}  {gain:>26}")
-    lines += ["", f"a random ranking: {scores.chance:.3f}; {_counted(scores)}"]
+        lines.append(f"{pooling:11}{name:44}{interval_words(row.summaries[FIRST]):>22}  {gain:>24}")
+    lines += ["", "gain: of a suppression over the same vectors without it, of a pooling over the plain mean"]
+    lines += [f"a random ranking: {scores.chance:.3f}; {_counted(scores)}"]
     lines += verdicts(scores)
     if backgrounds is not None:
         lines.append(case_words(backgrounds))
@@ -76,18 +82,29 @@ def scores_text(scores: RetrievalScores, backgrounds: BackgroundAlone | None = N
 
 
 def verdicts(scores: RetrievalScores) -> tuple[str, ...]:
-    """One sentence for each pooling, by `RULE`."""
+    """For each pooling a sentence on its suppressions, and before it one on the pooling itself, by `RULE`."""
     said = []
     for pooling in dict.fromkeys(row.pooling for row in scores.rows):
-        rows = [r for r in scores.rows if r.pooling == pooling and not r.control and not is_baseline(r)]
-        up = [r for r in rows if r.gains[FIRST].interval.low > 0]
-        down = [r for r in rows if r.gains[FIRST].interval.high < 0]
+        rows = [r for r in scores.rows if r.pooling == pooling and not r.control and r.suppression != "none"]
+        plain = scores.row(pooling, "none")
+        if plain.summaries[FIRST].n < FEWEST_TO_JUDGE:
+            queries = f"{plain.summaries[FIRST].n} queries, fewer than {FEWEST_TO_JUDGE}"
+            said.append(f"{pooling}: {queries}: no direction is named.")
+            continue
+        if plain.pooling_gains:
+            gain = plain.pooling_gains[FIRST]
+            than = ("not told apart from", "better than", "worse than")[direction(gain.interval)]
+            shown = interval_words(gain.interval, sign="+")
+            said.append(f"{pooling} without suppression: {than} the plain mean ({shown}).")
+        up = [r for r in rows if direction(r.gains[FIRST].interval) > 0]
+        down = [r for r in rows if direction(r.gains[FIRST].interval) < 0]
         words = []
         if up:
-            words.append("better than the plain mean: " + ", ".join(_named(scores, r) for r in up))
+            words.append("helped by " + ", ".join(_named(scores, r) for r in up))
         if down:
-            words.append("worse: " + ", ".join(_named(scores, r) for r in down))
-        said.append(f"{pooling}: {'; '.join(words) or 'nothing is told apart from the plain mean'}.")
+            words.append("hurt by " + ", ".join(_named(scores, r) for r in down))
+        if rows:
+            said.append(f"{pooling}: {'; '.join(words) or 'no suppression is told apart from none'}.")
     return tuple(said)
 
 
@@ -101,15 +118,22 @@ def credited(scores: RetrievalScores, row: RetrievalRow) -> bool:
     return bool(own) and all(control.margins[FIRST].interval.low > 0 for control in own)
 
 
+def gain_of(row: RetrievalRow) -> PairedDifference:
+    """Of a suppression or control over the same vectors without it; of a pooling over the plain mean."""
+    return row.pooling_gains[FIRST] if row.pooling_gains else row.gains[FIRST]
+
+
 def is_baseline(row: RetrievalRow) -> bool:
-    """What gains refer to."""
+    """The plain mean."""
     return (row.pooling, row.suppression, row.control) == ("mean", "none", "")
 
 
 def interval_words(interval: Interval, *, sign: str = "") -> str:
-    """Mean and interval, three digits; a dash where undefined."""
+    """Mean and interval, three digits; the mean alone without an interval, a dash where undefined."""
     if not math.isfinite(interval.mean):
         return "–"
+    if not math.isfinite(interval.low):
+        return f"{round(interval.mean, 3) + 0.0:{sign}.3f}"
     mean, low, high = (f"{round(v, 3) + 0.0:{sign}.3f}" for v in (interval.mean, interval.low, interval.high))
     return f"{mean} [{low}, {high}]"
 
@@ -133,6 +157,7 @@ def scores_json(scores: RetrievalScores, backgrounds: BackgroundAlone | None = N
                 "chosen": list(row.chosen),
                 "scores": {key: asdict(value) for key, value in row.summaries.items()},
                 "gains": {key: asdict(value) for key, value in row.gains.items()},
+                "pooling_gains": {key: asdict(value) for key, value in row.pooling_gains.items()},
                 "margins": {key: asdict(value) for key, value in row.margins.items()},
                 "overlap": row.overlap,
                 "curve": None
@@ -167,13 +192,17 @@ def scores_csv(scores: RetrievalScores) -> str:
             "gain",
             "gain_low",
             "gain_high",
+            "pooling_gain",
+            "pooling_gain_low",
+            "pooling_gain_high",
             "queries",
         ]
     )
     for row in scores.rows:
         for key in scores.scores:
             mean, gain = row.summaries[key], row.gains[key].interval
-            numbers = (mean.mean, mean.low, mean.high, gain.mean, gain.low, gain.high)
+            own = row.pooling_gains[key].interval if row.pooling_gains else _UNDEFINED
+            numbers = (v for i in (mean, gain, own) for v in (i.mean, i.low, i.high))
             shown = ["" if math.isnan(value) else f"{value:.6f}" for value in numbers]
             writer.writerow([row.pooling, row.suppression, row.control, key, *shown, mean.n])
     return out.getvalue()
@@ -181,8 +210,6 @@ def scores_csv(scores: RetrievalScores) -> str:
 
 def _named(scores: RetrievalScores, row: RetrievalRow) -> str:
     gain = interval_words(row.gains[FIRST].interval, sign="+")
-    if row.suppression == "none":
-        return f"without suppression ({gain})"
     has_controls = any(
         r.control and r.pooling == row.pooling and r.suppression == row.suppression for r in scores.rows
     )

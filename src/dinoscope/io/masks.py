@@ -93,7 +93,8 @@ def find_masks(folder: str | Path, kind: str | None = None) -> MaskFolder:
     files = _label_files(regions)
     if not files:
         raise InputError(
-            f"masks {readable(folder)!r}: no label images ({', '.join(SUFFIXES)}) there or in instance/, class/"
+            f"masks {readable(folder)!r}: no label images ({', '.join(SUFFIXES)}) there or in instance/, "
+            "class/"
         )
     views = root.parent if (root.parent / "flow").is_dir() and (root.parent / "second").is_dir() else None
     found = replace(_kind(files, kinds, kind), class_maps=len(kinds) == 2)

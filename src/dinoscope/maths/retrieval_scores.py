@@ -6,15 +6,14 @@ never stored. A query without relevant images has no score: NaN.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Int64
 
-from dinoscope.data.results import Interval
 from dinoscope.data.retrieval import RevisitedDifficulty, RevisitedScores
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.bootstrap import column_intervals
 
 Ranks = Int64[np.ndarray, " _"]
 """1-based, ascending."""
@@ -124,38 +123,74 @@ def ndcg(ranks: Ranks, k: int | None = None) -> float:
     return float((1.0 / np.log2(seen + 1)).sum() / ideal)
 
 
-def score_columns(
-    ranks: Sequence[Ranks], ks: Sequence[int] = CUTOFFS
-) -> dict[str, Float64[np.ndarray, " queries"]]:
-    """The scores above for many queries at once.
+class Score(NamedTuple):
+    """A score of a ranking as a sum over its relevant images.
 
-    Keys: ``ap``, ``r_precision``, ``recall@k``, ``success@k``, ``ndcg``. All NaN for a query without
-    relevant images.
+    Attributes:
+        weight: of relevant images, from their number among the relevant ones (from 1), their rank, and how
+            many relevant images their query has.
+        finish: the score, from the sum, how many relevant images there are, and how many were ranked.
+    """
+
+    weight: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+    finish: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+def scores_named(ks: Sequence[int] = CUTOFFS) -> dict[str, Score]:
+    """The scores above: ``ap``, ``r_precision``, ``recall@k``, ``success@k``, ``ndcg``.
 
     Raises:
         InputError: a cut-off below 1.
     """
     if any(k < 1 for k in ks):
         raise InputError(f"cut-offs start at 1, got {tuple(ks)}")
+    return {
+        "ap": _AP,
+        "r_precision": Score(lambda nth, rank, r: rank <= r, _mean),
+        **{f"recall@{k}": _recall(k) for k in ks},
+        **{f"success@{k}": _success(k) for k in ks},
+        "ndcg": Score(lambda nth, rank, r: 1.0 / np.log2(rank + 1), _of_ideal),
+    }
+
+
+def _recall(k: int) -> Score:
+    return Score(lambda nth, rank, r: rank <= k, _mean)
+
+
+def _success(k: int) -> Score:
+    return Score(lambda nth, rank, r: (rank <= k) & (nth == 1), lambda total, r, n: total)
+
+
+def score_columns(
+    ranks: Sequence[Ranks], ks: Sequence[int] = CUTOFFS
+) -> dict[str, Float64[np.ndarray, " queries"]]:
+    """The scores of `scores_named` for many queries at once; NaN without relevant images.
+
+    Raises:
+        InputError: a cut-off below 1.
+    """
     q = len(ranks)
     counts = np.array([len(r) for r in ranks], np.int64)
     every = np.concatenate([*ranks, np.zeros(0, np.int64)])
     owner = np.repeat(np.arange(q), counts)
     nth = np.arange(1, len(every) + 1) - np.repeat(np.cumsum(counts) - counts, counts)
-    ideal = np.cumsum(1.0 / np.log2(np.arange(2, counts.max(initial=1) + 2)))
+    found = {}
+    for name, (weight, finish) in scores_named(ks).items():
+        summed = np.bincount(owner, weight(nth, every, counts[owner]).astype(np.float64), minlength=q)
+        found[name] = np.where(counts > 0, finish(summed, np.maximum(counts, 1), counts), np.nan)
+    return found
 
-    def share(weights: np.ndarray, of: np.ndarray = counts) -> Float64[np.ndarray, " queries"]:
-        summed = np.bincount(owner, weights.astype(np.float64), minlength=q)
-        return np.divide(summed, of, out=np.full(q, np.nan), where=counts > 0)
 
-    recalls = {k: share(every <= k) for k in ks}
-    return {
-        "ap": share(nth / every),
-        "r_precision": share(every <= counts[owner]),
-        **{f"recall@{k}": recalls[k] for k in ks},
-        **{f"success@{k}": np.where(counts > 0, np.ceil(recalls[k]), np.nan) for k in ks},
-        "ndcg": share(1.0 / np.log2(every + 1), ideal[np.maximum(counts, 1) - 1]),
-    }
+def _mean(total: np.ndarray, r: np.ndarray, n: np.ndarray) -> np.ndarray:
+    return np.asarray(total / r)
+
+
+_AP = Score(lambda nth, rank, r: nth / rank, _mean)
+
+
+def _of_ideal(total: np.ndarray, r: np.ndarray, n: np.ndarray) -> np.ndarray:
+    ideal = np.cumsum(1.0 / np.log2(np.arange(2, r.max(initial=1) + 2)))
+    return np.asarray(total / ideal[r - 1])
 
 
 def chance_average_precision(n_relevant: int, n: int) -> float:
@@ -170,8 +205,21 @@ def chance_average_precision(n_relevant: int, n: int) -> float:
         raise InputError(f"{n_relevant} of {n} images cannot be relevant")
     if n_relevant == 0:
         return float("nan")
-    harmonic = float((1.0 / np.arange(1, n + 1)).sum())
-    return harmonic / n + (n_relevant - 1) * (n - harmonic) / (n * max(n - 1, 1))
+    return float(_chance(np.array([n_relevant]), np.array([n]))[0])
+
+
+def _chance(r: np.ndarray, n: np.ndarray) -> Float64[np.ndarray, " _"]:
+    harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, n.max(initial=1) + 1))])[n]
+    return np.asarray(harmonic / n + (r - 1) * (n - harmonic) / (n * np.maximum(n - 1, 1)))
+
+
+def _above_chance(total: np.ndarray, r: np.ndarray, n: np.ndarray) -> np.ndarray:
+    chance = _chance(r, n)
+    return np.divide(total / r - chance, 1.0 - chance, out=np.zeros(len(r)), where=r < n)
+
+
+EXCESS = Score(_AP.weight, _above_chance)
+"""Average precision above chance, as a share of what a perfect ranking has; 0 where all are relevant."""
 
 
 def revisited_scores(
@@ -238,26 +286,6 @@ def revisited_scores(
             average_precision=ap, precision_at=precision, n_undefined=int(np.isnan(ap).sum())
         )
     return RevisitedScores(found["easy"], found["medium"], found["hard"])
-
-
-def mean_intervals(
-    values: Mapping[str, Float64[np.ndarray, " queries"]], *, seed: int = 0
-) -> dict[str, Interval]:
-    """`mean_interval` of many scores of the same queries, resampled together: the same numbers, at once.
-
-    Raises:
-        InputError: scores that are undefined for different queries.
-        ShapeError: scores of different queries.
-    """
-    if not values:
-        return {}
-    columns = list(values.values())
-    for column in columns:
-        if column.shape != columns[0].shape:
-            raise ShapeError("scores", expected=f"queries={len(columns[0])}", actual=column.shape)
-        if (np.isnan(column) != np.isnan(columns[0])).any():
-            raise InputError("the scores are undefined for different queries")
-    return dict(zip(values, column_intervals(np.stack(columns, axis=1), seed=seed), strict=True))
 
 
 def _places(listed: Int[np.ndarray, " _"], n: int, query: int) -> Int64[np.ndarray, " listed"]:

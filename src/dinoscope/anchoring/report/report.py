@@ -30,7 +30,7 @@ RULES = (
     "set before the first score was measured.",
     "An arm is above (below) another where every fork seed of it scores above (below) every fork seed of the "
     "other, with at least three seeds of both. Between arms that do not differ, three against three fall so "
-    "once in twenty.",
+    "once in ten, once in twenty in each direction.",
     "A Gram arm is credited only if its patch kNN mIoU is above continue, local-half and feature-mse, by 0.5 "
     "points or more each, if its class-token kNN, boundary AUC and effective rank are not below continue, "
     "and if every seed of it exceeds its own frozen teacher. Its Gram distance counts for nothing.",

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dinoscope.comparison import words
-from dinoscope.data.results import Comparison
+from dinoscope.data.results import FEW_IMAGES, Comparison
 from dinoscope.drawing.sheet import Sheet, lines, panel_size, patch_map, picture, quiet_ticks
 from dinoscope.drawing.style import LINE, QUIET, model_colour
 
@@ -131,11 +131,12 @@ def _draw_numbers(sheet: Sheet, comparison: Comparison, top: float) -> None:
         for j in range(len(comparison.models)):
             text = words.interval(measured.summaries[name][j])
             sheet.words(x + column - 1.3, top + 0.2 + 0.26 * j + 0.16, text, size=6)
+    n = len(measured.images)
+    narrow = f" (of skewed values too narrow with fewer than {FEW_IMAGES})" if n < FEW_IMAGES else ""
     sheet.words(
         left,
         top + 0.2 + height + 0.3,
-        f"Dot: mean of {words.count(len(measured.images), 'photograph')}; line: 95% bootstrap interval"
-        f"{' (too narrow with fewer than 20)' if len(measured.images) < words.FEW else ''}; "
+        f"Dot: mean of {words.count(n, 'photograph')}; line: 95% interval{narrow}; "
         "ticks: single photographs.",
         size=6,
         colour=QUIET,

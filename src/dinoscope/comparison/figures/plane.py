@@ -26,7 +26,7 @@ from dinoscope.comparison.plane_words import (
     plane_notes,
     plane_readings,
 )
-from dinoscope.data.results import Comparison, Measurements
+from dinoscope.data.results import FEWEST_TO_JUDGE, Comparison, Measurements
 from dinoscope.drawing.placement import Box, Segment, is_far, leader, place_labels
 from dinoscope.drawing.sheet import FACE, Sheet, drawable, lines, quiet_ticks, text_width
 from dinoscope.drawing.style import CONTROL_COLOUR, INK, LINE, QUIET, plain
@@ -85,7 +85,8 @@ def plot_plane(
     drawn.set_xlim(*_limits(places, first, keys, 0))
     drawn.set_ylim(*_limits(places, first, keys, 1))
     _frame(sheet, drawn, kind, (chance[0], chance[1]))
-    _hints(sheet, drawn, first)
+    if len(measured.images) >= FEWEST_TO_JUDGE:
+        _hints(sheet, drawn, first)
     _draw(sheet, drawn, places, columns, keys, (chance[0], chance[1]))
     if missing and not places:
         sheet.words(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from matplotlib.figure import Figure
 
 from dinoscope.comparison import words
@@ -15,6 +13,7 @@ from dinoscope.comparison.mask_words import masks_told, others_told
 from dinoscope.comparison.plane_words import plane_axes, plane_notes, plane_readings
 from dinoscope.comparison.tables.paper import notes_of, sentences
 from dinoscope.data.results import Comparison
+from dinoscope.drawing import verdicts
 from dinoscope.drawing.figure_files import jpeg_bytes, svg_bytes
 from dinoscope.drawing.html import file_uri, name, text
 from dinoscope.metrics.facts import Metric
@@ -59,7 +58,8 @@ def plane_section(comparison: Comparison) -> str:
             f'<table class="metrics"><caption>{text(group.capitalize())}</caption><thead><tr>'
             '<th scope="col">Metric</th><th scope="col">Model</th><th scope="col">Mean [95% interval]</th>'
             f'<th scope="col">Minus {name(measured.models[0])}, paired</th>'
-            '<th scope="col">Above 0 in</th><th scope="col">Photographs</th></tr></thead>\n'
+            f'<th scope="col">{verdicts.SHARES.capitalize()}</th>'
+            '<th scope="col">Photographs</th></tr></thead>\n'
             f"{rows}</table>\n"
         )
     return _section("plane", "Sharpness and coherence", "".join(parts))
@@ -108,14 +108,14 @@ def _metric(metric: Metric, columns: tuple[Column, ...], undefined: str) -> str:
         gap, share = "", ""
         if difference is not None:
             gap = words.interval(difference.interval, sign="+")
-            share = "" if math.isnan(difference.share) else f"{difference.share:.0%}"
+            share = verdicts.shares(difference)
         count = "" if metric.collection else str(interval.n)
         cells = "".join(
             f'<td data-head="{head_}">{cell}</td>'
             for head_, cell in (
                 ("mean", f'<span class="mean">{mean}</span> <span class="interval">{rest}</span>'),
                 ("difference", f'<span class="interval">{gap}</span>' if gap else ""),
-                ("above 0 in", share),
+                (verdicts.SHARES, share),
                 ("photographs", count),
             )
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from dinoscope.comparison import words
 from dinoscope.data.results import Comparison, ModelResult
+from dinoscope.drawing import verdicts
 from dinoscope.drawing.html import axis_limits, definitions, name, strip, table, text
 
 DINOV3_REMARK = (
@@ -43,17 +44,13 @@ def numbers_section(comparison: Comparison) -> str:
         ),
         _differences(comparison, metrics),
     ]
-    warnings = list(measured.warnings)
-    if len(measured.images) < words.FEW and not any(str(words.FEW) in w for w in warnings):
-        taken = words.count(len(measured.images), "photograph")
-        warnings.append(f"{taken}: with fewer than {words.FEW}, bootstrap intervals are too narrow")
-    said = "".join(f"<li>{text(_sentence(w))}</li>\n" for w in warnings)
+    said = "".join(f"<li>{text(_sentence(w))}</li>\n" for w in measured.warnings)
     meanings = definitions(
         (words.title(m).capitalize(), words.MEANINGS[m]) for m in metrics if m in words.MEANINGS
     )
     return f"""<section id="numbers" aria-labelledby="numbers-title">
 <h2 id="numbers-title">Numbers</h2>
-{"".join(parts)}<p class="quiet">Dot: mean over photographs. Bar: 95% percentile bootstrap interval over
+{"".join(parts)}<p class="quiet">Dot: mean over photographs. Bar: 95% interval (Student's t) over
 photographs. Ticks: single photographs.</p>
 <ul class="warnings">{said}</ul>
 {meanings}</section>
@@ -71,13 +68,12 @@ def _differences(comparison: Comparison, metrics: list[str]) -> str:
         cells = []
         for m in metrics:
             difference = measured.differences[m][j]
-            share = difference.share
-            above = "" if math.isnan(share) else f"<small>above 0 in {share:.0%} of photographs</small>"
+            shares = f"<small>{verdicts.SHARES}: {verdicts.shares(difference)}</small>"
             cells.append(
                 _figure_cell(
                     words.interval(difference.interval, sign="+"),
                     strip(difference.interval, gaps[m][:, j].tolist(), limits[m], zero=True),
-                    above,
+                    shares,
                 )
             )
         counts = _counts([measured.differences[m][j].interval.n for m in metrics])

@@ -23,7 +23,7 @@ from dinoscope.comparison.tables.terminal import summary_text as summary_text
 from dinoscope.data.results import Comparison, Failure, Measurements, ModelResult, PairedDifference
 from dinoscope.names import well_formed
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 COLUMNS = ("image", "digest", "model", "metric", "value", "control")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -199,7 +199,12 @@ def _people(people: Measurements) -> dict[str, object]:
 
 
 def _difference(difference: PairedDifference) -> dict[str, object]:
-    return {**asdict(difference.interval), "share_above_0": difference.share}
+    return {
+        **asdict(difference.interval),
+        "above": difference.above,
+        "tied": difference.tied,
+        "below": difference.below,
+    }
 
 
 def _model(model: ModelResult) -> dict[str, object]:

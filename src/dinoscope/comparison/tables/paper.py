@@ -10,6 +10,7 @@ from dinoscope.comparison import words
 from dinoscope.comparison.columns import columns_of, grouped
 from dinoscope.comparison.mask_words import masks_told, others_told
 from dinoscope.data.results import Measurements
+from dinoscope.drawing import verdicts
 from dinoscope.drawing.style import plain
 from dinoscope.metrics.facts import Metric
 
@@ -110,14 +111,14 @@ def _grids(measurements: Measurements) -> tuple[list[tuple[str, _Grid]], list[st
     first = plain(measurements.models[0], 40)
     head = ["Metric", "Chance", *(plain(c.label, 60) for c in models)]
     for column in models[1:]:
-        head += [f"{plain(column.label, 40)} minus {first}", "Above 0 in"]
+        head += [f"{plain(column.label, 40)} minus {first}", verdicts.SHARES.capitalize()]
 
     def main(metric: Metric) -> tuple[str, ...]:
         cells = [_chance(metric), *(words.interval(c.interval(metric.key)) for c in models)]
         for column in models[1:]:
             difference = None if metric.group == "between models" else column.difference(metric.key)
             shown = words.interval(difference.interval, sign="+") if difference else "–"
-            cells += [shown, words.share(difference.share) if difference else "–"]
+            cells += [shown, verdicts.shares(difference) if difference else "–"]
         return tuple(cells)
 
     def beside(metric: Metric) -> tuple[str, ...]:
@@ -175,14 +176,12 @@ def _chance(metric: Metric) -> str:
 
 
 def _facts(measurements: Measurements) -> list[str]:
-    n = len(measurements.images)
-    facts = [f"{words.count(n, 'photograph')}; mean and 95% bootstrap interval over photographs."]
+    taken = words.count(len(measurements.images), "photograph")
+    facts = [f"{taken}; mean and 95% interval (Student's t) over photographs."]
     if len(measurements.models) > 1:
         facts.append("Differences are paired by photograph.")
     told = (*measurements.warnings, *others_told(measurements), *masks_told(measurements))
     facts += [sentences((w,)) for w in told if w]
-    if n < words.FEW and not any(str(words.FEW) in w for w in measurements.warnings):
-        facts.append(f"With fewer than {words.FEW} photographs such intervals are too narrow.")
     return facts
 
 

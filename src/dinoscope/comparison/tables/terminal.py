@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -10,13 +9,15 @@ from dinoscope.comparison import words
 from dinoscope.comparison.columns import Column, columns_of, grouped
 from dinoscope.comparison.mask_words import masks_told, others_told
 from dinoscope.comparison.plane_words import plane_axes
-from dinoscope.data.results import Comparison, Interval, Measurements, PairedDifference
+from dinoscope.data.results import Comparison, Interval, Measurements
+from dinoscope.drawing import verdicts
 from dinoscope.metrics.facts import Metric
 from dinoscope.metrics.registry import AXES
 from dinoscope.names import printable
 
 WIDTH = 100
 _TITLE, _SHORTEST, _HEAD = 26, 9, 20
+_SHARES = "> / = / < 0, %"
 
 
 def measurements_text(measurements: Measurements) -> str:
@@ -31,9 +32,10 @@ def measurements_text(measurements: Measurements) -> str:
         parts.append(f"{title}\n{_main(columns, AXES[kind])}")
     shown = [*words.smoothness(measurements), *(k for kind in plane_axes(measurements) for k in AXES[kind])]
     parts.append(_rest(grouped(measurements, without=shown), columns))
-    notes = ["mean [95% bootstrap interval over photographs]", *measurements.warnings]
+    notes = ["mean [95% interval over photographs, Student's t]", *measurements.warnings]
     if len(measurements.models) > 1:
         notes.insert(1, f"'minus' rows: paired by photograph, minus {printable(measurements.models[0])}")
+        notes.insert(2, f"'{_SHARES}': in how many photographs that is above 0, tied and below")
     if measurements.collection:
         notes.append("(c): over the collection, no interval")
     if measurements.controls is not None and len(parts) > 1:
@@ -77,8 +79,8 @@ def _main(columns: Sequence[Column], metrics: Sequence[str]) -> str:
         intervals = [d.interval for d in differences]
         names.append(f"{printable(column.label)} minus")
         rows.append(["", _counts(intervals), *(_ascii(words.interval(i, sign="+")) for i in intervals)])
-        names.append("  above 0 in")
-        rows.append(["", "", *(_share(d) for d in differences)])
+        names.append(f"  {_SHARES}")
+        rows.append(["", "", *(_ascii(verdicts.shares(d)) for d in differences)])
     for column in columns:
         if column.beside and any(column.has(key) for key in metrics):
             intervals = [column.interval(key) for key in metrics]
@@ -159,7 +161,3 @@ def _counts(intervals: Sequence[Interval]) -> str:
     """How many photographs each mean is over; one number where they agree."""
     counts = [str(i.n) for i in intervals]
     return counts[0] if len(set(counts)) == 1 else ", ".join(counts)
-
-
-def _share(difference: PairedDifference) -> str:
-    return "-" if math.isnan(difference.share) else f"{difference.share:.0%} of photographs"

@@ -1,4 +1,4 @@
-"""Gains over the plain mean, and score against the number of suppressed directions."""
+"""Gains of suppressions and poolings, and gain against the number of suppressed directions."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dinoscope.data.retrieval import RetrievalRow, RetrievalScores
+from dinoscope.data.retrieval import FIRST, RetrievalRow, RetrievalScores
 from dinoscope.drawing.sheet import Sheet, lines, quiet_ticks
 from dinoscope.drawing.style import CONTROL_COLOUR, INK, LINE, MODEL_COLOURS, QUIET
 from dinoscope.errors import InputError
-from dinoscope.evaluation.text import CONTROL_TITLES, FIRST, TITLES, is_baseline
+from dinoscope.evaluation.text import CONTROL_TITLES, TITLES, gain_of, is_baseline
 
 POOLINGS = ("mean", "cls", "gem", "foreground")
 DASHES: dict[str, tuple[float, tuple[float, ...]] | str] = {
@@ -25,20 +25,24 @@ _ROW = 0.165
 
 
 def plot_gains(scores: RetrievalScores) -> Figure:
-    """Every row's paired gain in mean average precision over the plain mean; controls are grey."""
+    """Paired gains in mean average precision: of suppressions over none, of poolings over the plain mean.
+
+    Controls are grey.
+    """
     rows = [row for row in scores.rows if not is_baseline(row)]
     left, width, right, top = 2.75, 3.6, 0.95, 0.62
     note = (
         f"Mean over {scores.rows[0].summaries[FIRST].n} queries of average precision minus that of the same "
-        "query with the plain mean and no suppression; bars: 95% bootstrap intervals. Grey: controls of the "
-        "row above them. The number of directions is chosen without the queries scored."
+        "query and the same vectors without suppression; first row of each pooling: its vectors minus the "
+        "plain mean, both without suppression. Bars: 95% intervals. Grey: controls of the row above them. "
+        "The number of directions is chosen without the queries scored."
     )
     gaps = sum(0.09 for one, other in pairwise(rows) if one.pooling != other.pooling)
     height = top + len(rows) * _ROW + gaps
     sheet = Sheet(
         left + width + right, height + 0.45 + len(lines(note, left + width + right - 0.2, 6.5)) * 0.13
     )
-    sheet.words(0.1, 0.24, "Gain over the plain mean", size=9.5, weight="bold")
+    sheet.words(0.1, 0.24, "Gain of each suppression and pooling", size=9.5, weight="bold")
     axes = sheet.axes(left, top - 0.08, width, height - top + 0.08)
     y, places, last = 0.0, [], ""
     for row in rows:
@@ -53,7 +57,7 @@ def plot_gains(scores: RetrievalScores) -> Figure:
         sheet.words(
             0.95 if not row.control else 1.05,
             top + y + _ROW * 0.72,
-            "no suppression" if name == "none" else name,
+            "over the plain mean" if name == "none" else name,
             size=6.5 if not row.control else 6,
             colour=INK if not row.control else QUIET,
             longest=left - 1.0,
@@ -63,7 +67,7 @@ def plot_gains(scores: RetrievalScores) -> Figure:
     axes.axvline(0, color=INK, linewidth=0.7)
     bounds = [0.0]
     for row, place in zip(rows, places, strict=True):
-        gain = row.gains[FIRST].interval
+        gain = gain_of(row).interval
         if not np.isfinite(gain.mean):
             continue
         colour = CONTROL_COLOUR if row.control else _colour(row.pooling)
@@ -92,7 +96,7 @@ def plot_gains(scores: RetrievalScores) -> Figure:
 
 
 def plot_ranks(scores: RetrievalScores, pooling: str = "mean") -> Figure:
-    """Gain over the plain mean against the number of directions, for one pooling; controls are grey.
+    """Gain over no suppression against the number of directions, for one pooling; controls are grey.
 
     Raises:
         InputError: nothing of this pooling has a number of directions.
@@ -107,21 +111,19 @@ def plot_ranks(scores: RetrievalScores, pooling: str = "mean") -> Figure:
     whole = max(left + len(kinds) * (side + gap), 4.2)
     note = (
         "Directions are fitted without the fold of the queries scored; here their number is the same for "
-        "all, in the scores it is chosen without that fold too. Bands: 95% bootstrap intervals of the paired "
-        "gain. " + ("" if pooling == "mean" else f"Dotted: {pooling} vectors without suppression.")
+        "all, in the scores it is chosen without that fold too. Bands: 95% intervals of the paired "
+        "gain."
     )
     words = lines(note, whole - 0.2, 6.5)
     sheet = Sheet(whole, top + side + 0.55 + key + len(words) * 0.13)
     sheet.words(0.1, 0.24, f"How many directions? ({pooling} vectors)", size=9.5, weight="bold")
-    sheet.words(0.1, 0.44, f"gain in {TITLES[FIRST]} over the plain mean", size=7, colour=QUIET)
-    plain = scores.row(pooling, "none").gains[FIRST].interval.mean
-    low, high = _span(rows, plain)
+    sheet.words(0.1, 0.44, f"gain in {TITLES[FIRST]} over no suppression", size=7, colour=QUIET)
+    low, high = _span(rows)
     for place, kind in enumerate(kinds):
         x = left + place * (side + gap)
         axes = sheet.axes(x, top, side, side)
         sheet.words(x, top - 0.1, kind, size=7.5, weight="bold", colour=_colour(pooling))
         axes.axhline(0, color=INK, linewidth=0.7)
-        axes.axhline(plain, color=QUIET, linewidth=0.8, linestyle=(0, (1, 2)))
         for row in sorted((row for row in rows if row.suppression == kind), key=lambda r: not r.control):
             _draw_curve(axes, row, _colour(pooling))
         axes.set_ylim(low, high)
@@ -139,10 +141,10 @@ def plot_ranks(scores: RetrievalScores, pooling: str = "mean") -> Figure:
     return sheet.figure
 
 
-def _span(rows: list[RetrievalRow], plain: float) -> tuple[float, float]:
+def _span(rows: list[RetrievalRow]) -> tuple[float, float]:
     """Limits that hold every line, and the bands as far as half of what the lines span beyond them."""
     curves = [(row.control, row.curve) for row in rows if row.curve is not None]
-    means = [0.0, plain, *(i.mean for _, curve in curves for i in curve.gains)]
+    means = [0.0, *(i.mean for _, curve in curves for i in curve.gains)]
     bands = [v for control, curve in curves if not control for i in curve.gains for v in (i.low, i.high)]
     low, high = float(np.nanmin(means)), float(np.nanmax(means))
     span = high - low or 0.01

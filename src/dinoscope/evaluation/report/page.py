@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dinoscope.atomic import write_whole
-from dinoscope.data.retrieval import RetrievalRow, RetrievalScores
+from dinoscope.data.retrieval import FIRST, RetrievalRow, RetrievalScores
 from dinoscope.drawing.figure_files import png_bytes, svg_bytes
 from dinoscope.drawing.html import STATIC_POLICY, definitions, file_uri, table, text
 from dinoscope.drawing.view.bundle import view_text
@@ -21,10 +21,10 @@ from dinoscope.evaluation.report.figures import plot_gains, plot_ranks, ranked_p
 from dinoscope.evaluation.report.hits import SHEET_STYLE, hits_section, removed_section
 from dinoscope.evaluation.text import (
     CONTROL_TITLES,
-    FIRST,
     RULE,
     TITLES,
     case_words,
+    gain_of,
     interval_words,
     is_baseline,
     scores_csv,
@@ -74,7 +74,10 @@ def retrieval_html(
     parts = {
         "gains": (
             "Gains",
-            _figure(svg_bytes(plot_gains(scores)), "Paired gain of every row over the plain mean"),
+            _figure(
+                svg_bytes(plot_gains(scores)),
+                "Paired gain of every suppression over none, and of every pooling over the plain mean",
+            ),
         ),
         "ranks": ("Directions", _ranks(scores)),
         "backgrounds": ("Backgrounds alone", _backgrounds(backgrounds)),
@@ -107,7 +110,7 @@ def retrieval_html(
 <h1>Retrieval</h1>
 <p>{len(scores.queries):,} queries among {scores.n_images:,} labelled photographs; mean average precision of a
 random ranking {scores.chance:.3f}.</p>
-{said}<p class="quiet">{text(RULE)} {text(_by_chance(scores))}</p>
+{said}<p class="quiet">{text(RULE)}</p>
 {warned}<nav aria-label="Contents">{links}</nav>
 </header>
 <main>
@@ -147,19 +150,11 @@ _STYLE = """
 """
 
 
-def _by_chance(scores: RetrievalScores) -> str:
-    tried = sum(not row.control and not is_baseline(row) for row in scores.rows)
-    return (
-        f"{tried} rows are compared with the plain mean: where nothing differs, about one interval in 40 "
-        "still lies above 0, and one in 40 below."
-    )
-
-
 def _ranks(scores: RetrievalScores) -> str:
     return "".join(
         _figure(
             svg_bytes(plot_ranks(scores, pooling)),
-            f"Gain of {pooling} vectors over the plain mean against the number of directions",
+            f"Gain of suppressing directions of {pooling} vectors against their number",
         )
         for pooling in ranked_poolings(scores)
     )
@@ -178,7 +173,7 @@ def _backgrounds(found: BackgroundAlone | None) -> str:
         ("foreground minus background", interval_words(found.ahead, sign="+"), ""),
     ]
     heads = ("searched by", TITLES[FIRST], "excess over chance")
-    caption = f"{found.n_images:,} photographs with both; 95% bootstrap intervals over queries."
+    caption = f"{found.n_images:,} photographs with both; 95% intervals, each photograph left out in turn."
     if found.n_left_out:
         caption += f" {found.n_left_out:,} without a foreground or without a background are left out."
     body = table(heads, rows, css="scores", caption=caption)
@@ -197,14 +192,15 @@ def _tables(scores: RetrievalScores) -> str:
         (
             _name(row),
             text(interval_words(row.summaries[FIRST])),
-            "" if is_baseline(row) else text(interval_words(row.gains[FIRST].interval, sign="+")),
+            "" if is_baseline(row) else text(interval_words(gain_of(row).interval, sign="+")),
             text(interval_words(row.margins[FIRST].interval, sign="+")) if row.margins else "",
             text(_chosen(row)),
         )
         for row in scores.rows
     ]
     caption = (
-        "Mean over queries, 95% bootstrap interval. Gain: over the plain mean, query by query. Indented: "
+        "Mean over queries, 95% interval. Gain, query by query: of a suppression over the same vectors "
+        "without it, of a pooling without suppression over the plain mean. Indented: "
         "controls of the suppression above them; there, "
         "how far the suppression is ahead of the control, query by query. Directions as chosen for the "
         "queries of each fold."
