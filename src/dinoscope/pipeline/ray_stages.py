@@ -99,7 +99,7 @@ class Worker:
             return self._embedded(batch)
         except Exception as error:
             self._leave(error)  # claimed and not committed: a fresh writer claims them again
-            if isinstance(error, DinoscopeError | RETRIED):
+            if isinstance(error, (DinoscopeError, *RETRIED)):
                 return Refusal(str(error), is_system=not isinstance(error, DinoscopeError))
             raise
 
