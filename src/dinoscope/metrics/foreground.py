@@ -33,6 +33,7 @@ FOREGROUND = Metric(
     needs_masks=True,
     planted=Planted(
         blur=".",
+        half_blur=".",
         noise=".",
         shuffle="-",
         collapse="=",
@@ -60,6 +61,7 @@ NULL = Metric(
     needs_masks=True,
     planted=Planted(
         blur=".",
+        half_blur=".",
         noise=".",
         shuffle="-",
         collapse="=",
