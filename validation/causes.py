@@ -112,6 +112,7 @@ CAUSES = {
     cause.key: cause
     for cause in (
         Cause("blur", "Gaussian blur", 1.0, 0.0, "patch standard deviation", _blur),
+        Cause("half_blur", "blur of half a patch", 0.5, 0.0, "patch standard deviation", _blur),
         Cause("noise", "white noise", 1.0, 0.0, "times the spread of the patches", _noise),
         Cause("shuffle", "shuffled patches", 1.0, 0.0, "of all patches change places", _shuffle),
         Cause("collapse", "collapse to mean", 0.5, 0.0, "of the way to the mean", _collapse),

@@ -145,6 +145,7 @@ def _draw_cell(
 def _amount(cause: str) -> str:
     amounts = {
         "blur": "σ = {:g} patch",
+        "half_blur": "σ = {:g} patch",
         "noise": "{:g} × spread",
         "shuffle": "all patches",
         "collapse": "half way",

@@ -28,7 +28,8 @@ def committed():
 def test_every_metric_has_a_row_and_every_cause_a_column(committed):
     planted = {key for key, metric in METRICS.items() if metric.planted is not None}
     assert set(committed["rows"]) == planted | UNREPORTED == set(expected())
-    wanted = {"blur", "noise", "shuffle", "collapse", "position", "outliers", "rotation", "rescale", "finer"}
+    wanted = {"blur", "half_blur", "noise", "shuffle", "collapse", "position", "outliers"}
+    wanted |= {"rotation", "rescale", "finer"}
     assert set(CAUSES) == wanted
     for row in committed["rows"].values():
         assert list(row["cells"]) == list(CAUSES)

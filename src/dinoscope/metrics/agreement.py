@@ -6,7 +6,7 @@ import math
 
 from dinoscope.maths.agreement import gram_correlation, linear_cka
 from dinoscope.maths.gram import gram_distance
-from dinoscope.metrics.facts import Metric, OfPhotograph, Planted, Values
+from dinoscope.metrics.facts import Metric, OfPhotograph, Planted, Revision, Values
 from dinoscope.metrics.subject import Subject
 
 
@@ -32,6 +32,7 @@ DISTANCE = Metric(
     reference=True,
     planted=Planted(
         blur="+",
+        half_blur="+",
         noise="+",
         shuffle="+",
         collapse="+",
@@ -54,6 +55,7 @@ CORRELATION = Metric(
     reference=True,
     planted=Planted(
         blur="-",
+        half_blur="0",
         noise="-",
         shuffle="-",
         collapse="0",
@@ -64,6 +66,7 @@ CORRELATION = Metric(
         finer="0",
         traps=("collapse",),
         reasons=((("collapse",), "the geometry is the same but for a common part"),),
+        revised=(Revision("half_blur", "-", "noise that each model has of its own is averaged away"),),
     ),
 )
 CKA = Metric(
@@ -77,6 +80,7 @@ CKA = Metric(
     reference=True,
     planted=Planted(
         blur="-",
+        half_blur="0",
         noise="-",
         shuffle="-",
         collapse="=",
@@ -85,6 +89,7 @@ CKA = Metric(
         rotation="=",
         rescale="=",
         finer="0",
+        revised=(Revision("half_blur", "-", "noise that each model has of its own is averaged away"),),
     ),
 )
 

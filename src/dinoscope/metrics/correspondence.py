@@ -28,6 +28,7 @@ PCK = Metric(
     passes=1,
     planted=Planted(
         blur=".",
+        half_blur=".",
         noise="-",
         shuffle="-",
         collapse="0",

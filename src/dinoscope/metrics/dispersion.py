@@ -40,6 +40,7 @@ DSE = Metric(
     "between smoothed and unsmoothed features or between token counts",
     planted=Planted(
         blur="0",
+        half_blur="0",
         noise="-",
         shuffle="0",
         collapse="0",
@@ -48,7 +49,7 @@ DSE = Metric(
         rotation="0",
         rescale="0",
         finer="0",
-        traps=("blur", "position", "finer"),
+        traps=("blur", "half_blur", "position", "finer"),
         reasons=((("blur", "position"), "higher is held to be better, and neither says more about content"),),
         revised=(
             Revision("blur", ".", "it rose: the trap was not foreseen"),

@@ -39,6 +39,7 @@ AT_QUARTER = Metric(
     reported=False,
     planted=Planted(
         blur="+",
+        half_blur="+",
         noise="-",
         shuffle=".",
         collapse="+",

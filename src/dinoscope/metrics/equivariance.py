@@ -28,6 +28,7 @@ FLIP = Metric(
     warning="rises with blur and with collapse: read it with random-pair cosine",
     planted=Planted(
         blur="0",
+        half_blur="0",
         noise="-",
         shuffle="-",
         collapse="0",
@@ -36,7 +37,7 @@ FLIP = Metric(
         rotation="=",
         rescale="=",
         finer="0",
-        traps=("blur", "collapse"),
+        traps=("blur", "half_blur", "collapse"),
         reasons=(
             (
                 ("blur", "collapse"),
@@ -57,6 +58,7 @@ SHIFT = Metric(
     warning="rises with blur and with collapse: read it with random-pair cosine",
     planted=Planted(
         blur="0",
+        half_blur="0",
         noise="-",
         shuffle="-",
         collapse="0",
@@ -65,7 +67,7 @@ SHIFT = Metric(
         rotation="=",
         rescale="=",
         finer="0",
-        traps=("blur", "collapse"),
+        traps=("blur", "half_blur", "collapse"),
     ),
 )
 HALF_SHIFT = Metric(
@@ -81,6 +83,7 @@ HALF_SHIFT = Metric(
     "patch, and with a finer grid",
     planted=Planted(
         blur="0",
+        half_blur="0",
         noise="-",
         shuffle="-",
         collapse="0",
@@ -89,7 +92,7 @@ HALF_SHIFT = Metric(
         rotation="=",
         rescale="=",
         finer="0",
-        traps=("blur", "collapse", "position", "finer"),
+        traps=("blur", "half_blur", "collapse", "position", "finer"),
         reasons=((("position",), "place does not follow the photograph, so it must not help"),),
         revised=(Revision("position", "-", "it rose: the trap was not foreseen"),),
     ),
@@ -106,6 +109,7 @@ CROP = Metric(
     warning="rises with blur, with collapse and with a finer grid: read it with random-pair cosine",
     planted=Planted(
         blur="0",
+        half_blur="0",
         noise="-",
         shuffle="-",
         collapse="0",
@@ -114,7 +118,7 @@ CROP = Metric(
         rotation="=",
         rescale="=",
         finer="0",
-        traps=("blur", "collapse", "finer"),
+        traps=("blur", "half_blur", "collapse", "finer"),
     ),
 )
 

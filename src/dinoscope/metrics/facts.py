@@ -45,7 +45,8 @@ class Planted:
     rounding), ``.`` no expectation.
 
     Attributes:
-        blur, noise, shuffle, collapse, position, outliers, rotation, rescale, finer: signs, by cause.
+        blur, half_blur: signs under a blur of one patch, and of half a patch.
+        noise, shuffle, collapse, position, outliers, rotation, rescale, finer: signs under the other causes.
         traps: causes that move it though they must not; its `Metric.warning` says so wherever it is shown.
         reasons: causes whose signs are not obvious, and why they are what they are.
         tolerance: of ``0`` in the metric's own unit, where its spread over planted data is all but nothing.
@@ -55,6 +56,7 @@ class Planted:
     """
 
     blur: str
+    half_blur: str
     noise: str
     shuffle: str
     collapse: str

@@ -34,6 +34,7 @@ FOREGROUND = Metric(
     needs="background",
     planted=Planted(
         blur=".",
+        half_blur=".",
         noise=".",
         shuffle="-",
         collapse="=",
@@ -62,6 +63,7 @@ NULL = Metric(
     needs="background",
     planted=Planted(
         blur=".",
+        half_blur=".",
         noise=".",
         shuffle="-",
         collapse="=",

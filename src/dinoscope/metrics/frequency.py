@@ -37,6 +37,7 @@ HIGH = Metric(
     warning="rises with a finer grid, which holds higher frequencies: compare at equal token counts",
     planted=Planted(
         blur="-",
+        half_blur="-",
         noise="+",
         shuffle="+",
         collapse="=",
@@ -58,6 +59,7 @@ SLOPE = Metric(
     warning="depends on the frequencies that the grid holds: compare at equal token counts",
     planted=Planted(
         blur="-",
+        half_blur="-",
         noise="+",
         shuffle="+",
         collapse="=",
@@ -81,6 +83,7 @@ VARIATION = Metric(
     reported=False,
     planted=Planted(
         blur="-",
+        half_blur="-",
         noise="+",
         shuffle="+",
         collapse="-",

@@ -30,6 +30,7 @@ MATCHED = Metric(
     needs_masks=True,
     planted=Planted(
         blur="0",
+        half_blur="0",
         noise="-",
         shuffle="-",
         collapse="0",

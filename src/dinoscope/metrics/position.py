@@ -35,6 +35,7 @@ R2 = Metric(
     collection=True,
     planted=Planted(
         blur="0",
+        half_blur="0",
         noise="0",
         shuffle="0",
         collapse="0",
@@ -64,6 +65,7 @@ ENERGY = Metric(
     reported=False,
     planted=Planted(
         blur="0",
+        half_blur="0",
         noise=".",
         shuffle="=",
         collapse="=",

@@ -33,6 +33,7 @@ SHARPNESS = Metric(
     warning="falls with a finer grid: compare at equal token counts",
     planted=Planted(
         blur="-",
+        half_blur="0",
         noise="-",
         shuffle="-",
         collapse="0",
@@ -42,7 +43,10 @@ SHARPNESS = Metric(
         rescale="=",
         finer="0",
         traps=("finer",),
-        revised=(Revision("position", "-", "a smooth field changes all neighbours alike"),),
+        revised=(
+            Revision("half_blur", "-", "noise between patches is averaged away as much as edges are"),
+            Revision("position", "-", "a smooth field changes all neighbours alike"),
+        ),
     ),
 )
 COHERENCE = Metric(
@@ -59,6 +63,7 @@ COHERENCE = Metric(
     "with position R² and at equal token counts",
     planted=Planted(
         blur="0",
+        half_blur="0",
         noise="-",
         shuffle="-",
         collapse="0",

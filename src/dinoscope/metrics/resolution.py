@@ -24,6 +24,7 @@ BY_CKA = Metric(
     warning="rises with a positional field: agreement about place is no agreement about content",
     planted=Planted(
         blur=".",
+        half_blur=".",
         noise="-",
         shuffle="-",
         collapse="=",
@@ -51,6 +52,7 @@ BY_GRAM = Metric(
     "about content",
     planted=Planted(
         blur=".",
+        half_blur=".",
         noise="-",
         shuffle="-",
         collapse="0",

@@ -24,6 +24,7 @@ NEIGHBOUR = Metric(
     "alone",
     planted=Planted(
         blur="0",
+        half_blur="0",
         noise="-",
         shuffle="-",
         collapse="0",
@@ -32,7 +33,7 @@ NEIGHBOUR = Metric(
         rotation="=",
         rescale="=",
         finer="0",
-        traps=("blur", "collapse", "position", "finer"),
+        traps=("blur", "half_blur", "collapse", "position", "finer"),
         reasons=(
             (
                 ("blur", "collapse", "position", "finer"),
@@ -52,6 +53,7 @@ RANDOM_PAIR = Metric(
     range=(-1.0, 1.0),
     planted=Planted(
         blur="+",
+        half_blur="+",
         noise="-",
         shuffle="=",
         collapse="+",
@@ -81,6 +83,7 @@ LOCALITY = Metric(
     warning="rises with blur, with a positional field and with a finer grid: smoother is not sharper",
     planted=Planted(
         blur="0",
+        half_blur="0",
         noise="-",
         shuffle="-",
         collapse="0",
@@ -89,7 +92,7 @@ LOCALITY = Metric(
         rotation="=",
         rescale="=",
         finer="0",
-        traps=("blur", "position", "finer"),
+        traps=("blur", "half_blur", "position", "finer"),
         reasons=(
             (
                 ("blur", "position", "finer"),

@@ -38,6 +38,7 @@ RANK = Metric(
     warning=WARNING,
     planted=Planted(
         blur="-",
+        half_blur="-",
         noise="+",
         shuffle="=",
         collapse="-",
@@ -61,6 +62,7 @@ CENTRED = Metric(
     warning=WARNING,
     planted=Planted(
         blur="-",
+        half_blur="-",
         noise="+",
         shuffle="=",
         collapse="=",
@@ -84,6 +86,7 @@ COMMON = Metric(
     reported=False,
     planted=Planted(
         blur="+",
+        half_blur="+",
         noise="-",
         shuffle="=",
         collapse="+",

@@ -28,6 +28,7 @@ CLS_PATCH = Metric(
     range=(-1.0, 1.0),
     planted=Planted(
         blur="+",
+        half_blur="+",
         noise="-",
         shuffle="=",
         collapse="+",
@@ -50,6 +51,7 @@ OUTLIERS = Metric(
     collection=True,
     planted=Planted(
         blur="0",
+        half_blur="0",
         noise="0",
         shuffle="=",
         collapse="0",
