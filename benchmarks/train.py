@@ -3,9 +3,10 @@
     python -m benchmarks.train [COMMIT] [--rounds 9] [--threads 1]
 
 The laboratory's default settings on 128 smooth random photographs of 192 x 256. COMMIT is checked out for
-the time of the run; each side has a process of its own, and they take turns, one step each, after two that are
-not timed. A step is cutting its batch and learning from it, one after the other. Ratios are of steps of the
-same round: wall-clock time, which other work on the machine blurs, and processor time, which it blurs less. The losses are those of the last step: the arithmetic is the same up to rounding, the crops up to theirs.
+the time of the run; each side has a process of its own, and they take turns, one step each, after two that
+are not timed. A step is cutting its batch and learning from it, one after the other. Ratios are of steps of
+the same round: wall-clock time, which other work on the machine blurs, and processor time, which it blurs
+less. The losses are those of the last step: the arithmetic is the same up to rounding, the crops nearly so.
 """
 
 from __future__ import annotations
