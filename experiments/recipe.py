@@ -29,7 +29,7 @@ TRUNK_STEPS, ARM_STEPS, COOLDOWN = 12_000, 3_000, 2_000
 TRUNK = replace(
     PLAIN,
     steps=TRUNK_STEPS,
-    ema=0.996,
+    ema=0.994,
     warmup=500,
     network=Network(depth=7, prototypes=1024),
     crops=_CROPS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
 from dinoscope.errors import InputError
 from dinoscope.maths.patches import unit
@@ -11,7 +11,14 @@ from dinoscope.maths.segments import TEMPERATURE
 
 
 def cls_accuracy(tokens: Float[np.ndarray, "n dim"], labels: Int64[np.ndarray, " n"], *, k: int) -> float:
-    """Share of scenes whose class the ``k`` nearest of all other scenes vote for, in [0, 1].
+    """Share of scenes whose class their neighbours vote for, in [0, 1]; see `cls_hits`."""
+    return float(cls_hits(tokens, labels, k=k).mean())
+
+
+def cls_hits(
+    tokens: Float[np.ndarray, "n dim"], labels: Int64[np.ndarray, " n"], *, k: int
+) -> Bool[np.ndarray, " n"]:
+    """Whether the ``k`` nearest of all other scenes vote for a scene's class.
 
     Votes are weighted ``exp(cosine / 0.07)``; of equal votes the smallest class wins.
     Source: Wu et al. (arXiv 1805.01978, section 3.4), leaving one out.
@@ -30,4 +37,4 @@ def cls_accuracy(tokens: Float[np.ndarray, "n dim"], labels: Int64[np.ndarray, "
     known, index = np.unique(labels, return_inverse=True)
     votes = np.zeros((len(tokens), len(known)))
     np.add.at(votes, (np.arange(len(tokens))[:, None], index[nearest]), weights)
-    return float((known[votes.argmax(axis=1)] == labels).mean())
+    return known[votes.argmax(axis=1)] == labels
