@@ -13,16 +13,17 @@ from dinoscope.comparison.tables.files import measurements_json
 from dinoscope.comparison.tables.paper import metrics_markdown
 from dinoscope.comparison.tables.terminal import measurements_text
 from dinoscope.comparison.tally import Row, Tally
+from dinoscope.data.annotation import REGIONS, MaskKind
 from dinoscope.data.results import FEW_WARNING, Measurements
 
-METRICS = ("neighbour", "random_pair", "locality", "boundary_auc", "coherence_auc")
+METRICS = ("neighbour", "random_pair", "locality", "boundary_auc", "matched_coherence_auc")
 DIRECTIONS = ("sharper", "less sharp", "more coherent", "less coherent", "higher", "better", "no clear")
 
 
 def measured(n: int, *, gap: float = 0.1) -> Measurements:
     """Two models; the second differs by the gap, a little more or less in each photograph."""
     rng = np.random.default_rng(n)
-    tally = Tally(("one", "two"), masked=True, masks="regions")
+    tally = Tally(("one", "two"), masks=("regions",), kind=MaskKind(REGIONS, "as asked for"))
     for i in range(n):
         first = {name: float(rng.uniform(0.6, 0.9)) for name in METRICS}
         values = {name: [v, v + gap * rng.uniform(0.8, 1.2)] for name, v in first.items()}

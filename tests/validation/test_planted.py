@@ -20,7 +20,7 @@ def test_a_neutral_amount_changes_nothing_and_the_planted_one_does(key):
     neutral = Subject(WORLD, PHOTO, CAUSES[key], CAUSES[key].neutral).see()
     np.testing.assert_allclose(neutral, SOUND, atol=1e-12)
     changed = Subject(WORLD, PHOTO, CAUSES[key]).see()
-    assert changed.shape != SOUND.shape or np.abs(changed - SOUND).max() > 0.1
+    assert changed.shape != SOUND.shape or np.abs(changed - SOUND).max() > 0.05
 
 
 def test_nothing_is_drawn_anew():

@@ -70,7 +70,7 @@ class OpenMasks:
 
 def _of_name(
     held: Mapping[str, Integer[np.ndarray, "H W"]], photograph: Photograph
-) -> Integer[np.ndarray, "H W"] | None:
+) -> Integer[np.ndarray, "_ _"] | None:
     """By the photograph's name as text, or as it is on disk."""
     return held.get(photograph.name, held.get(str(path_named(photograph.name))))
 
