@@ -174,7 +174,7 @@ class ModelResult:
         label: to show; unique in the comparison.
         spec, origin: what it is and where its weights came from.
         layer: absolute 0-based block number.
-        dtype: the arithmetic of the forward pass.
+        dtype: the arithmetic of the forward pass, and what else of the way it was run may change numbers.
         pca: one basis over all photographs.
         alignment: of the colours to the first model's; None for the first model itself.
     """
@@ -194,12 +194,12 @@ class LedgerEntry:
 
     Attributes:
         rule: what a fair comparison needs.
-        met: whether it was met.
+        met: whether it was met; None where that cannot be known.
         detail: the facts, in one sentence.
     """
 
     rule: str
-    met: bool
+    met: bool | None
     detail: str
 
 
