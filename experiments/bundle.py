@@ -109,7 +109,8 @@ both share the same trunk and differ in the last steps alone.
 {figures}
 
 {spread}
-Scenes are procedural: see `dinoscope scenes`. Fork is the network both branch off from.
+Scenes are procedural: see `dinoscope scenes`. Fork is the network both branch off from; random weights are
+the same architecture before training, which knows no object: a score they reach too was not learned.
 
 **What it is not**: a model for any use beside demonstration and tests. It has seen a thousand small
 photographs, and its quality is far below that of any published backbone. It is not a small DINOv3, and a
@@ -130,7 +131,8 @@ def main(words: Sequence[str] | None = None) -> None:
     runs = {name: json.loads((folder / "run.json").read_text()) for name, folder in folders.items()}
     steps = {name: run["settings"]["steps"] for name, run in runs.items()}
     start = runs["mini"]["settings"]["second_stage"]["start"]
-    scores = {"fork": scores_of(asked.evaluation, "trunk", start)}
+    scores = {"random weights": scores_of(asked.evaluation, "random weights", 0)}
+    scores |= {"fork": scores_of(asked.evaluation, "trunk", start)}
     scores |= {name: scores_of(asked.evaluation, arm, steps[name]) for name, arm in BUNDLED.items()}
     figures = table(scores, asked.seed)
     for name, arm in BUNDLED.items():

@@ -40,6 +40,7 @@ COLUMNS = (
     "coherence_auc",
     RANK,
     "locality",
+    "position_r2",
     "cls_patch",
     TEACHER,
 )

@@ -55,7 +55,8 @@ Markdown(ds.metrics_markdown(measured))
 # * For **segmentation and correspondence**, look at k-NN mIoU first: it asks the features themselves, without training.
 # * If two candidates differ by less than their paired interval, they are not told apart by these photographs. More
 #   photographs narrow it; a finer grid does not.
-# * **Smoother is not sharper.** A high neighbour cosine with an unchanged boundary AUC is smoothing. With a high
-#   position R², part of it is place: measure again with `ds.without_position(backbone, 16)`.
+# * **Smoother is not sharper.** A higher neighbour cosine with an unchanged boundary AUC is no gain in sharpness; what
+#   it is, these two do not say. With a high position R², part of it is place: measure again with
+#   `ds.without_position(backbone, 16)`.
 # * Equal grids were compared, not equal cost: a model with smaller patches saw fewer pixels per patch and more
 #   patches per pixel.

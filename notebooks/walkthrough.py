@@ -86,7 +86,8 @@ plt.show()
 # %%
 comparison = ds.compare(PHOTOGRAPHS, [first, second], grid=GRID, controls=False)
 for entry in comparison.ledger:
-    print(f"{'ok ' if entry.met else 'NOT'}  {entry.rule}: {entry.detail}")
+    verdict = {True: "ok ", False: "NOT", None: " ? "}[entry.met]
+    print(f"{verdict}  {entry.rule}: {entry.detail}")
 
 # %% [markdown]
 # ## 3. Principal components: where does the variance lie?
@@ -192,8 +193,10 @@ print("twice the grid  ", shown(finer.values))
 # %% [markdown]
 # So two other questions are asked, with object masks. **Sharpness**: do neighbours across an object's border
 # differ more than neighbours within one? **Coherence**: are two distant patches of one object more alike than two
-# of different objects? Both are areas under a ROC curve: 0.5 is chance, 1 is perfect. Blurring
-# features lowers sharpness and does not raise coherence (`docs/validation`).
+# of different objects? Both are areas under a ROC curve: 1 is perfect, 0.5 is what features without any spatial
+# structure score; smooth features that saw nothing of the photograph score more, about 0.63 in coherence. A *strong*
+# blur, of one patch, lowers sharpness and does not raise coherence (`docs/validation`); a light one may raise both a
+# little.
 #
 # Masks are needed for that. Procedural scenes have exact ones.
 
@@ -208,8 +211,8 @@ ds.plot_plane(measured)
 
 # %% [markdown]
 # Up is more coherent, right is sharper; grey are controls that know nothing of objects: plain pixel statistics, random
-# weights, the first model's features blurred, and the same features shuffled. The dashed arrow shows what mere blurring
-# does. Read the models against the grey points: where a control stands as high, colour and architecture alone
+# weights, the first model's features blurred, and the same features shuffled. The dashed arrow shows what a blur of one
+# patch does. Read the models against the grey points: where a control stands as high, colour and architecture alone
 # explain as much on these photographs, and only the *difference* between the two models is left to talk about.
 # The bars are 95% intervals over scenes (Student's t). The difference between the two models, scene by scene:
 
@@ -259,7 +262,7 @@ ds.plot_gram(comparison, 0, order="superpixels")
 
 # %% [markdown]
 # **Gram anchoring** (DINOv3, equation 2) uses that in training. Long training improved DINOv3's class token while
-# its patch features lost their sharpness; so from some step on, the student's Gram matrix is held to that of an
+# its patch features lost quality; so from some step on, the student's Gram matrix is held to that of an
 # *early* state of the network, the Gram teacher. The paper sums the squares; its released code takes their mean, as
 # is done here:
 #

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from dinoscope.anchoring.conclude import CAVEAT, conclude
-from dinoscope.anchoring.findings import Score
+from dinoscope.anchoring.findings import RANDOM, Score
 from dinoscope.anchoring.gate import effect, gate_of, mean_gate
 
 SPREAD = (-0.002, 0.0, 0.002)
@@ -91,6 +91,19 @@ def test_what_falls_outside_the_gate_is_said() -> None:
     assert "No degradation was found" in text
     assert "Outside the gate, coherence AUC fell from 0.790 at step 100 to 0.760 at step 400" in text
     assert "boundary AUC fell" not in text
+
+
+def test_a_gate_without_room_is_said_to_have_none() -> None:
+    def untrained(dense: float) -> list[Score]:
+        return [score(RANDOM, 0, 0, dense, coherence_auc=0.768)]
+
+    told = "could hardly have fired: random weights score 28.1% in patch kNN mIoU, the highest snapshot 7.9"
+    assert told in said([*untrained(0.281), *HEALTHY])
+    assert "hardly" not in said([*untrained(0.279), *HEALTHY]), "8.1 points learned: 2 of them are a quarter"
+    assert "hardly" not in said([*untrained(0.3), *DEGRADED]), "it did fire"
+    assert "hardly" not in said(HEALTHY)
+    lower = [score("trunk", 0, 100 * i, 0.3, coherence_auc=0.8 - 0.01 * i) for i in (1, 2, 3, 4)]
+    assert "at step 400 (seed 0; random weights: 0.768)" in said([*untrained(0.1), *lower])
 
 
 def test_a_coherence_that_random_weights_reach_is_told_beside_them() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from dinoscope.backbones import catalog, licences
+from dinoscope.backbones import catalog, hub, licences
 from dinoscope.backbones.load import load_backbone, planned_spec, torch_device, torch_dtype
 from dinoscope.errors import InputError, UnknownBackboneError, WeightsError
 from tests.backbones.shrunken import hub_files, shrink_catalog
@@ -285,3 +286,43 @@ def test_the_planned_spec_of_a_checkpoint_of_ones_own(tmp_path: Path) -> None:
     assert planned_spec("timm:anything") is None
     with pytest.raises(UnknownBackboneError):
         planned_spec("dinov9")
+
+
+def _with_statistics(folder: Path, **stated: object) -> Path:
+    (folder / hub.PREPROCESSOR).write_text(json.dumps(stated))
+    return folder
+
+
+def test_what_a_folder_states_outranks_a_guess(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, "dinov2-small")
+    assert load_backbone(weights=folder).origin.statistics == "assumed"
+    _with_statistics(folder, image_mean=[0.5, 0.4, 0.3], image_std=[0.1, 0.2, 0.3])
+    for path in (folder, folder / "model.safetensors"):
+        backbone = load_backbone(weights=path)
+        assert (backbone.spec.mean, backbone.spec.std) == ((0.5, 0.4, 0.3), (0.1, 0.2, 0.3))
+        assert backbone.origin.statistics == "stated"
+        assert any(hub.PREPROCESSOR in note for note in backbone.origin.notes)
+        assert not any("assumed" in note for note in backbone.origin.notes if "normalisation" in note)
+
+
+@pytest.mark.parametrize(
+    "stated", [{}, {"image_mean": [0.5], "image_std": 1}, {"do_rescale": False, "image_mean": [0] * 3}]
+)
+def test_a_folder_that_states_nothing_usable_leaves_the_guess(
+    stated: dict[str, object], tmp_path: Path
+) -> None:
+    backbone = load_backbone(weights=_with_statistics(_folder(tmp_path, "dinov2-small"), **stated))
+    assert backbone.origin.statistics == "assumed" and backbone.spec.mean == (0.485, 0.456, 0.406)
+    assert any(note.startswith(hub.PREPROCESSOR) for note in backbone.origin.notes)
+
+
+def test_published_statistics_that_the_folder_contradicts_are_told(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, "dinov2-small")
+    assert load_backbone("dinov2-small", weights=folder).origin.statistics == "published"
+    _with_statistics(folder, image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225])
+    assert load_backbone("dinov2-small", weights=folder).origin.statistics == "published"
+    _with_statistics(folder, image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.3])
+    backbone = load_backbone("dinov2-small", weights=folder)
+    assert backbone.origin.statistics == "contradicted"
+    assert backbone.spec.std == (0.229, 0.224, 0.225)
+    assert any("0.3" in note for note in backbone.origin.notes)

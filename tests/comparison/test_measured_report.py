@@ -91,7 +91,7 @@ def test_one_model_one_photograph_and_no_masks_make_a_whole_page() -> None:
     made = with_planted(comparison(["a.png"], ("only",)), masks="", controls=False)
     shown = Page(report_html(made))
     assert "no interval can be given" in shown.text
-    assert "Proxies stand for sharpness" in shown.text
+    assert "Proxies: edges and regions of like colour are not objects" in shown.text
     assert "nan" not in shown.text.lower()
     assert "gram" not in {a.get("id") for _, a in shown.elements}
 

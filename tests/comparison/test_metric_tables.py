@@ -148,7 +148,7 @@ def test_the_terminal_shows_controls_in_brackets_with_the_two_axes() -> None:
     assert lines[start + 1].split() == ["model", "photos", "Sharpness", "Coherence"]
     row = next(line for line in lines[start:] if line.startswith("(blur:first-model)"))
     assert "0.620 [" in row and "0.680 [" in row
-    assert any(line.startswith("sharpness and coherence (proxies)") for line in lines)
+    assert any(line == "edges and colours of the photograph (proxies, not objects)" for line in lines)
 
 
 def test_csv_marks_controls_in_its_last_column(sample: Measurements) -> None:

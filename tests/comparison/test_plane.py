@@ -108,8 +108,8 @@ def test_masks_come_first_and_proxies_say_that_they_are(sample: Measurements) ->
     masked, proxied = said(plot_plane(sample)), said(plot_plane(sample, axes="proxies"))
     assert "boundary AUC" in masked and "200 label images" in masked
     assert "prox" not in masked.lower()
-    assert "Sharpness and coherence: proxies" in proxied
-    assert "proxy of sharpness" in proxied and "proxy of coherence" in proxied
+    assert "Edges and colours of the photograph" in proxied and "proxies, not objects" in proxied
+    assert "proxy: rank correlation" in proxied and "proxy: AUC" in proxied
     assert "boundary AUC" not in proxied and "label images" not in proxied
     without = planted(masks="")
     assert said(plot_plane(without)) == said(plot_plane(without, axes="proxies"))

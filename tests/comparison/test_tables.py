@@ -146,6 +146,7 @@ def test_measurements_alone_are_json_too(sample: Comparison, tmp_path: Path) -> 
         "images",
         "summary",
         "differences",
+        "robustness",
         "collection",
         "curves",
         "controls",

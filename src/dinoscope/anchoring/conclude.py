@@ -34,6 +34,11 @@ CAVEAT = (
 )
 
 
+_NOT_FIRED = "The gate did not fire, {}: this is the rule set beforehand, and patch kNN mIoU alone."
+
+LITTLE_ROOM = 0.25
+"""Share of what was learned, from random weights to the highest snapshot, above which a gate hardly fires."""
+
 NOTABLE_FALL = 0.02
 """Change of an area under a curve that is mentioned although no rule asks for it."""
 
@@ -58,6 +63,7 @@ def conclude(
     sentences = [_gate_sentence(gate, len(each))]
     if len(each) > 1:
         sentences.append(_each_gate(each))
+    sentences += _room_of_the_gate(scores, gate)
     sentences += _outside_the_gate(scores, gate)
     sentences += _seed_sentences(scores, planned_seeds)
     for arm in arms:
@@ -94,12 +100,12 @@ def _gate_sentence(gate: Gate | None, n: int) -> str:
     if gate.fall <= 0:
         return (
             f"No degradation was found at this scale: at the last snapshot, step {gate.last_step:,}, patch "
-            f"kNN mIoU was {_share(gate.dense_last)}, and no earlier one was higher (the highest, at step "
-            f"{gate.peak_step:,}: {_share(gate.dense_peak)}; {image}). The gate did not fire, {whose}."
+            f"kNN mIoU was {_share(gate.dense_last)}, and no earlier one was higher (the highest, at "
+            f"step {gate.peak_step:,}: {_share(gate.dense_peak)}; {image}). {_NOT_FIRED.format(whose)}"
         )
     return (
         f"No degradation was found at this scale: {dense}, a fall of {gate.fall:.1f} points where the gate "
-        f"asks for {FALL:g} ({image}). The gate did not fire, {whose}."
+        f"asks for {FALL:g} ({image}). {_NOT_FIRED.format(whose)}"
     )
 
 
@@ -112,11 +118,33 @@ def _each_gate(each: Sequence[Gate]) -> str:
     return f"One by one: {shown}."
 
 
+def _room_of_the_gate(scores: Sequence[Score], gate: Gate | None) -> list[str]:
+    """Whether there was enough to lose for the gate to fire."""
+    untrained = [s.values[DENSE] for s in scores if s.run == RANDOM and math.isfinite(s.values[DENSE])]
+    if gate is None or gate.fires or not untrained:
+        return []
+    floor = sum(untrained) / len(untrained)
+    learned = 100 * (gate.dense_peak - floor)
+    if learned * LITTLE_ROOM > FALL:
+        return []
+    return [
+        f"The gate could hardly have fired: random weights score {_share(floor)} in patch kNN mIoU, the "
+        f"highest snapshot {learned:.1f} points more, and it asks for {FALL:g} of those to be lost again."
+    ]
+
+
 def _outside_the_gate(scores: Sequence[Score], gate: Gate | None) -> list[str]:
     """What fell although no gate asks for it: "no degradation" must not hide it."""
     said: list[str] = []
     if gate is None:
         return said
+    untrained = {
+        metric: s.values[metric]
+        for s in scores
+        if s.run == RANDOM
+        for metric in s.values
+        if math.isfinite(s.values[metric])
+    }
     seeds = {s.seed for s in scores if s.run == TRUNK}
     for metric in ("boundary_auc", "coherence_auc"):
         for seed in sorted(seeds):
@@ -131,8 +159,9 @@ def _outside_the_gate(scores: Sequence[Score], gate: Gate | None) -> list[str]:
             if points[peak] - points[last] >= NOTABLE_FALL:
                 said.append(
                     f"Outside the gate, {EVERY[metric].short} fell from {points[peak]:.3f} at step "
-                    f"{peak:,} to {points[last]:.3f} at step {last:,} (seed {seed}): the gate is about its "
-                    "two scores only."
+                    f"{peak:,} to {points[last]:.3f} at step {last:,} (seed {seed}"
+                    + (f"; random weights: {untrained[metric]:.3f}" if metric in untrained else "")
+                    + "): the gate is about its two scores only."
                 )
     return said
 

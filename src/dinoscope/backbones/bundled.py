@@ -1,11 +1,22 @@
-"""Where do the weights lie that come with this package?"""
+"""Where do the weights lie that come with this package, and what did they learn from?"""
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
+
+from dinoscope.data.spec import WeightsOrigin
 from dinoscope.errors import WeightsError
+
+PAIR = ("mini", "mini-gram")
+"""The two models that were made to differ in one thing, and share their training photographs."""
+
+TRAINED_ON = "trained-on.npy"
 
 
 def folder(name: str) -> Path:
@@ -14,7 +25,34 @@ def folder(name: str) -> Path:
     Raises:
         WeightsError: the package was unpacked without it.
     """
-    path = Path(str(files("dinoscope"))) / "weights" / name
+    path = _weights() / name
     if not (path / "model.safetensors").is_file():
         raise WeightsError(name, f"its weights are not in {path}", ("install dinoscope again from a wheel",))
     return path
+
+
+def source(name: str) -> str:
+    """As the origin of a bundled model's weights names it."""
+    return f"bundled with dinoscope: {name}"
+
+
+def trained_on(origin: WeightsOrigin) -> UInt8[np.ndarray, "n bytes"] | None:
+    """Fingerprints of all photographs that the weights learned from; None where they are not known.
+
+    A bundled model is known by its weights, wherever they lie.
+
+    Raises:
+        WeightsError: the package was unpacked without them.
+    """
+    if origin.digest not in {_digest(name) for name in PAIR}:
+        return None
+    return np.load(_weights() / TRAINED_ON, allow_pickle=False)
+
+
+@cache
+def _digest(name: str) -> str:
+    return hashlib.sha256((folder(name) / "model.safetensors").read_bytes()).hexdigest()
+
+
+def _weights() -> Path:
+    return Path(str(files("dinoscope"))) / "weights"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from dinoscope.backbones import advice, bundled, catalog, hub, licences
+from dinoscope.backbones import advice, bundled, catalog, hub, licences, normalisation
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.checkpoints import checkpoint as checkpoints
 from dinoscope.backbones.controls import Blurred, Pixels, blurred_spec
@@ -158,7 +158,7 @@ def _published(entry: catalog.Entry, path: Path | None) -> Backbone:
     notes: tuple[str, ...] = ()
     if path is None and entry.bundled:
         loaded = checkpoints.read_weights(bundled.folder(entry.name))
-        source = f"bundled with dinoscope: {entry.name}"
+        source = bundled.source(entry.name)
     elif path is None:
         snapshot = hub.locate(entry.name, entry.sources, advice.steps_for(entry))
         loaded = checkpoints.read_weights(snapshot.folder)
@@ -169,7 +169,9 @@ def _published(entry: catalog.Entry, path: Path | None) -> Backbone:
         source = loaded.source
     found = checkpoints.recognise(loaded.tensors, config=loaded.config)
     checkpoints.check_architecture(found.architecture, entry.architecture, entry.name)
-    origin = WeightsOrigin(source, loaded.digest, found.layout, (*loaded.notes, *found.notes, *notes))
+    used = normalisation.published(entry.mean, entry.std, loaded.preprocessor)
+    notes = (*loaded.notes, *found.notes, *notes, *used.notes)
+    origin = WeightsOrigin(source, loaded.digest, found.layout, notes, used.statistics)
     licences.give_notice(entry.licence)
     return dino.build(found, _published_spec(entry), origin)
 
@@ -202,26 +204,36 @@ def _from_path(path: Path) -> Backbone:
     found = checkpoints.recognise(loaded.tensors, config=loaded.config)
     stem = path.stem if path.suffix.lower() in WEIGHT_SUFFIXES else path.name
     known = catalog.official(path.name, loaded.digest)
+    notes: tuple[str, ...] = ()
     if known is not None:
         checkpoints.check_architecture(found.architecture, known.architecture, known.name)
-        mean, std, licence = known.mean, known.std, known.licence
+        used = normalisation.published(known.mean, known.std, loaded.preprocessor)
         notes = (f"recognised as {known.name}", *_identity_notes(known, path, loaded.digest))
         licences.give_notice(known.licence)
     elif re.search(r"(?<![a-z])sat(?![a-z])|sat493m", stem.lower()):
-        mean, std, licence = catalog.SATELLITE_MEAN, catalog.SATELLITE_STD, "unknown"
-        notes = ("normalisation of the DINOv3 satellite models assumed, because of the file's name",)
+        used = normalisation.assumed(
+            catalog.SATELLITE_MEAN,
+            catalog.SATELLITE_STD,
+            "normalisation of the DINOv3 satellite models assumed, because of the file's name",
+            loaded.preprocessor,
+        )
     else:
-        mean, std, licence = IMAGENET_MEAN, IMAGENET_STD, "unknown"
-        notes = ("normalisation assumed: ImageNet mean and std, as of the published DINO models",)
+        used = normalisation.assumed(
+            IMAGENET_MEAN,
+            IMAGENET_STD,
+            "normalisation assumed: ImageNet mean and std, as of the published DINO models",
+            loaded.preprocessor,
+        )
     spec = dino.spec_for(
         found.architecture,
         stem,
-        mean=mean,
-        std=std,
-        licence=licence,
+        mean=used.mean,
+        std=used.std,
+        licence=known.licence if known else "unknown",
         description=known.description
         if known
         else f"checkpoint {path.name}, architecture read off its tensors",
     )
-    origin = WeightsOrigin(loaded.source, loaded.digest, found.layout, (*loaded.notes, *found.notes, *notes))
+    notes = (*loaded.notes, *found.notes, *notes, *used.notes)
+    origin = WeightsOrigin(loaded.source, loaded.digest, found.layout, notes, used.statistics)
     return dino.build(found, spec, origin)

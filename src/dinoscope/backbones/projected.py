@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,9 +37,14 @@ class Projected(Wrapped):
 
     @property
     def origin(self) -> WeightsOrigin:
-        """The inner backbone's weights, with a note about the projection."""
+        """The inner backbone's weights, with the projection and a note about it."""
         inner = self.inner.origin
-        return replace(inner, notes=(*inner.notes, f"patches projected off {self.what}"))
+        digest = hashlib.sha256(np.ascontiguousarray(self.basis).tobytes()).hexdigest()
+        return replace(
+            inner,
+            notes=(*inner.notes, f"patches projected off {self.what}"),
+            projection=" ".join(filter(None, (inner.projection, f"{self.what} {digest[:12]}"))),
+        )
 
     def forward(
         self,

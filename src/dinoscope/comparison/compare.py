@@ -36,6 +36,7 @@ from dinoscope.maths.align import align_colours
 from dinoscope.maths.foreground import PC1_RULE, foreground_by_pc1, foreground_colours
 from dinoscope.maths.pca import QUANTILES, fit_pca, to_rgb
 from dinoscope.maths.similarity import similarity_map
+from dinoscope.pipeline.certificate import way_of
 from dinoscope.pipeline.extract import ImageLike
 from dinoscope.pipeline.memory import check_grid, check_memory
 from dinoscope.pipeline.together import extract_together
@@ -231,7 +232,7 @@ def assemble(
         components=components,
         measurements=measurements,
         ledger=(
-            *fairness_ledger(results, rows, official_resize=resize == "official"),
+            *fairness_ledger(results, photographs, rows, official_resize=resize == "official"),
             *masks_entry(measurements),
         ),
         failures=tuple(failures),
@@ -302,7 +303,7 @@ def _draw(
         spec=backbone.spec,
         origin=backbone.origin,
         layer=layer,
-        dtype=features[0].provenance.dtype,
+        dtype=way_of(backbone),
         pca=pca,
     )
     maps = []

@@ -4,37 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dinoscope.comparison.fairness_models import (
+    final_norm,
+    one_difference,
+    one_kind,
+    own_normalisation,
+    same_arithmetic,
+    same_depth,
+    same_registers,
+    unseen_photographs,
+)
 from dinoscope.data.features import PatchFeatures
+from dinoscope.data.grid import PatchGrid
+from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import LedgerEntry, ModelResult
 
 ANISOTROPY_STATED = 0.05
 """A resize that changes the aspect ratio by more than this share is flagged."""
 
-PAIR = {"bundled with dinoscope: mini", "bundled with dinoscope: mini-gram"}
-"""Origins of the two models that were made to differ in one thing."""
-
 
 def fairness_ledger(
-    models: Sequence[ModelResult], features: Sequence[Sequence[PatchFeatures]], *, official_resize: bool
+    models: Sequence[ModelResult],
+    photographs: Sequence[Photograph],
+    features: Sequence[Sequence[PatchFeatures]],
+    *,
+    official_resize: bool,
 ) -> tuple[LedgerEntry, ...]:
     """Each condition of a fair comparison, whether it was met, and the facts.
 
     Args:
-        models: at least one.
+        models: at least one. What asks for trained models is judged of those alone, and names the controls.
+        photographs: or previews of them.
         features: ``features[photograph][model]``.
         official_resize: each family's own resize filter was asked for.
     """
     return (
         _equal_grids(models, features),
         _whole_image(features),
+        _not_enlarged(models, features),
         _one_filter(features, official=official_resize),
-        _own_normalisation(models),
-        _final_norm(features),
-        _same_depth(models),
-        _same_arithmetic(models),
+        own_normalisation(models),
+        final_norm(models, features),
+        same_depth(models),
+        same_arithmetic(models),
+        one_kind(models),
+        same_registers(models),
         _shared_basis(models),
         _aligned_colours(models),
-        _one_difference(models),
+        unseen_photographs(models, photographs),
+        one_difference(models),
     )
 
 
@@ -69,43 +87,46 @@ def _whole_image(features: Sequence[Sequence[PatchFeatures]]) -> LedgerEntry:
     )
 
 
+def _not_enlarged(models: Sequence[ModelResult], features: Sequence[Sequence[PatchFeatures]]) -> LedgerEntry:
+    """A photograph with fewer pixels than the input shows the resize, not detail."""
+    told: dict[str, list[str]] = {}
+    for model, column in zip(models, zip(*features, strict=True), strict=True):
+        enlarged = [f.grid for f in column if _is_enlarged(f.grid)]
+        if enlarged:
+            most = max(enlarged, key=_enlargement)
+            (width, height), (below, across) = most.image_size, most.input_size
+            said = (
+                f"{len(enlarged)} of {len(column)}, at most {_enlargement(most):.2f} times "
+                f"({width}x{height} px to {across}x{below} px)"
+            )
+            told.setdefault(said, []).append(model.label)
+    listed = "; ".join(f"{', '.join(labels)}: {said}" for said, labels in told.items())
+    detail = (
+        f"enlarged to the input, which adds no detail: {listed}."
+        if told
+        else "every photograph has at least the pixels of every input, but for the rounding to whole patches."
+    )
+    return LedgerEntry("Photographs are at least as large as the models' inputs", not told, detail)
+
+
+def _is_enlarged(grid: PatchGrid) -> bool:
+    """Both sides grew, or one by more than the rounding to whole patches."""
+    (width, height), (below, across) = grid.image_size, grid.input_size
+    grown = (across - width, below - height)
+    return min(grown) > 0 or max(grown) > grid.patch_size / 2
+
+
+def _enlargement(grid: PatchGrid) -> float:
+    (width, height), (below, across) = grid.image_size, grid.input_size
+    return max(across / width, below / height)
+
+
 def _one_filter(features: Sequence[Sequence[PatchFeatures]], *, official: bool) -> LedgerEntry:
     filters = {f.provenance.resize for row in features for f in row}
     detail = f"{', '.join(sorted(filters))}, antialiased."
     if official:
         detail = f"each family's official filter was asked for: {detail}"
     return LedgerEntry("One resize filter for all models", len(filters) == 1, detail)
-
-
-def _own_normalisation(models: Sequence[ModelResult]) -> LedgerEntry:
-    assumed = [m.label for m in models if any("assumed" in note for note in m.origin.notes)]
-    listed = "; ".join(f"{m.label}: mean {_numbers(m.spec.mean)}, std {_numbers(m.spec.std)}" for m in models)
-    if assumed:
-        listed += f". Assumed, since a checkpoint does not say: {', '.join(assumed)}"
-    return LedgerEntry("Each model gets its own published mean and std", not assumed, f"{listed}.")
-
-
-def _final_norm(features: Sequence[Sequence[PatchFeatures]]) -> LedgerEntry:
-    states = {f.provenance.final_norm for row in features for f in row}
-    words = {True: "applied", False: "not applied", None: "unknown"}
-    return LedgerEntry(
-        "The final normalisation is applied",
-        states == {True},
-        f"{' and '.join(sorted(words[s] for s in states))}; features are not scaled to unit length for PCA.",
-    )
-
-
-def _same_depth(models: Sequence[ModelResult]) -> LedgerEntry:
-    last = all(m.layer == m.spec.depth - 1 for m in models)
-    listed = "; ".join(f"{m.label}: layer {m.layer} of 0-{m.spec.depth - 1}" for m in models)
-    return LedgerEntry("Each model's last layer is compared", last, f"{listed}.")
-
-
-def _same_arithmetic(models: Sequence[ModelResult]) -> LedgerEntry:
-    kinds = {m.dtype for m in models}
-    return LedgerEntry(
-        "Forward passes in float32", kinds == {"float32"}, f"computed in {', '.join(sorted(kinds))}."
-    )
 
 
 def _shared_basis(models: Sequence[ModelResult]) -> LedgerEntry:
@@ -133,38 +154,3 @@ def _aligned_colours(models: Sequence[ModelResult]) -> LedgerEntry:
         f"orthogonal Procrustes on the common grid; {detail} (0: the same map, 1: nothing in common). "
         "Aligned colours are no longer single components.",
     )
-
-
-def _one_difference(models: Sequence[ModelResult]) -> LedgerEntry:
-    trained = [m for m in models if not m.spec.control]
-    families = {m.spec.family for m in trained}
-    if families >= {"dinov2", "dinov3"}:
-        detail = (
-            "DINOv2 and DINOv3 differ in training data, teacher, patch size, position encoding, high-"
-            "resolution training and, without dinov2-reg, registers. The released DINOv3 S, S+, B, L and "
-            "H+ are distilled and were not trained with Gram anchoring: a difference cannot be put down to "
-            "any one of these."
-        )
-        return LedgerEntry("The models differ in one thing only", False, detail)
-    if {m.origin.source for m in trained} == PAIR:
-        detail = (
-            "mini and mini-gram are one training run up to its last steps, which saw the same photographs in "
-            "the same order; only mini-gram's were held to an early Gram matrix. One pair: another seed "
-            "would make another. They say nothing of DINOv2 and DINOv3."
-        )
-        return LedgerEntry("The models differ in one thing only", True, detail)
-    if len(trained) < 2:
-        return LedgerEntry(
-            "Two trained models are compared",
-            False,
-            "controls are not trained models: they show what colour, architecture or blur alone can do.",
-        )
-    return LedgerEntry(
-        "The models differ in one thing only",
-        False,
-        "dinoscope cannot know how these models differ; a difference in the maps names no cause.",
-    )
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return "(" + ", ".join(f"{v:.3f}" for v in values) + ")"

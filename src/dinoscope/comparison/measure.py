@@ -13,6 +13,7 @@ import torch
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.load import as_backbone
+from dinoscope.comparison.axes import with_standardised
 from dinoscope.comparison.content_free import position_basis
 from dinoscope.comparison.controls import Controls, plan_controls, with_controls
 from dinoscope.comparison.exactness import exact_enough
@@ -191,17 +192,17 @@ def tally_for(labels: tuple[str, ...], beside: Controls | None, masks: Sequence[
 
 
 def tallied(tally: Tally, beside: Controls | None, masks: Sequence[OpenMasks], *, seed: int) -> Measurements:
-    """The measurements, with the control that needs the whole sample."""
+    """The measurements, with what needs the whole sample: a control, and standardised channels."""
+
+    def read(photograph: Photograph) -> Annotation | None:
+        return masks[0].read(photograph, lambda _: None) if masks else None
+
     if beside is None:
-        return tally.measurements(seed=seed)
-    other = others_beside(
-        tally.sample,
-        beside.other,
-        lambda photograph: masks[0].read(photograph, lambda _: None) if masks else None,
-        masked=bool(masks),
-        seed=beside.seed,
-    )
-    return tally.measurements(seed=seed, derive=partial(with_controls, beside), other=other)
+        measured = tally.measurements(seed=seed)
+    else:
+        other = others_beside(tally.sample, beside.other, read, masked=bool(masks), seed=beside.seed)
+        measured = tally.measurements(seed=seed, derive=partial(with_controls, beside), other=other)
+    return with_standardised(measured, tally.sample, read)
 
 
 def read_others(

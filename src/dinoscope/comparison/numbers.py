@@ -14,9 +14,11 @@ from dinoscope.data.photograph import Photograph
 from dinoscope.io.images import PREVIEW_PX, preview
 from dinoscope.maths.discovery import Box
 from dinoscope.maths.masks import UNKNOWN, patch_labels
-from dinoscope.maths.patches import prepared
-from dinoscope.metrics.registry import CURVES, METRICS, PHOTOGRAPH
+from dinoscope.maths.patches import PatchMap, prepared
+from dinoscope.metrics.registry import AXES, CURVES, METRICS, PHOTOGRAPH
 from dinoscope.metrics.subject import Regions, Seen, Subject
+
+ON_AXES = frozenset(key for keys in AXES.values() for key in keys)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +70,18 @@ def numbers_of(
         {key: values[key] for key in METRICS if key in values},
         {key: curve.measure(subject) for key, curve in CURVES.items()},
     )
+
+
+def axes_of(features: PatchMap, seen: Seen, *, masked: bool) -> dict[str, float]:
+    """The metrics of the plane alone; see `numbers_of`."""
+    subject = Subject(prepared(features), seen)
+    values: dict[str, float] = {}
+    for family in PHOTOGRAPH:
+        keys = [m.key for m in family.metrics if m.key in ON_AXES and (masked or not m.needs_masks)]
+        if keys:
+            found = family.measure(subject)
+            values |= {key: float(found[key]) for key in keys}
+    return values
 
 
 def _object_boxes(regions: Int[np.ndarray, "H W"]) -> tuple[Box, ...]:

@@ -1,23 +1,23 @@
-"""What the sharpness-coherence plane says, in words, and what of it is known."""
+"""What the plane says, in words, and what of it is known."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from dinoscope.comparison import words
+from dinoscope.comparison.axis_words import PLANE, Kind
 from dinoscope.comparison.columns import Column, columns_of
 from dinoscope.comparison.mask_words import others_told
+from dinoscope.comparison.plane_verdicts import changes_of, reading
 from dinoscope.data.results import FEW_IMAGES, FEWEST_TO_JUDGE, Comparison, Measurements
-from dinoscope.drawing import verdicts
 from dinoscope.drawing.style import plain
 from dinoscope.errors import InputError
 from dinoscope.metrics.registry import AXES
 
 AxesChoice = Literal["auto", "with masks", "proxies"]
-Kind = Literal["with masks", "proxies"]
-_KINDS: tuple[Kind, ...] = ("with masks", "proxies")
+_KINDS: tuple[Kind, ...] = get_args(Kind)
 _MOST_READINGS = 3
 
 
@@ -35,22 +35,66 @@ def plane_axes(measured: Measurements) -> tuple[Kind, ...]:
 
 
 def plane_readings(measurements: Measurements | Comparison, *, axes: AxesChoice = "auto") -> tuple[str, ...]:
-    """What the plane shows: each model's paired difference to the first, then what blurring does."""
+    """What the plane shows: each model's paired difference to the first, what blurring does, and whether the
+    verdicts survive standardised channels.
+    """
     measured = measurements.measurements if isinstance(measurements, Comparison) else measurements
-    keys = AXES[chosen_axes(measured, axes)]
+    kind = chosen_axes(measured, axes)
     columns = columns_of(measurements)
-    told = [_reading(c, keys, columns[0].label) for c in columns[1:] if not c.beside]
+    told = [reading(c, AXES[kind], columns[0].label, PLANE[kind]) for c in columns[1:] if not c.beside]
     readings = [said for said in told if said][:_MOST_READINGS]
+    readings += _blurs(measured, columns, kind)
+    readings += _robust(measured, plane_changes(measurements, axes=kind))
+    return tuple(readings)
+
+
+def plane_changes(measurements: Measurements | Comparison, *, axes: AxesChoice = "auto") -> tuple[str, ...]:
+    """Verdicts that standardised channels change, one for each model and axis; none where none is known."""
+    measured = measurements.measurements if isinstance(measurements, Comparison) else measurements
+    kind = chosen_axes(measured, axes)
+    first, *others = (c for c in columns_of(measurements) if not c.beside)
+    return tuple(said for c in others for said in changes_of(c, AXES[kind], first.label, PLANE[kind]))
+
+
+def _robust(measured: Measurements, changes: Sequence[str]) -> list[str]:
+    """Whether verdicts survive standardised channels; nothing where too few photographs have been asked."""
+    checks = measured.checks
+    if checks is None or checks.n_sampled < FEWEST_TO_JUDGE:
+        return []
+    n, whole = checks.n_sampled, len(measured.images)
+    some = f"{n} of the {whole} photographs, chosen by digest and judged alone"
+    where = "all photographs" if n == whole else some
+    how = f"With every channel standardised (mean 0 and variance 1 over the patches of {where})"
+    if not changes:
+        return [f"{how}, no verdict changes."]
+    what = "a verdict changes" if len(changes) == 1 else "verdicts change"
+    return [f"{how}, {what}: {'; '.join(changes)}."]
+
+
+def _blurs(measured: Measurements, columns: Sequence[Column], kind: Kind) -> list[str]:
+    """How far a blur of one patch, and of half a patch, moves the first model."""
+    first = plain(columns[0].label, 40)
+
+    def along(steps: Sequence[float]) -> str:
+        return " and ".join(
+            f"{words.number(step, sign='+')} in {axis.moved}"
+            for step, axis in zip(steps, PLANE[kind].axes, strict=True)
+        )
+
+    told = []
     blurred = blur_of(columns)
     if blurred is not None:
-        dx, dy = (blurred.interval(key).mean - columns[0].interval(key).mean for key in keys)
-        if math.isfinite(dx) and math.isfinite(dy):
-            readings.append(
-                f"Blurring the features of {plain(columns[0].label, 40)} moves it by "
-                f"{words.number(dx, sign='+')} in sharpness and {words.number(dy, sign='+')} in coherence "
-                "(dashed arrow)."
+        steps = [blurred.interval(key).mean - columns[0].interval(key).mean for key in AXES[kind]]
+        if all(map(math.isfinite, steps)):
+            told.append(
+                f"Blurring the features of {first} by one patch moves it by {along(steps)} (dashed arrow)."
             )
-    return tuple(readings)
+    if measured.checks is not None:
+        half = [measured.checks.half_blur.get(key) for key in AXES[kind]]
+        steps = [step.interval.mean for step in half if step is not None]
+        if len(steps) == 2 and all(map(math.isfinite, steps)):
+            told.append(f"A blur of half a patch moves {first} by {along(steps)}.")
+    return told
 
 
 def plane_notes(measurements: Measurements | Comparison, *, axes: AxesChoice = "auto") -> tuple[str, ...]:
@@ -73,8 +117,8 @@ def plane_notes(measurements: Measurements | Comparison, *, axes: AxesChoice = "
         notes.append(f"Fewer than {FEWEST_TO_JUDGE}: no direction is named.")
     if kind == "proxies":
         notes.append(
-            "Proxies stand for sharpness and coherence where there are no masks: edges and regions of colour "
-            "are not objects. Not to be compared with values against masks."
+            "Proxies: edges and regions of like colour are not objects, and nothing here is said of objects. "
+            "Not to be compared with values against masks."
         )
     _, missing = known_places(columns, AXES[kind])
     if missing:
@@ -114,26 +158,3 @@ def known_places(columns: Sequence[Column], keys: tuple[str, str]) -> tuple[list
     known = [p for p in places if math.isfinite(p.x) and math.isfinite(p.y)]
     asked = [p for p in places if not p.column.person or p.column.has(keys[0])]
     return known, [p.column for p in asked if p not in known]
-
-
-def _reading(column: Column, keys: tuple[str, str], first: str) -> str:
-    """``B against A: less sharp (−0.030 […]), more coherent (+0.120 […])``; empty where it is undefined."""
-    parts = []
-    for key, more, less, what in (
-        (keys[0], "sharper", "less sharp", "sharpness"),
-        (keys[1], "more coherent", "less coherent", "coherence"),
-    ):
-        difference = column.difference(key)
-        if difference is None or not math.isfinite(difference.interval.mean):
-            return ""
-        way = verdicts.direction(difference.interval)
-        if difference.interval.n < FEWEST_TO_JUDGE:
-            verdict = what
-        else:
-            verdict = more if way > 0 else less if way < 0 else f"no clear difference in {what}"
-        also = verdicts.agreement(difference)
-        parts.append(
-            f"{verdict} ({words.interval(difference.interval, sign='+')}; above / tied / below in "
-            f"{verdicts.shares(difference)}% of photographs{'; ' + also if also else ''})"
-        )
-    return f"{plain(column.label, 40)} against {plain(first, 40)}: {', '.join(parts)}."

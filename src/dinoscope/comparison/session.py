@@ -10,6 +10,7 @@ from functools import partial
 import torch
 
 from dinoscope.backbones.base import Backbone
+from dinoscope.comparison.axes import with_standardised
 from dinoscope.comparison.compare import POINTS, assemble, check_request
 from dinoscope.comparison.exactness import Guarded, exact_enough
 from dinoscope.comparison.measure import as_backbones, check_equal_grids, unique_labels
@@ -173,7 +174,7 @@ class Session:
         with closing(rows_of(jobs(), masked=False, n_models=len(self._backbones))) as measured:
             for row in measured:
                 tally.add(row)
-        measurements = tally.measurements(seed=self._seed)
+        measurements = with_standardised(tally.measurements(seed=self._seed), tally.sample)
         return assemble(
             [self._previews[digest] for digest in digests],
             [self._rows[digest, grid] for digest in digests],

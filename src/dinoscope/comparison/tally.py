@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float64
 
+from dinoscope.comparison.axes import blur_checks, half_blurred_axes
 from dinoscope.comparison.numbers import numbers_of, seen_on
 from dinoscope.comparison.people import people_labels, people_numbers
 from dinoscope.comparison.sample import Features, Sample, collection_numbers
@@ -30,7 +31,7 @@ from dinoscope.metrics.registry import CURVES, METRICS
 
 T = TypeVar("T")
 
-NUMBERS_VERSION = 3
+NUMBERS_VERSION = 5
 """Of what the metrics mean: rows of different versions do not mix."""
 
 
@@ -43,6 +44,7 @@ class Row:
         values: per metric, one for each model and control; NaN where undefined.
         curves: per kind, one line for each model and control.
         people: per metric that a person's segmentation is scored by, one for each of `people_labels`.
+        half_blur: the plane's metrics of the first model's features, lightly blurred; none of a single model.
     """
 
     image: str
@@ -50,6 +52,7 @@ class Row:
     values: Mapping[str, Sequence[float]]
     curves: Mapping[str, Float64[np.ndarray, "columns points"]]
     people: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    half_blur: Mapping[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         """JSON values; undefined is null."""
@@ -57,6 +60,7 @@ class Row:
             "image": self.image,
             "values": _numbers(self.values),
             "people": _numbers(self.people),
+            "half_blur": {name: _number(value) for name, value in self.half_blur.items()},
             "curves": {
                 name: [[_number(float(f"{v:.7g}")) for v in line] for line in lines]
                 for name, lines in self.curves.items()
@@ -73,6 +77,7 @@ class Row:
             _values(plain["values"]),
             {name: np.array(lines, dtype=np.float64) for name, lines in plain["curves"].items()},
             _values(plain["people"]),
+            {name: math.nan if v is None else v for name, v in plain["half_blur"].items()},
         )
 
 
@@ -127,6 +132,7 @@ def row_of(
         values,
         {name: np.array([column.curves[name] for column in columns]) for name in CURVES},
         people_numbers([annotation, *others], features[0].grid) if others else {},
+        half_blurred_axes(features[0], seen, masked=masked) if last > 1 else {},
     )
 
 
@@ -150,6 +156,7 @@ class Tally:
     sample: Sample = field(default_factory=Sample)
     _values: dict[str, list[Sequence[float]]] = field(default_factory=dict)
     _people: dict[str, list[Sequence[float]]] = field(default_factory=dict)
+    _half_blur: dict[str, list[float]] = field(default_factory=dict)
     _sums: dict[str, np.ndarray] = field(default_factory=dict)
     _counts: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -166,6 +173,8 @@ class Tally:
             self._values.setdefault(name, []).append(values)
         for name, values in row.people.items():
             self._people.setdefault(name, []).append(values)
+        for name, value in row.half_blur.items():
+            self._half_blur.setdefault(name, []).append(value)
         for name, lines in row.curves.items():
             known = ~np.isnan(lines)
             self._sums[name] = self._sums.get(name, 0) + np.where(known, lines, 0.0)
@@ -207,7 +216,10 @@ class Tally:
                 people,
                 masks="; ".join(f"person:{k} is {name}" for k, name in enumerate(self.masks[1:], 2)),
             )
-        return replace(self._part(part.of(slice(0, n)), self.models), controls=beside, people=people)
+        half = {name: np.array(rows, dtype=np.float64) for name, rows in self._half_blur.items()}
+        found = self._part(part.of(slice(0, n)), self.models)
+        checks = blur_checks(half, found.values) if half else None
+        return replace(found, controls=beside, people=people, checks=checks)
 
     def _part(self, part: _Part, labels: tuple[str, ...]) -> Measurements:
         undefined = {} if self.kind is None else reasons(self.kind, self.sample.n_classes())

@@ -174,7 +174,7 @@ class ModelResult:
         label: to show; unique in the comparison.
         spec, origin: what it is and where its weights came from.
         layer: absolute 0-based block number.
-        dtype: the arithmetic of the forward pass.
+        dtype: the arithmetic of the forward pass, and what else of the way it was run may change numbers.
         pca: one basis over all photographs.
         alignment: of the colours to the first model's; None for the first model itself.
     """
@@ -194,12 +194,12 @@ class LedgerEntry:
 
     Attributes:
         rule: what a fair comparison needs.
-        met: whether it was met.
+        met: whether it was met; None where that cannot be known.
         detail: the facts, in one sentence.
     """
 
     rule: str
-    met: bool
+    met: bool | None
     detail: str
 
 
@@ -237,6 +237,27 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class AxisChecks:
+    """What the differences on the plane's two axes rest on, by metric; see `Measurements.differences`.
+
+    Attributes:
+        half_blur_patches: standard deviation of the light blur, in patches.
+        half_blur: the first model's features so blurred, minus as they are.
+        beyond_blur: each further model minus the first so blurred.
+        n_sampled: photographs that channels were standardised over: all, or a sample of them.
+        sampled: each further model minus the first, as they are, on those photographs.
+        standardised: the same, every channel of both with mean 0 and variance 1 over all their patches.
+    """
+
+    half_blur_patches: float
+    half_blur: Mapping[str, PairedDifference]
+    beyond_blur: Mapping[str, tuple[PairedDifference, ...]]
+    n_sampled: int = 0
+    sampled: Mapping[str, tuple[PairedDifference, ...]] = field(default_factory=dict)
+    standardised: Mapping[str, tuple[PairedDifference, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Measurements:
     """Numbers of several models on the same photographs.
 
@@ -259,6 +280,7 @@ class Measurements:
         masks: the names of the masks' folders; empty without masks.
         mask_kind: what their numbers mean; None without masks.
         undefined: why a metric is undefined for every photograph, by its key, where that is known.
+        checks: of the differences on the plane's axes; None of a single model.
     """
 
     images: tuple[str, ...]
@@ -275,6 +297,7 @@ class Measurements:
     masks: str = ""
     mask_kind: MaskKind | None = None
     undefined: Mapping[str, str] = field(default_factory=dict)
+    checks: AxisChecks | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

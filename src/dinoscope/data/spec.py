@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from dinoscope.errors import InputError, LayerError
 from dinoscope.names import well_formed
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+Statistics = Literal["published", "stated", "assumed", "contradicted"]
+"""Where a model's mean and std come from: its authors; the folder of its weights; nowhere; its authors,
+though the folder of its weights states others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +62,16 @@ class WeightsOrigin:
         digest: sha256 of the weights file(s), hexadecimal; empty for a control without weights.
         layout: ``official``, ``timm``, ``huggingface`` or ``none``.
         notes: what a reader must know: assumed normalisation, ignored training-only keys, ...
+        statistics: where mean and std come from.
+        projection: what was taken out of the patches, and the digest of those directions; empty for nothing.
     """
 
     source: str
     digest: str = ""
     layout: str = "none"
     notes: tuple[str, ...] = ()
+    statistics: Statistics = "published"
+    projection: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", well_formed(self.source))

@@ -22,8 +22,8 @@ def _measure(subject: Subject) -> Values:
 
 SHARPNESS = Metric(
     "proxy_sharpness",
-    "Proxy of sharpness (photograph's edges)",
-    "proxy of sharpness",
+    "Photograph's edges followed (proxy)",
+    "edges followed",
     "proxies",
     0,
     "rank correlation of 1 - cosine of neighbours with the strength of the photograph's own edges between "
@@ -51,8 +51,8 @@ SHARPNESS = Metric(
 )
 COHERENCE = Metric(
     "proxy_coherence",
-    "Proxy of coherence (photograph's superpixels)",
-    "proxy of coherence",
+    "Photograph's colours grouped (proxy)",
+    "colours grouped",
     "proxies",
     1,
     "region AUC with regions of equal colour instead of masks; a proxy: colours are not objects; 0.5 is "

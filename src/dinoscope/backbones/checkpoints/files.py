@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dinoscope.backbones.hub import CONFIG, INDEX, PREPROCESSOR
 from dinoscope.errors import WeightsError
 from dinoscope.names import readable, well_formed
 
 PICKLES = (".pth", ".pt", ".bin")
 SUFFIXES = (*PICKLES, ".safetensors")
-INDEX = "model.safetensors.index.json"
 _SINGLE = ("model.safetensors", "pytorch_model.bin")
 _CHUNK_BYTES = 1 << 20
 _SAFER = "have whoever made it save the tensors as .safetensors, which cannot hold code"
@@ -36,6 +36,7 @@ class Weights:
             other, in the order of their names.
         source: the path read.
         config: the Hugging Face ``config.json`` beside the weights; None without one.
+        preprocessor: likewise ``preprocessor_config.json``.
         notes: which entries were left out because they are not tensors.
     """
 
@@ -44,6 +45,7 @@ class Weights:
     source: str
     config: Mapping[str, object] | None = None
     notes: tuple[str, ...] = ()
+    preprocessor: Mapping[str, object] | None = None
 
 
 def read_weights(path: str | Path) -> Weights:
@@ -57,7 +59,7 @@ def read_weights(path: str | Path) -> Weights:
     """
     path = Path(path).expanduser()
     try:
-        files, config = _files_and_config(path)
+        files, beside = _files(path)
         tensors: dict[str, Tensor] = {}
         skipped: list[str] = []
         for file in files:
@@ -68,17 +70,21 @@ def read_weights(path: str | Path) -> Weights:
         if (path / INDEX).is_file():
             _check_index(path / INDEX, tensors)
         digest = _sha256(files)
+        config, preprocessor = (
+            None if beside is None else _read_config(beside / name) for name in (CONFIG, PREPROCESSOR)
+        )
     except OSError as error:
         raise WeightsError(str(path), f"it cannot be read ({error.strerror or error})", (_AGAIN,)) from error
     if not tensors:
         raise WeightsError(str(path), "there are no tensors in it", (_AGAIN,))
     notes = (f"left out, not tensors: {', '.join(skipped[:8])}",) if skipped else ()
-    return Weights(tensors, digest, readable(path), config, notes)
+    return Weights(tensors, digest, readable(path), config, notes, preprocessor)
 
 
-def _files_and_config(path: Path) -> tuple[tuple[Path, ...], Mapping[str, object] | None]:
+def _files(path: Path) -> tuple[tuple[Path, ...], Path | None]:
+    """Those that hold tensors, and the folder in which a model describes itself."""
     if path.is_dir():
-        return _folder_files(path), _read_config(path / "config.json")
+        return _folder_files(path), path
     if not path.exists():
         raise WeightsError(str(path), "there is no such file or folder", ("check the path",))
     if not path.is_file():
@@ -89,8 +95,7 @@ def _files_and_config(path: Path) -> tuple[tuple[Path, ...], Mapping[str, object
             f"a weights file ends in one of {', '.join(SUFFIXES)}, this one in {path.suffix!r}",
             ("name the weights file itself, or the folder that holds config.json and model.safetensors",),
         )
-    beside = path.name in _SINGLE
-    return (path,), _read_config(path.parent / "config.json") if beside else None
+    return (path,), path.parent if path.name in _SINGLE else None
 
 
 def _folder_files(folder: Path) -> tuple[Path, ...]:

@@ -23,6 +23,7 @@ from dinoscope.backbones import advice, catalog, hub, licences
 from dinoscope.backbones.base import check_pixels
 from dinoscope.backbones.catalog import HubSource
 from dinoscope.backbones.families.foreign import cut_tokens, moved, weights_digest
+from dinoscope.backbones.normalisation import UnusableError, stated
 from dinoscope.backbones.precision import exact_convolutions
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin, check_layers
@@ -136,7 +137,7 @@ def load_huggingface(reference: str) -> HuggingFaceBackbone:
     )
     licences.give_notice(spec.licence)
     notes = (f"{n_prefix} prefix tokens, measured on grids {_PROBES[0]} and {_PROBES[1]}",)
-    origin = WeightsOrigin(source, weights_digest(folder), "huggingface", notes)
+    origin = WeightsOrigin(source, weights_digest(folder), "huggingface", notes, "stated")
     return HuggingFaceBackbone(model, blocks, norm, spec, origin, n_prefix, has_cls)
 
 
@@ -162,17 +163,10 @@ def _normalisation(folder: Path, name: str) -> tuple[tuple[float, float, float],
     if not path.is_file():
         raise WeightsError(name, f"no {hub.PREPROCESSOR}: its mean and std cannot be known", advise)
     try:
-        stated = json.loads(path.read_text("utf-8"))
-        if not stated.get("do_rescale", True) or abs(stated.get("rescale_factor", 1 / 255) * 255 - 1) > 1e-6:
-            raise WeightsError(name, f"{hub.PREPROCESSOR} does not scale colours to [0, 1]", advise)
-        if not stated.get("do_normalize", True):
-            return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-        (m0, m1, m2), (s0, s1, s2) = stated["image_mean"], stated["image_std"]
-        return (float(m0), float(m1), float(m2)), (float(s0), float(s1), float(s2))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(
-            name, f"{hub.PREPROCESSOR} states no usable image_mean and image_std", advise
-        ) from error
+        return stated(json.loads(path.read_text("utf-8")))
+    except (ValueError, AttributeError) as error:
+        reason = str(error) if isinstance(error, UnusableError) else f"{hub.PREPROCESSOR} is no JSON object"
+        raise WeightsError(name, reason, advise) from error
 
 
 def _vision_tower(folder: Path, name: str) -> tuple[nn.Module, Any]:

@@ -133,7 +133,7 @@ def _described(model: Any, label: str, snapshot: hub.Snapshot) -> TimmBackbone:
         description=f"{type(model).__name__} of timm",
     )
     licences.give_notice(spec.licence)
-    origin = WeightsOrigin(snapshot.source, weights_digest(snapshot.folder), "timm")
+    origin = WeightsOrigin(snapshot.source, weights_digest(snapshot.folder), "timm", statistics="stated")
     return TimmBackbone(model, spec, origin, n_prefix, has_cls)
 
 

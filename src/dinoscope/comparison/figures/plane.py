@@ -1,4 +1,4 @@
-"""The sharpness-coherence plane: a point a model, so that sharper, more coherent and blurrier differ.
+"""The plane: a point a model, so that sharper, more coherent and blurrier differ.
 
 Masked metrics and proxies are never in one picture.
 """
@@ -16,6 +16,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator
 
 from dinoscope.comparison import words
+from dinoscope.comparison.axis_words import PLANE, Kind
 from dinoscope.comparison.columns import Column, columns_of
 from dinoscope.comparison.plane_words import (
     AxesChoice,
@@ -54,7 +55,8 @@ class _Label(NamedTuple):
 def plot_plane(
     measurements: Measurements | Comparison, *, axes: AxesChoice = "auto", captioned: bool = True
 ) -> Figure:
-    """Sharpness from left to right, coherence from bottom to top, each model with both 95% intervals.
+    """Sharpness from left to right, coherence from bottom to top, each model with both 95% intervals; without
+    masks, how closely features follow the photograph's edges and group its colours.
 
     Controls are grey and hollow. A solid arrow leads from the first model to the second, a dashed grey one
     from the first to its blurred self. What is undefined is named below and not drawn.
@@ -86,7 +88,7 @@ def plot_plane(
     drawn.set_ylim(*_limits(places, first, keys, 1))
     _frame(sheet, drawn, kind, (chance[0], chance[1]))
     if len(measured.images) >= FEWEST_TO_JUDGE:
-        _hints(sheet, drawn, first)
+        _hints(sheet, drawn, first, kind)
     _draw(sheet, drawn, places, columns, keys, (chance[0], chance[1]))
     if missing and not places:
         sheet.words(
@@ -116,25 +118,17 @@ def _limits(
     return low, high
 
 
-def _head(sheet: Sheet, measured: Measurements, kind: str) -> None:
+def _head(sheet: Sheet, measured: Measurements, kind: Kind) -> None:
     if kind == "proxies":
-        title = "Sharpness and coherence: proxies"
-        how = "against edges and colours, not objects"
+        how = "proxies, not objects"
     else:
-        title = "Sharpness and coherence"
         how = f"against masks: {measured.masks}" if measured.masks else "against masks"
-    used = sheet.words(0.1, 0.24, title, size=9.5, weight="bold")
+    used = sheet.words(0.1, 0.24, PLANE[kind].title, size=9.5, weight="bold")
     sheet.words(0.1 + used + 0.12, 0.24, how, size=6.5, colour=QUIET, longest=_WHOLE - used - 0.3)
 
 
-def _frame(sheet: Sheet, drawn: Axes, kind: str, chance: tuple[float, float]) -> None:
-    proxy = kind == "proxies"
-    titles = (
-        ("proxy of sharpness: rank correlation with the photograph's edges", "boundary AUC"),
-        ("proxy of coherence: AUC over regions of colour", "region AUC at equal distance"),
-    )
-    x_title = titles[0][0] if proxy else f"sharpness: {titles[0][1]}"
-    y_title = titles[1][0] if proxy else f"coherence: {titles[1][1]}"
+def _frame(sheet: Sheet, drawn: Axes, kind: Kind, chance: tuple[float, float]) -> None:
+    x_title, y_title = (axis.title for axis in PLANE[kind].axes)
     drawn.xaxis.set_major_locator(MaxNLocator(5))
     drawn.yaxis.set_major_locator(MaxNLocator(5))
     drawn.xaxis.set_major_formatter(lambda value, _: words.number(value, digits=2))
@@ -160,27 +154,28 @@ def _frame(sheet: Sheet, drawn: Axes, kind: str, chance: tuple[float, float]) ->
     _upright(sheet, _LEFT - 0.42, _TOP + _HEIGHT / 2, y_title, size=7.5, colour=INK, align="center")
 
 
-def _hints(sheet: Sheet, drawn: Axes, first: Place | None) -> None:
-    """Which way is sharper and which more coherent, from the first model where it is known."""
+def _hints(sheet: Sheet, drawn: Axes, first: Place | None, kind: Kind) -> None:
+    """Which way is more on either axis, from the first model where it is known."""
     right, up = _LEFT + _WIDTH, _TOP
+    across, along = PLANE[kind].axes
     if first is None:
-        sheet.words(right, up - 0.07, "sharper →", size=6.5, colour=QUIET, align="right")
-        _upright(sheet, right + 0.14, up, "more coherent →", size=6.5, align="right")
+        sheet.words(right, up - 0.07, across.hint.format(""), size=6.5, colour=QUIET, align="right")
+        _upright(sheet, right + 0.14, up, along.hint, size=6.5, align="right")
         return
     drawn.axvline(first.x, gid="first-x", color=LINE, linewidth=0.7, zorder=0.5)
     drawn.axhline(first.y, gid="first-y", color=LINE, linewidth=0.7, zorder=0.5)
     x, y = _inches(drawn, first.x, first.y)
     name = plain(first.column.label, 24)
-    for said in (f"sharper than {name} →", "sharper →"):
+    for said in (across.hint.format(f" than {name}"), across.hint.format("")):
         if text_width(drawable(said), 6.5) < right - x - 0.08:
             sheet.words(x + 0.06, up - 0.07, said, size=6.5, colour=QUIET)
             break
-    if text_width("← less sharp", 6.5) < x - _LEFT - 0.08:
-        sheet.words(x - 0.06, up - 0.07, "← less sharp", size=6.5, colour=QUIET, align="right")
-    if text_width("more coherent →", 6.5) < y - up - 0.08:
-        _upright(sheet, right + 0.14, y - 0.06, "more coherent →", size=6.5, align="left")
-    if text_width("← less coherent", 6.5) < up + _HEIGHT - y - 0.08:
-        _upright(sheet, right + 0.14, y + 0.06, "← less coherent", size=6.5, align="right")
+    if text_width(across.back, 6.5) < x - _LEFT - 0.08:
+        sheet.words(x - 0.06, up - 0.07, across.back, size=6.5, colour=QUIET, align="right")
+    if text_width(along.hint, 6.5) < y - up - 0.08:
+        _upright(sheet, right + 0.14, y - 0.06, along.hint, size=6.5, align="left")
+    if text_width(along.back, 6.5) < up + _HEIGHT - y - 0.08:
+        _upright(sheet, right + 0.14, y + 0.06, along.back, size=6.5, align="right")
 
 
 def _draw(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from dinoscope.comparison import words
+from dinoscope.comparison.axis_words import PLANE
 from dinoscope.comparison.columns import Column, columns_of, curve_columns, grouped
 from dinoscope.comparison.figures.curves import KINDS, plot_curve
 from dinoscope.comparison.figures.gram import plot_gram
@@ -28,7 +29,7 @@ def measured_links(comparison: Comparison) -> str:
     """Links to those of this module's sections that the report has."""
     links = []
     if _has_more(comparison):
-        links.append('<a href="#plane">Sharpness and coherence</a>')
+        links.append(f'<a href="#plane">{_plane_title(comparison)}</a>')
     if comparison.measurements.curves:
         links.append('<a href="#curves">Curves</a>')
     if _two_on_one_grid(comparison):
@@ -44,7 +45,7 @@ def plane_section(comparison: Comparison) -> str:
     parts = []
     if plane_axes(measured):
         readings = plane_readings(comparison)
-        described = f"Sharpness-coherence plane. {' '.join(readings)}"
+        described = f"{PLANE[plane_axes(measured)[0]].described}. {' '.join(readings)}"
         parts.append(_figure(plot_plane(comparison, captioned=False), described))
         parts += [f"<p>{text(said)}</p>\n" for said in readings]
         parts.append(f'<p class="quiet">{text(" ".join(plane_notes(comparison)))}</p>\n')
@@ -62,7 +63,7 @@ def plane_section(comparison: Comparison) -> str:
             '<th scope="col">Photographs</th></tr></thead>\n'
             f"{rows}</table>\n"
         )
-    return _section("plane", "Sharpness and coherence", "".join(parts))
+    return _section("plane", _plane_title(comparison), "".join(parts))
 
 
 def curves_section(comparison: Comparison) -> str:
@@ -138,6 +139,11 @@ def _figure(figure: Figure, described: str, *, pixels: bool = False) -> str:
         f'<figure class="plot"><img src="{uri}" width="{width}" height="{height}" '
         f'alt="{text(described)}"></figure>\n'
     )
+
+
+def _plane_title(comparison: Comparison) -> str:
+    held = plane_axes(comparison.measurements)
+    return PLANE[held[0]].title if held else "Every metric"
 
 
 def _has_more(comparison: Comparison) -> bool:

@@ -10,6 +10,7 @@ from dinoscope.data.results import Comparison, ModelResult
 from dinoscope.drawing import verdicts
 from dinoscope.drawing.html import axis_limits, definitions, name, strip, table, text
 
+_VERDICTS = {True: "✓ met", False: "✗ not met", None: "? not known"}
 DINOV3_REMARK = (
     "DINOv3 weights are under the DINOv3 License "
     "(ai.meta.com/resources/models-and-libraries/dinov3-license): "
@@ -90,16 +91,19 @@ def _differences(comparison: Comparison, metrics: list[str]) -> str:
 
 def fairness_section(comparison: Comparison) -> str:
     """The ledger: each condition of a fair comparison, met or not, in words."""
-    unmet = sum(not entry.met for entry in comparison.ledger)
+    unmet = sum(entry.met is False for entry in comparison.ledger)
+    unknown = sum(entry.met is None for entry in comparison.ledger)
     total = words.count(len(comparison.ledger), "condition")
     summary = (
         f"All {total} are met."
-        if not unmet
+        if not unmet + unknown
         else f"{unmet} of {total} {'is' if unmet == 1 else 'are'} not met."
     )
+    if unknown:
+        summary += f" Of {unknown} it cannot be known."
     rows = [
         [
-            f'<span class="{"met" if entry.met else "unmet"}">{"✓ met" if entry.met else "✗ not met"}</span>',
+            f'<span class="{"met" if entry.met else "unmet"}">{_VERDICTS[entry.met]}</span>',
             f"<strong>{text(entry.rule)}</strong>",
             text(entry.detail),
         ]

@@ -17,6 +17,7 @@ import numpy as np
 from dinoscope.atomic import write_whole
 from dinoscope.comparison.columns import is_control
 from dinoscope.comparison.figures.plane_files import write_plane
+from dinoscope.comparison.plane_words import plane_axes, plane_changes
 from dinoscope.comparison.tables.paper import metrics_latex, metrics_markdown
 from dinoscope.comparison.tables.terminal import measurements_text as measurements_text
 from dinoscope.comparison.tables.terminal import summary_text as summary_text
@@ -149,6 +150,7 @@ def _measurements(measurements: Measurements) -> dict[str, object]:
             }
             for j, model in enumerate(measurements.models[1:])
         ],
+        "robustness": _robustness(measurements),
         "controls": None if measurements.controls is None else _numbers(measurements.controls),
         "people": None if measurements.people is None else _people(measurements.people),
         "masks": measurements.masks,
@@ -156,6 +158,36 @@ def _measurements(measurements: Measurements) -> dict[str, object]:
         "mask_kind_because": None if measurements.mask_kind is None else measurements.mask_kind.because,
         "undefined": measurements.undefined,
         "warnings": measurements.warnings,
+    }
+
+
+def _robustness(measurements: Measurements) -> dict[str, object] | None:
+    """What the differences on the plane's axes rest on, and the verdicts that change."""
+    checks = measurements.checks
+    if checks is None:
+        return None
+    first, *others = measurements.models
+    blurred = f"{first} blurred by {checks.half_blur_patches:g} patch"
+
+    def against(minus: str, found: Mapping[str, tuple[PairedDifference, ...]]) -> list[dict[str, object]]:
+        return [
+            {"model": model, "minus": minus, "metrics": {key: _difference(d[j]) for key, d in found.items()}}
+            for j, model in enumerate(others)
+        ]
+
+    return {
+        "half_blur": {
+            "model": blurred,
+            "minus": first,
+            "metrics": {key: _difference(d) for key, d in checks.half_blur.items()},
+        },
+        "beyond_half_blur": against(blurred, checks.beyond_blur),
+        "n_standardised": checks.n_sampled,
+        "as_they_are": against(first, checks.sampled),
+        "standardised": against(first, checks.standardised),
+        "changed_verdicts": {
+            kind: plane_changes(measurements, axes=kind) for kind in plane_axes(measurements)
+        },
     }
 
 

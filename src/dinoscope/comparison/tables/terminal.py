@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from dinoscope.comparison import words
+from dinoscope.comparison.axis_words import PLANE
 from dinoscope.comparison.columns import Column, columns_of, grouped
 from dinoscope.comparison.mask_words import masks_told, others_told
-from dinoscope.comparison.plane_words import plane_axes
+from dinoscope.comparison.plane_words import plane_axes, plane_readings
 from dinoscope.data.results import Comparison, Interval, Measurements
 from dinoscope.drawing import verdicts
 from dinoscope.metrics.facts import Metric
@@ -21,15 +22,16 @@ _SHARES = "> / = / < 0, %"
 
 
 def measurements_text(measurements: Measurements) -> str:
-    """The smoothness metrics as a table, sharpness and coherence as another, the rest by group.
+    """The smoothness metrics as a table, those of the plane as another with what they say, the rest by group.
 
     A line a model, then the paired differences; what cannot be printed is escaped, long names are cut.
     """
     columns = columns_of(measurements)
     parts = [_main(columns, words.smoothness(measurements))]
     for kind in plane_axes(measurements):
-        title = "sharpness and coherence" + (" (proxies)" if kind == "proxies" else "")
+        title = PLANE[kind].title.lower() + (" (proxies, not objects)" if kind == "proxies" else "")
         parts.append(f"{title}\n{_main(columns, AXES[kind])}")
+        parts.append("\n".join(map(_wrapped, plane_readings(measurements, axes=kind))))
     shown = [*words.smoothness(measurements), *(k for kind in plane_axes(measurements) for k in AXES[kind])]
     parts.append(_rest(grouped(measurements, without=shown), columns))
     notes = ["mean [95% interval over photographs, Student's t]", *measurements.warnings]
@@ -43,12 +45,7 @@ def measurements_text(measurements: Measurements) -> str:
     if measurements.people is not None:
         notes.append("in [brackets]: people, neither models nor controls")
     notes += [printable(told) for told in (*others_told(measurements), *masks_told(measurements))]
-    parts.append(
-        "\n".join(
-            textwrap.fill(f"note: {_ascii(note)}", WIDTH, subsequent_indent=" " * 6, break_on_hyphens=False)
-            for note in notes
-        )
-    )
+    parts.append("\n".join(_wrapped(f"note: {note}", " " * 6) for note in notes))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -57,6 +54,10 @@ def summary_text(comparison: Comparison) -> str:
     text = measurements_text(comparison.measurements)
     controls = [printable(model.label) for model in comparison.models if model.spec.control]
     return f"{text}\nnote: controls, not trained models: {', '.join(controls)}" if controls else text
+
+
+def _wrapped(said: str, indent: str = "  ") -> str:
+    return textwrap.fill(_ascii(printable(said)), WIDTH, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _main(columns: Sequence[Column], metrics: Sequence[str]) -> str:
