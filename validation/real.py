@@ -87,8 +87,8 @@ SUBJECTS = (
     Subject(
         "bsds",
         "Contours drawn by people",
-        "The first 50 photographs by name of the BSDS500 test part; regions by two people: the first is scored "
-        "against, the second is the ceiling (Arbelaez et al., TPAMI 2011).",
+        "The first 50 photographs by name of the BSDS500 test part; regions by two people: the first is "
+        "scored against, the second is the ceiling (Arbelaez et al., TPAMI 2011).",
         "bsds/images",
         ("bsds/masks-1", "bsds/masks-2"),
         FIFTY,
@@ -97,9 +97,9 @@ SUBJECTS = (
     Subject(
         "camvid",
         "Classes on streets",
-        "117 photographs of the CamVid test part, every second one, with 11 classes (Brostow et al. 2008). They "
-        "come from two drives and neighbours by name are alike: the intervals, which take photographs for "
-        "independent, are too narrow here.",
+        "117 photographs of the CamVid test part, every second one, with 11 classes (Brostow et al. 2008). "
+        "They come from two drives and neighbours by name are alike: the intervals, which take photographs "
+        "for independent, are too narrow here.",
         "camvid/images",
         ("camvid/masks",),
         None,
