@@ -23,6 +23,12 @@ from dinoscope.anchoring.evaluate import read_evaluation
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = ROOT / "src" / "dinoscope" / "weights"
 BUNDLED = {"mini": "continue", "mini-gram": "gram-x2"}
+REAL = ROOT / "docs" / "validation" / "real.json"
+ON_PHOTOGRAPHS = {
+    "boundary_auc": "sharpness (boundary AUC)",
+    "matched_coherence_auc": "coherence at equal distance",
+    "coherence_auc": "coherence (region AUC)",
+}
 MOST_BYTES = 8_000_000
 SHOWN = {
     "scene_knn_miou": "patch k-NN mIoU",
@@ -69,6 +75,23 @@ def table(scores: Mapping[str, Mapping[int, Mapping[str, float]]], seed: int) ->
     return "\n".join(rows)
 
 
+def on_photographs(file: Path) -> str:
+    """What people's contours say, with 95% intervals over photographs; `validation.real` measured it."""
+    numbers = json.loads(file.read_text())["bsds"]["numbers"]
+    columns = {
+        "random weights": numbers["controls"]["summary"]["random:mini"],
+        **{name: numbers["summary"][name] for name in BUNDLED},
+        "another person": numbers["people"]["summary"]["person:2"],
+    }
+    rows = ["| on 50 photographs that people segmented | " + " | ".join(columns) + " |"]
+    rows.append("|:--|" + "--:|" * len(columns))
+    for key, title in ON_PHOTOGRAPHS.items():
+        known = [column[key] for column in columns.values()]
+        cells = [f"{i['mean']:.3f} [{i['low']:.3f}, {i['high']:.3f}]" for i in known]
+        rows.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
 def card(name: str, arm: str, run: Mapping[str, object], figures: str, n_others: int) -> str:
     """What the model is, how it came about, what was measured, and what it is not."""
     settings = run["settings"]
@@ -111,6 +134,11 @@ both share the same trunk and differ in the last steps alone.
 {spread}
 Scenes are procedural: see `dinoscope scenes`. Fork is the network both branch off from; random weights are
 the same architecture before training, which knows no object: a score they reach too was not learned.
+
+{on_photographs(REAL)}
+
+Photographs: the first 50 of BSDS500 (test) by name, 16 patches on the short side; 95% intervals over
+photographs.
 
 **What it is not**: a model for any use beside demonstration and tests. It has seen a thousand small
 photographs, and its quality is far below that of any published backbone. It is not a small DINOv3, and a

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import math
 import shutil
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ RECIPE = Recipe(steps=400, weight=20.0, update_every=0)
 MEASURE_EVERY = 200
 SHOWN = 4
 WIDEST = 1700
+REAL = ROOT / "docs" / "validation" / "real.json"
+ON_PHOTOGRAPHS = ("boundary_auc", "matched_coherence_auc", "coherence_auc")
 COLUMNS = (
     DENSE,
     IMAGE,
@@ -130,6 +133,7 @@ def page(laboratory: Laboratory, plan: Plan) -> str:
         "Of several seeds, the lowest and the highest. All on procedural scenes that nobody trained on; they "
         "rank snapshots of one network and are no benchmark. " + _explained(),
         "\n![Every metric against training steps, trunk and arms; bands over the fork seeds](scores.png)\n",
+        *on_photographs(REAL),
         "## Maps\n",
         "One basis for all rows: a colour is the same direction of feature space in every row. The "
         "photographs were not trained on. Reference patch and cosine scale are the same throughout.\n",
@@ -152,6 +156,32 @@ def page(laboratory: Laboratory, plan: Plan) -> str:
         "are in `experiments/`; `mini` and `mini-gram` in the package are continue and gram-x2 of seed 0.\n",
     ]
     return "\n".join(parts)
+
+
+def on_photographs(file: Path) -> Iterator[str]:
+    """What people's contours say of the same networks: the figures that `validation.real` left behind."""
+    teacher, last, anchored = json.loads(file.read_text())["networks"]
+    yield "## On photographs that people segmented\n"
+    yield (
+        "The same networks of seed 0 on 50 photographs of BSDS500, at 16 patches on the short side, against "
+        "one person's regions ([the page](../validation/real.md)). Measured after the fact: exploratory. The "
+        "intervals are over photographs, and say nothing of other trunks.\n"
+    )
+    yield "| network | boundary AUC | coherence AUC at equal distance | coherence AUC |"
+    yield "|:--|--:|--:|--:|"
+    for row in (teacher, last, anchored):
+        yield f"| {row['name']} | " + " | ".join(row[key] for key in ON_PHOTOGRAPHS) + " |"
+    yield ""
+    for row, told in (
+        (last, "From the early teacher to the end of training without an anchor"),
+        (anchored, "With the anchor (gram-x2) instead of without"),
+    ):
+        values = [row[f"{key} minus"] for key in ON_PHOTOGRAPHS]
+        yield (
+            f"- {told}: boundary AUC {values[0]}, coherence AUC at equal distance {values[1]}, coherence AUC "
+            f"{values[2]}."
+        )
+    yield ""
 
 
 def _table(laboratory: Laboratory) -> Iterator[str]:

@@ -30,6 +30,11 @@ from dinoscope.metrics.registry import METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "validation"
+KEPT = ("models", "summary", "differences", "masks", "mask_kind", "undefined", "warnings")
+"""Of `metrics.json`; what one photograph scores is left out."""
+
+BESIDE = ("controls", "people")
+
 FIFTY, GRID = 50, 16
 MODELS = ("mini", "mini-gram")
 EXPERIMENT = ROOT / "experiments"
@@ -146,14 +151,19 @@ def _measured(subject: Subject, real: Path, out: Path) -> dict[str, object]:
     found = _measure(
         _photographs(real / subject.images, subject.first), MODELS, [real / mask for mask in subject.masks]
     )
+    numbers = json.loads(measurements_json(found, ()))
     with tempfile.TemporaryDirectory() as drawn:
         write_plane(found, Path(drawn))
         (out / f"real-{subject.key}.png").write_bytes((Path(drawn) / "plane.png").read_bytes())
     return {
         "table": metrics_markdown(found),
         "readings": list(plane_readings(found)),
-        "numbers": json.loads(measurements_json(found, ())),
+        "numbers": _kept(numbers) | {name: _kept(numbers[name]) for name in BESIDE if numbers.get(name)},
     }
+
+
+def _kept(numbers: dict[str, Any]) -> dict[str, Any]:
+    return {key: numbers[key] for key in KEPT if key in numbers}
 
 
 def _networks(real: Path) -> list[dict[str, object]]:

@@ -103,7 +103,10 @@ def plane_notes(measurements: Measurements | Comparison, *, axes: AxesChoice = "
     kind = chosen_axes(measured, axes)
     columns = columns_of(measurements)
     n = len(measured.images)
-    notes = [f"{words.count(n, 'photograph')}. Bars: 95% intervals over photographs. Dotted: chance."]
+    notes = [
+        f"{words.count(n, 'photograph')}. Bars: 95% intervals over photographs. Dotted: "
+        "features without spatial structure."
+    ]
     if any(column.control for column in columns):
         notes.append("Grey: controls, not trained models.")
     notes += [f"{plain(told, 120)}." for told in others_told(measured)]

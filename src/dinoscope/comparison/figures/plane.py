@@ -148,8 +148,8 @@ def _frame(sheet: Sheet, drawn: Axes, kind: Kind, chance: tuple[float, float]) -
         chance[1], color=CONTROL_COLOUR, linewidth=0.8, linestyle=(0, (1, 2)), gid="chance-y", zorder=1
     )
     x, y = _inches(drawn, *chance)
-    sheet.words(x, _TOP + _HEIGHT + 0.24, "chance", size=6, colour=QUIET, align="center")
-    sheet.words(_LEFT + _WIDTH - 0.05, y - 0.04, "chance", size=6, colour=QUIET, align="right")
+    sheet.words(x, _TOP + _HEIGHT + 0.24, "no structure", size=6, colour=QUIET, align="center")
+    sheet.words(_LEFT + _WIDTH - 0.05, y - 0.04, "no structure", size=6, colour=QUIET, align="right")
     sheet.words(_LEFT + _WIDTH / 2, _TOP + _HEIGHT + 0.38, x_title, size=7.5, align="center")
     _upright(sheet, _LEFT - 0.42, _TOP + _HEIGHT / 2, y_title, size=7.5, colour=INK, align="center")
 
