@@ -61,6 +61,7 @@ def test_a_stale_trap_and_an_unlisted_one_are_both_found(committed, monkeypatch)
         ("neighbour", "blur"),
         ("neighbour", "collapse"),
         ("neighbour", "finer"),
+        ("neighbour", "half_blur"),
         ("neighbour", "position"),
     ]
 
