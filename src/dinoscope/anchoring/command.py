@@ -14,7 +14,8 @@ from dinoscope.shell.options import Device
 Sources = Annotated[
     list[str],
     typer.Argument(
-        help="Photographs to learn from, or folders of them; scenes:N draws N procedural ones into --out.",
+        help="Photographs to learn from, or folders or tar files of them; scenes:N draws N procedural ones "
+        "into --out.",
         show_default=False,
     ),
 ]
