@@ -236,8 +236,8 @@ of them at most, DSE on 16.""",
             Figure("ours", "loss.ours", "", 6),
         ),
         about="The laboratory's default step beside the same step of commit 263407a, in alternation, on one "
-        "thread. The machine was crowded, which slows both sides and blurs the ratio. The aim was 2; about half "
-        "of a step of ours is matrix products.",
+        "thread. The machine was crowded, which slows both sides and blurs the ratio. The aim was 2; about "
+        "half of a step of ours is matrix products.",
     ),
     "view": Section(
         "The interactive view",
