@@ -190,7 +190,7 @@ def page(told: dict[str, Any]) -> str:
     for subject in SUBJECTS:
         found = told[subject.key]
         parts.append(f"## {subject.title}")
-        parts.append(f"{subject.source}\n\n```\n{subject.command}\n```")
+        parts.append(f"{subject.source} The same by hand: `{subject.command}`.")
         parts.append(f"![Sharpness against coherence: models, controls, people](real-{subject.key}.png)")
         parts.append("\n".join(f"- {reading}" for reading in found["readings"]))
         parts.append(found["table"].strip())
