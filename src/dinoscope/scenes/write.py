@@ -8,12 +8,12 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from dinoscope.atomic import write_whole
+from dinoscope.atomic import write_bytes, write_whole
 from dinoscope.errors import InputError
 from dinoscope.scenes.classes import class_names, scene_labels
 from dinoscope.scenes.generate import scene
@@ -168,7 +168,4 @@ def _write_png(path: Path, pixels: np.ndarray) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    def write(file: BinaryIO) -> None:
-        file.write(text.encode("utf-8"))
-
-    write_whole(path, write)
+    write_bytes(path, text.encode("utf-8"))

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from dinoscope.atomic import write_whole
+from dinoscope.atomic import write_bytes
 from dinoscope.data.grid import PatchGrid
 from dinoscope.errors import CorruptStoreError, InputError
 from dinoscope.maths.pca import PatchMoments, pca_of_moments
@@ -164,11 +164,7 @@ def write_dense_basis(path: Path, basis: DenseBasis) -> None:
     from safetensors.numpy import save
 
     arrays = {"mean": basis.mean, "components": np.ascontiguousarray(basis.components)}
-
-    def write(file: BinaryIO) -> None:
-        file.write(save(arrays))
-
-    write_whole(path, write)
+    write_bytes(path, save(arrays))
 
 
 def read_dense_basis(path: Path) -> DenseBasis:

@@ -15,9 +15,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
 
-from dinoscope.atomic import write_whole
+from dinoscope.atomic import write_bytes
 from dinoscope.errors import CorruptStoreError
 
 DIGESTS = "digests.txt"
@@ -60,11 +59,7 @@ def note_digests(folder: Path, *, fresh: Iterable[Path] = ()) -> None:
     new = {name: old[name] if name in old and name not in anew else _digest(folder / name) for name in names}
     if new != old:
         body = json.dumps({name: [new[name].n_bytes, new[name].sha256] for name in sorted(new)}).encode()
-
-        def write(file: BinaryIO) -> None:
-            file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
-
-        write_whole(folder / DIGESTS, write)
+        write_bytes(folder / DIGESTS, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
 
 
 def read_digests(folder: Path) -> Mapping[str, FileDigest]:

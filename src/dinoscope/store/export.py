@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from dinoscope.atomic import write_whole
+from dinoscope.atomic import write_bytes, write_whole
 from dinoscope.errors import MissingFeaturesError
 from dinoscope.io.arrow import arrow
 from dinoscope.store.lance import batches, exists
@@ -59,11 +59,7 @@ def write_safetensors(table: FeatureTable, path: str | Path) -> None:
     metadata = {"settings": _settings(table)} | {
         name: json.dumps(facts[name]) for name in ("digest", "source")
     }
-
-    def write(file: BinaryIO) -> None:
-        file.write(save(arrays, metadata=metadata))
-
-    write_whole(Path(path), write)
+    write_bytes(Path(path), save(arrays, metadata=metadata))
 
 
 def write_npz(table: FeatureTable, path: str | Path) -> None:

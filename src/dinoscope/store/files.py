@@ -6,9 +6,9 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from dinoscope.atomic import write_whole
+from dinoscope.atomic import write_bytes
 from dinoscope.errors import CorruptStoreError, InputError, SchemaVersionError
 from dinoscope.names import readable, well_formed
 from dinoscope.store.schema import SCHEMA_VERSION
@@ -83,8 +83,4 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a small file whole or not at all."""
-
-    def write(file: BinaryIO) -> None:
-        file.write(text.encode())
-
-    write_whole(path, write)
+    write_bytes(path, text.encode())

@@ -6,9 +6,8 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
 
-from dinoscope.atomic import write_whole
+from dinoscope.atomic import write_bytes
 from dinoscope.errors import InputError, ProvenanceMismatchError, SchemaVersionError
 from dinoscope.maths.suppression import ANY_POOLING, FittedFor, Suppression
 from dinoscope.store.lance import batches, exists
@@ -42,12 +41,7 @@ def save_suppression(suppression: Suppression, path: str | Path) -> None:
         **asdict(fitted_for),
     }
     content = save(suppression.as_arrays(), metadata)
-
-    def write(file: BinaryIO) -> None:
-        file.write(content)
-
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_whole(Path(path), write)
+    write_bytes(Path(path), content)
 
 
 def load_suppression(path: str | Path) -> Suppression:

@@ -10,18 +10,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import Path
-from typing import BinaryIO
 
 import matplotlib
 import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from dinoscope.atomic import write_whole
+from dinoscope.atomic import write_bytes
 from dinoscope.comparison import words
 from dinoscope.comparison.figures.overview import pca_sheet
 from dinoscope.data.results import Comparison
-from dinoscope.drawing.sheet import DPI, Sheet, colour_bar, footprint, lines, panel_size, patch_map, picture
+from dinoscope.drawing.figure_files import png_bytes
+from dinoscope.drawing.sheet import Sheet, colour_bar, footprint, lines, panel_size, patch_map, picture
 from dinoscope.drawing.style import QUIET, cosine_colours, plain
 from dinoscope.errors import InputError
 
@@ -276,7 +276,4 @@ def _check(comparison: Comparison, photograph: int) -> None:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    def write(file: BinaryIO) -> None:
-        figure.savefig(file, format="png", dpi=DPI)
-
-    write_whole(path, write)
+    write_bytes(path, png_bytes(figure))

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
-from dinoscope.atomic import write_whole
+from dinoscope.atomic import write_bytes
 from dinoscope.comparison import words
 from dinoscope.comparison.report.measured import (
     curves_section,
@@ -49,12 +48,7 @@ def write_report(comparison: Comparison, path: str | Path, *, view: str | None =
             `MOST_IN_VIEW` photographs, an empty string for a page without any script.
     """
     shown = _view(comparison) if view is None else view
-    page = report_html(comparison, view=shown).encode("utf-8")
-
-    def write(file: BinaryIO) -> None:
-        file.write(page)
-
-    write_whole(Path(path), write)
+    write_bytes(Path(path), report_html(comparison, view=shown).encode("utf-8"))
 
 
 def report_html(comparison: Comparison, *, view: str = "") -> str:
