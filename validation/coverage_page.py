@@ -41,7 +41,7 @@ def page(result: Mapping[str, Any]) -> str:
     parts.append(
         "## What else was tried\n\n"
         f"{result['trial_worlds']:,} worlds each, the same for all four; n = {', '.join(map(str, SIZES))}. "
-        "Why Student's t was taken: [decision 11](../decisions/0011-intervals.md).\n\n" + _tried(rows)
+        "Why Student's t was taken: [decision 7](../decisions/0007-intervals.md).\n\n" + _tried(rows)
     )
     return "\n\n".join(part.strip() for part in parts) + "\n"
 

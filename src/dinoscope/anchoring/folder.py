@@ -16,9 +16,8 @@ import json
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -26,7 +25,7 @@ from typing import IO, Any
 from dinoscope.anchoring.checkpoint import checkpoint_paths
 from dinoscope.anchoring.checks import require
 from dinoscope.anchoring.config import Settings
-from dinoscope.atomic import write_whole
+from dinoscope.atomic import lock, lock_file, write_whole
 from dinoscope.errors import InputError
 
 _FREE = ("machine", "steps", "checkpoint_every", "snapshot_every", "keep_checkpoints")
@@ -94,26 +93,19 @@ class RunFolder:
 def only_process(folder: RunFolder) -> Iterator[None]:
     """Keep a second process out of a folder. The lock ends with this process, however that ends.
 
-    Where the system has no file locks (Windows) nobody is kept out.
-
     Raises:
         InputError: another process is learning in this folder, or the folder cannot be made.
     """
-    try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-        file = (folder.path / ".lock").open("w")
-    except OSError as error:
-        raise InputError(f"{str(folder.path)!r} cannot be the folder of a run: {error.strerror}") from error
-    with file:
-        if sys.platform != "win32":
-            import fcntl
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(
-                    f"another process is learning in {str(folder.path)!r}; wait for it, or end it"
-                ) from error
+    with ExitStack() as stack:
+        try:
+            folder.path.mkdir(parents=True, exist_ok=True)
+            handle = stack.enter_context(lock_file(folder.path / ".lock"))
+        except OSError as error:
+            raise InputError(
+                f"{str(folder.path)!r} cannot be the folder of a run: {error.strerror}"
+            ) from error
+        if not lock(handle):
+            raise InputError(f"another process is learning in {str(folder.path)!r}; wait for it, or end it")
         yield
 
 

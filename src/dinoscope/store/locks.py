@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from dinoscope.atomic import lock, lock_file
 from dinoscope.errors import StoreInUseError
 
 _WRITER = "writer.lock"
@@ -37,15 +37,15 @@ def writing(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         shared = shard is not None
-        whole = stack.enter_context(_opened(folder / _WRITER))
-        if not _lock(whole, shared=shared, wait=False):
+        whole = stack.enter_context(lock_file(folder / _WRITER))
+        if not lock(whole, shared=shared):
             raise StoreInUseError(f"the table {str(folder)!r}", _holders(folder))
         if not shared:
             _sign(whole)
         else:
             path = folder / f"shard-{session_name(shard)}.lock"
-            own = stack.enter_context(_opened(path))
-            if not _lock(own, shared=False, wait=False):
+            own = stack.enter_context(lock_file(path))
+            if not lock(own):
                 raise StoreInUseError(f"shard {session_name(shard)} of {str(folder)!r}", [_signature(path)])
             _sign(own)
         yield
@@ -55,42 +55,9 @@ def writing(folder: Path, shard: tuple[int, int] | None) -> Iterator[None]:
 def committing(folder: Path) -> Iterator[None]:
     """Hold the right to commit, for a moment; waits for whoever has it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _opened(folder / _COMMIT) as handle:
-        _lock(handle, shared=False, wait=True)
+    with lock_file(folder / _COMMIT) as handle:
+        lock(handle, wait=True)
         yield
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        yield handle
-    finally:
-        os.close(handle)  # and with it goes the lock
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(handle: int, *, shared: bool, wait: bool) -> bool:
-        """Without shared locks there: one writer at a time, shards too."""
-        os.lseek(handle, 1 << 30, os.SEEK_SET)  # far beyond the signature, which stays readable
-        try:
-            msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _lock(handle: int, *, shared: bool, wait: bool) -> bool:
-        flag = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        try:
-            fcntl.flock(handle, flag if wait else flag | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 def _sign(handle: int) -> None:
@@ -111,7 +78,7 @@ def _holders(folder: Path) -> list[str]:
     """Who holds the table: its shards where any is at work, else the writer of everything."""
     busy = []
     for path in sorted(folder.glob("shard-*.lock")):
-        with _opened(path) as handle:
-            if not _lock(handle, shared=True, wait=False):
+        with lock_file(path) as handle:
+            if not lock(handle, shared=True):
                 busy.append(_signature(path))
     return busy or [_signature(folder / _WRITER)]
