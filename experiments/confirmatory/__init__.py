@@ -1,0 +1,1 @@
+"""The confirmatory Gram experiment; its rules are in ``docs/decisions/0008-confirmatory-experiment.md``."""
