@@ -14,7 +14,7 @@ from scipy.special import stdtr, stdtrit
 THRESHOLD = 0.02
 """What a difference in a primary outcome has to reach, and the margin of absence."""
 
-PRIMARY = ("matched_coherence_auc", "boundary_auc")
+PRIMARY = ("matched_coherence_auc", "boundary_auc_pure")
 CLASS_TOKEN = "cls_knn"
 CLASS_TOKEN_MARGIN = 0.03
 LEVEL, ABSENCE_LEVEL = 0.95, 0.90

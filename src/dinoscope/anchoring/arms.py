@@ -50,6 +50,7 @@ class Recipe:
         max_updates: how often.
         feature_scale: of the teacher of ``feature-mse``: 2 for the target of ``gram-x2``, 1 for that of
             ``gram-x1``.
+        blur: of the frozen teacher's patch map, in patches; see `SecondStage`.
         cooldown: last steps of every arm, over which the learning rate falls; 0 for the trunk's schedule.
     """
 
@@ -61,6 +62,7 @@ class Recipe:
     update_every: int | None = None
     max_updates: int = 3
     feature_scale: int = 2
+    blur: float = 0.0
     cooldown: int = 0
 
 
@@ -90,6 +92,7 @@ def arm_settings(trunk: Settings, start: int, arm: str, recipe: Recipe, *, teach
             anchor="feature-mse" if arm == "feature-mse" else "gram",
             weight=recipe.weight,
             scale=scales[arm],
+            blur=recipe.blur,
             teacher_step=teacher_step,
             update_every=every,
             max_updates=recipe.max_updates,

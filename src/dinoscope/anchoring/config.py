@@ -146,6 +146,7 @@ class SecondStage:
             the features themselves.
         weight: of the anchor.
         scale: the frozen teacher sees the same crops at this many times the resolution.
+        blur: standard deviation, in patches, of a Gaussian over the frozen teacher's patch map; 0 for none.
         teacher_step: of the snapshot that the frozen teacher is, for the record.
         update_every: steps after which the current EMA replaces the frozen teacher; 0 for never.
         max_updates: how often that happens.
@@ -159,6 +160,7 @@ class SecondStage:
     anchor: Literal["none", "gram", "feature-mse"] = "none"
     weight: float = 2.0
     scale: int = 1
+    blur: float = 0.0
     teacher_step: int = 0
     update_every: int = 0
     max_updates: int = 3

@@ -23,6 +23,7 @@ from dinoscope.anchoring.losses import (
 from dinoscope.anchoring.network import follow
 from dinoscope.anchoring.seeds import Purpose, torch_seed
 from dinoscope.anchoring.state import State
+from dinoscope.backbones.controls import blur
 from dinoscope.maths.gram_loss import gram_loss
 
 
@@ -66,6 +67,9 @@ def learn(state: State, batch: Batch, settings: Settings, step: int, *, half: bo
     if state.anchor is not None and stage is not None and wide is not None:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
             target = anchor_patches(state.anchor, batch, settings.grid, compiled=state.student.compiled)
+            if stage.blur:
+                side = (settings.grid, settings.grid)
+                target = blur(target.float().unflatten(1, side), stage.blur).flatten(1, 2)
         name, anchored = _anchored(stage, wide.patches, target)
         terms[name] = anchored
     _check_finite(terms)

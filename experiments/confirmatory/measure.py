@@ -1,0 +1,232 @@
+"""Measures the networks of the confirmatory experiment, trunk by trunk, into one file.
+
+    python -m experiments.confirmatory.measure OUT REAL SCORES.jsonl [--development]
+
+OUT is what ``experiments.confirmatory.train`` filled; REAL holds ``bsds`` with the masks of four people and
+``thumbnails/4.tar``. SCORES gets a line for each network; those that are there are not measured again, and a
+trunk whose arms are not all there waits. ``--development`` looks at the first 50 photographs alone, which are
+not those that the rules speak of. About a minute a network on one CPU core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dinoscope.anchoring.folder import RunFolder
+from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.load import load_backbone
+from dinoscope.comparison.content_free import position_basis
+from dinoscope.comparison.controls import blurred
+from dinoscope.comparison.people import PAIRS, people_labels, people_numbers
+from dinoscope.data.annotation import REGIONS, Annotation, MaskKind
+from dinoscope.data.features import PatchFeatures
+from dinoscope.io.images import read_photograph
+from dinoscope.io.masks import read_labels
+from dinoscope.maths.boundary import boundary_auc, coherence_auc
+from dinoscope.maths.channels import channels_of, standardised
+from dinoscope.maths.masks import PatchLabels, patch_labels
+from dinoscope.maths.matched import matched_coherence_auc
+from dinoscope.maths.position import position_fit, remove_subspace
+from dinoscope.maths.spectrum import effective_rank
+from dinoscope.metrics.subject import PURE
+from dinoscope.pipeline.extract import extract
+from experiments import bars
+from experiments.confirmatory.rules import PRIMARY
+from experiments.confirmatory.train import EARLY, SEEDS, SNAPSHOTS
+
+GRID, DIRECTIONS, FOLDS = 16, 16, 5
+PEOPLE = ("masks-1", "masks-2", "masks-3", "masks-4")
+ARMS: Mapping[str, str] = {
+    "continue": "continue",
+    "gram-x1": "gram-x1",
+    "gram-x2": "gram-x2",
+    "feature-mse": "feature-mse",
+    "gram-x1-blurred": "blurred/gram-x1",
+    "gram-x1-random": "random/gram-x1",
+}
+"""The arms' names in the rules, and their folders."""
+
+TEACHER, LAST, RANDOM = "early teacher", f"trunk at {SNAPSHOTS[-1]}", "random weights"
+PIXELS, BLURRED, HUMANS = "pixels", "blur:continue", PAIRS
+SEGMENTED = MaskKind(REGIONS, "said by the data set", sure=True)
+
+Map = np.ndarray
+
+
+class Photographs:
+    """Photographs with every person's labels on the patch grid.
+
+    Attributes:
+        paths: in the order of their names.
+        annotations: of each photograph, one a person.
+    """
+
+    def __init__(self, real: Path, *, development: bool) -> None:
+        every = sorted((real / "bsds" / "images").glob("*.jpg"), key=lambda path: path.name)
+        self.paths = every[: bars.DEVELOPMENT] if development else every[bars.DEVELOPMENT :]
+        self.annotations = [
+            [
+                read_labels(real / "bsds" / person / f"{path.stem}.png", read_photograph(path).size)
+                for person in PEOPLE
+            ]
+            for path in self.paths
+        ]
+        self._labels: dict[tuple[int, tuple[int, int]], list[PatchLabels]] = {}
+
+    def labels(self, place: int, like: PatchFeatures) -> list[PatchLabels]:
+        """Every person's labels of a photograph, on a map's grid."""
+        key = (place, like.grid.shape)
+        if key not in self._labels:
+            self._labels[key] = [patch_labels(labels, like.grid) for labels in self.annotations[place]]
+        return self._labels[key]
+
+
+def scores(
+    features: Sequence[PatchFeatures], photographs: Photographs, basis: Map | None
+) -> dict[str, float]:
+    """Every outcome of one network, each a mean over photographs, and over people where masks are asked.
+
+    Args:
+        features: of all photographs.
+        photographs: they and their masks.
+        basis: directions that place alone moves patches in, "n dim"; None for a network without any.
+    """
+    maps = [np.asarray(f.values, dtype=np.float64) for f in features]
+    channels = channels_of(maps)
+    found = {
+        **_against_people(maps, features, photographs),
+        **_prefixed(
+            "standardised",
+            _against_people([standardised(m, channels) for m in maps], features, photographs),
+        ),
+        "coherence_floor": _floor(maps, features, photographs),
+        "position_r2": position_fit(maps, folds=FOLDS).mean,
+        "effective_rank": float(np.mean([effective_rank(m) for m in maps])),
+    }
+    if basis is not None:
+        kept = [remove_subspace(m, basis) for m in maps]
+        found |= _prefixed("without_position", _against_people(kept, features, photographs))
+    return {**found, "coherence_over_floor": found["coherence_auc"] - found["coherence_floor"]}
+
+
+def _against_people(
+    maps: Sequence[Map], features: Sequence[PatchFeatures], photographs: Photographs
+) -> dict[str, float]:
+    rows = []
+    for place, (values, f) in enumerate(zip(maps, features, strict=True)):
+        people = photographs.labels(place, f)
+        rows.append(
+            [
+                np.nanmean([matched_coherence_auc(values, one).auc for one in people]),
+                np.nanmean([boundary_auc(values, one, min_purity=PURE).auc for one in people]),
+                np.nanmean([coherence_auc(values, one).auc for one in people]),
+            ]
+        )
+    means = np.nanmean(rows, axis=0)
+    return dict(zip((*PRIMARY, "coherence_auc"), map(float, means), strict=True))
+
+
+def _prefixed(prefix: str, found: Mapping[str, float]) -> dict[str, float]:
+    return {f"{prefix}_{name}": found[name] for name in PRIMARY}
+
+
+def _floor(maps: Sequence[Map], features: Sequence[PatchFeatures], photographs: Photographs) -> float:
+    """Coherence of the features of another photograph: the next one of the same shape."""
+    by_shape: dict[tuple[int, int], list[int]] = {}
+    for place, f in enumerate(features):
+        by_shape.setdefault(f.grid.shape, []).append(place)
+    values = []
+    for places in by_shape.values():
+        for place, other in zip(places, [*places[1:], places[0]], strict=True):
+            people = photographs.labels(place, features[place])
+            if other != place:
+                values.append(np.nanmean([coherence_auc(maps[other], one).auc for one in people]))
+    return float(np.nanmean(values)) if values else math.nan
+
+
+def humans(photographs: Photographs, features: Sequence[PatchFeatures]) -> dict[str, float]:
+    """What people score against one another, over all ordered pairs."""
+    column = people_labels(len(PEOPLE)).index(PAIRS)
+    rows = [
+        people_numbers([Annotation(labels, None, SEGMENTED) for labels in annotation], f.grid)
+        for annotation, f in zip(photographs.annotations, features, strict=True)
+    ]
+    return {name: float(np.nanmean([row[name][column] for row in rows])) for name in PRIMARY}
+
+
+def networks(trunk: Path) -> dict[str, Path]:
+    """Name and folder of every network of a trunk, those that are not there included."""
+    run = RunFolder(trunk / "trunk")
+    return {
+        **{TEACHER if s == EARLY else f"trunk at {s}": run.snapshot(s) for s in SNAPSHOTS},
+        RANDOM: RunFolder(trunk / "random").snapshot(0),
+        **{name: RunFolder(trunk / "arms" / folder).teacher for name, folder in ARMS.items()},
+    }
+
+
+def measured(
+    trunk: Path, photographs: Photographs, real: Path, known: set[str]
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Name and outcomes of every network of a trunk that is not known yet."""
+    for name, folder in networks(trunk).items():
+        blurs = name == "continue" and BLURRED not in known
+        if name in known and not blurs:
+            continue
+        backbone: Backbone = load_backbone(weights=folder)
+        features = list(extract(photographs.paths, backbone, grid=GRID))
+        basis = position_basis(backbone, GRID, rank=DIRECTIONS)
+        if name not in known:
+            token = bars.thumbnails(real, backbone)["cls_knn"]
+            yield name, {**scores(features, photographs, basis), "cls_knn": float(str(token))}
+        if blurs:
+            yield BLURRED, scores([blurred(f) for f in features], photographs, basis)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Measure what is not measured yet."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.confirmatory.measure",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("out", type=Path)
+    parser.add_argument("real", type=Path)
+    parser.add_argument("scores", type=Path)
+    parser.add_argument("--development", action="store_true")
+    parser.add_argument("--trunks", default=",".join(map(str, SEEDS)))
+    asked = parser.parse_args(words)
+    torch.set_num_threads(1)
+    lines = asked.scores.read_text().splitlines() if asked.scores.exists() else []
+    known = {(line["trunk"], line["network"]) for line in map(json.loads, lines)}
+    photographs = Photographs(asked.real, development=asked.development)
+    with asked.scores.open("a", encoding="utf-8") as log:
+
+        def write(trunk: int, network: str, found: Mapping[str, float]) -> None:
+            log.write(json.dumps({"trunk": trunk, "network": network, **found}, allow_nan=False) + "\n")
+            log.flush()
+
+        if (0, PIXELS) not in known:
+            features = list(extract(photographs.paths, load_backbone("pixels"), grid=GRID))
+            write(0, PIXELS, scores(features, photographs, None))
+            write(0, HUMANS, humans(photographs, features))
+        for seed in map(int, asked.trunks.split(",")):
+            trunk = asked.out / f"trunk-{seed}"
+            missing = [name for name, folder in networks(trunk).items() if not folder.exists()]
+            if missing:
+                print(f"trunk {seed} waits for {', '.join(missing)}")
+                continue
+            mine = {network for trunk_seed, network in known if trunk_seed == seed}
+            for name, found in measured(trunk, photographs, asked.real, mine):
+                write(seed, name, found)
+                print(f"trunk {seed}: {name}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

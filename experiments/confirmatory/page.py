@@ -1,0 +1,186 @@
+"""Writes the page of the confirmatory experiment from its scores, by the rules that were set before.
+
+python -m experiments.confirmatory.page SCORES.jsonl [--out docs/gram-experiment/confirmatory.md]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from experiments.confirmatory.measure import ARMS, BLURRED, HUMANS, LAST, PIXELS, RANDOM, TEACHER
+from experiments.confirmatory.rules import (
+    CLASS_TOKEN,
+    CREDITED,
+    PRIMARY,
+    RIVALS,
+    Estimate,
+    Verdict,
+    credit,
+    degradation,
+    power,
+)
+from experiments.confirmatory.table import Table, read_table
+
+OUT = Path(__file__).resolve().parents[2] / "docs" / "gram-experiment" / "confirmatory.md"
+TITLES = {
+    "matched_coherence_auc": "P1 matched coherence",
+    "boundary_auc_pure": "P2 boundary AUC",
+    "coherence_over_floor": "coherence over its floor",
+    "standardised_matched_coherence_auc": "P1, standardised channels",
+    "standardised_boundary_auc_pure": "P2, standardised channels",
+    "without_position_matched_coherence_auc": "P1 without place",
+    "without_position_boundary_auc_pure": "P2 without place",
+    "position_r2": "position R²",
+    "effective_rank": "effective rank",
+    "cls_knn": "class-token k-NN",
+}
+HEAD = """# The confirmatory experiment
+
+<!-- Written by `python -m experiments.confirmatory.page`: do not edit. -->
+
+Asked and answered by [rules set before the first run](../decisions/0008-confirmatory-experiment.md):
+{n} trunks, six arms each, scored on the last 150 photographs of the BSDS500 test part against four
+people's segmentations. The trunk is the unit; intervals are Student's t over trunks. What came before is
+[exploratory](index.md)."""
+CANNOT = """## What it cannot say
+
+Nothing about released models: the DINOv3 networks below 7 billion parameters were distilled from a
+Gram-anchored teacher and never anchored themselves. No difference between DINOv2 and DINOv3 is explained
+here."""
+
+
+def page(table: Table) -> str:
+    """The page as Markdown."""
+    change = {name: table.difference(LAST, TEACHER, name) for name in (*PRIMARY, CLASS_TOKEN)}
+    fell, falls = degradation(change)
+    teacher = {name: table.column(TEACHER, name) for name in PRIMARY}
+    credited, gains = credit(table.arms(), teacher)
+    parts = [
+        HEAD.format(n=len(table.trunks)),
+        _answers(fell, credited),
+        _prediction(fell, credited),
+        "## R1: does the end of training fall behind its beginning?",
+        _verdict(fell),
+        _estimates({TITLES[name]: e for name, e in falls.items()}, "last snapshot minus early teacher"),
+        "## R2: is the Gram anchor credited?",
+        _verdict(credited),
+        *(
+            _estimates(
+                {f"`{rival}`": gains[name][rival] for rival in RIVALS},
+                f"{TITLES[name]}: `{CREDITED}` minus",
+            )
+            for name in PRIMARY
+        ),
+        "## Every network",
+        _networks(table),
+        "## Trunk by trunk",
+        _trunks(table),
+        "## Power",
+        _power(table),
+        CANNOT,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _answers(fell: Verdict, credited: Verdict) -> str:
+    return f"**Degradation (R1): {fell.answer}.** **Credit to the Gram anchor (R2): {credited.answer}.**"
+
+
+def _prediction(fell: Verdict, credited: Verdict) -> str:
+    right = "as predicted" if fell.answer != "yes" else "against the prediction"
+    also = "as predicted" if credited.answer == "no" else "against the prediction"
+    return f"Prediction on record: no fall ({right}), no credit ({also})."
+
+
+def _verdict(verdict: Verdict) -> str:
+    if not verdict.reasons:
+        return f"**{verdict.answer}**: every condition is met."
+    return f"**{verdict.answer}**: " + "; ".join(verdict.reasons) + "."
+
+
+def _estimates(rows: Mapping[str, Estimate], title: str) -> str:
+    lines = [f"| {title} | mean | interval | level | p | sign-flip p |", "|---|--:|--:|--:|--:|--:|"]
+    lines += [
+        f"| {name} | {e.mean:+.3f} | [{e.low:+.3f}, {e.high:+.3f}] | {e.level:.1%} | {e.p:.3f} | "
+        f"{e.sign_flip:.3f} |"
+        for name, e in rows.items()
+    ]
+    return "\n".join(lines)
+
+
+def _networks(table: Table) -> str:
+    lines = ["| | " + " | ".join(TITLES.values()) + " |", "|---|" + "--:|" * len(TITLES)]
+    lines += [f"| {name} | " + " | ".join(cells) + " |" for name, cells in _cells(table)]
+    return "\n".join(lines)
+
+
+def _cells(table: Table) -> Iterator[tuple[str, list[str]]]:
+    """Means over trunks; a dash where a network has no such score."""
+    names = (TEACHER, "trunk at 1000", "trunk at 1400", LAST, *ARMS, BLURRED, RANDOM)
+    for name in names:
+        yield (
+            f"`{name}`" if name in ARMS else name,
+            [_number(table.column(name, outcome)) for outcome in TITLES],
+        )
+    for name, label in ((PIXELS, "pixels"), (HUMANS, "people against one another")):
+        yield label, [_number(np.array([table.value(0, name, outcome)])) for outcome in TITLES]
+
+
+def _number(values: np.ndarray) -> str:
+    return "–" if np.isnan(values).all() else f"{np.nanmean(values):.3f}"
+
+
+def _trunks(table: Table) -> str:
+    compared = ((LAST, TEACHER), *((CREDITED, rival) for rival in RIVALS))
+    title = " | ".join(f"{a} minus {b}" for a, b in compared)
+    lines = [f"| trunk | {title} |", "|---|" + "--:|" * len(compared)]
+    for k, seed in enumerate(table.trunks):
+        cells = []
+        for a, b in compared:
+            both = [table.difference(a, b, name)[k] for name in PRIMARY]
+            cells.append(" / ".join(f"{value:+.3f}" for value in both))
+        said = " (diverged)" if seed in table.diverged else ""
+        lines.append(f"| {seed}{said} | " + " | ".join(cells) + " |")
+    return "P1 / P2 of each trunk.\n\n" + "\n".join(lines)
+
+
+def _power(table: Table) -> str:
+    lines = [
+        "| outcome | spread between trunks | power at 0.02 | at 0.03 | at 0.04 |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for name in PRIMARY:
+        gain = table.difference(CREDITED, "continue", name)
+        deviation = float(gain.std(ddof=1))
+        chances = " | ".join(f"{power(effect, deviation, len(gain)):.2f}" for effect in (0.02, 0.03, 0.04))
+        lines.append(f"| {TITLES[name]} | {deviation:.4f} | {chances} |")
+    said = (
+        f"The chance that the mean of `{CREDITED}` minus `continue` reaches 0.02, for a true effect and the "
+    )
+    return said + "spread between trunks that was found.\n\n" + "\n".join(lines)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """0; 2 while fewer than six trunks are measured."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.confirmatory.page",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("scores", type=Path)
+    parser.add_argument("--out", type=Path, default=OUT)
+    asked = parser.parse_args(words)
+    table = read_table(asked.scores)
+    if len(table.trunks) < 6:
+        print(f"{len(table.trunks)} of 6 trunks are measured; the page waits, as the rules ask")
+        return 2
+    asked.out.write_text(page(table), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
