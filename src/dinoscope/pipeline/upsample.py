@@ -1,0 +1,92 @@
+"""A photograph's features on a finer grid, and whether that gains anything over bilinear interpolation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Int
+
+from dinoscope.data.features import PatchFeatures
+from dinoscope.data.grid import PatchGrid
+from dinoscope.errors import InputError
+from dinoscope.maths.boundary import boundary_auc
+from dinoscope.maths.masks import patch_labels
+from dinoscope.maths.upsample import Upsampler, bilinear, upsampled
+from dinoscope.pipeline.memory import check_memory
+from dinoscope.pipeline.photographs import ImageLike, load_photograph
+
+
+@dataclass(frozen=True, slots=True)
+class UpsamplingGain:
+    """Boundary AUC of a finer map against masks, in [0, 1].
+
+    Attributes:
+        upsampled: of the map in question.
+        bilinear: of the same features interpolated: what a finer grid alone gives.
+    """
+
+    upsampled: float
+    bilinear: float
+
+    @property
+    def gain(self) -> float:
+        """What the way of upsampling adds."""
+        return self.upsampled - self.bilinear
+
+
+def upsample(
+    features: PatchFeatures,
+    size: tuple[int, int],
+    how: str | Upsampler = "bilinear",
+    photograph: ImageLike | None = None,
+) -> Float32[np.ndarray, "fine_h fine_w dim"]:
+    """Features on a finer grid. These are not what the model would say there: they are interpolated.
+
+    Args:
+        features: of one photograph.
+        size: fine places ``(h, w)``, at least the grid's own.
+        how: ``nearest``; ``bilinear``; ``joint``, joint bilateral with the photograph as its guide; or any
+            function of (features "h w dim", image "H W 3" in [0, 1], size) that returns "fine_h fine_w dim".
+        photograph: the photograph, which ``joint`` and functions need.
+
+    Raises:
+        InputError: no such way, no photograph where one is needed, a smaller size, NaN, or a result that
+            does not fit into memory: ``h * w * dim`` float32 numbers, and as much again on the way.
+        ShapeError: a function's result of another shape.
+        ImageError: the photograph cannot be used.
+    """
+    check_memory(
+        2 * 4 * size[0] * size[1] * features.dim,
+        f"features on {size[0]}x{size[1]} places",
+        "Ask for fewer places.",
+    )
+    image = None
+    if photograph is not None:
+        image = load_photograph(photograph).pixels.astype(np.float32) / 255.0
+    return upsampled(features.values, size, how, image)
+
+
+def upsampling_gain(
+    features: PatchFeatures,
+    size: tuple[int, int],
+    how: str | Upsampler,
+    photograph: ImageLike,
+    labels: Int[np.ndarray, "H W"],
+) -> UpsamplingGain:
+    """Does a way of upsampling draw borders where people draw them, better than interpolation does?
+
+    Args:
+        features, size, how, photograph: as for `upsample`.
+        labels: regions of the photograph, in any resolution of its aspect ratio; -1 is unknown.
+
+    Raises:
+        InputError: as `upsample`; or masks without a border between two regions.
+    """
+    grid = PatchGrid(*size, 1, features.grid.image_size)
+    known = patch_labels(labels, grid)
+    image = load_photograph(photograph).pixels.astype(np.float32) / 255.0
+    fine = boundary_auc(upsampled(features.values, size, how, image), known)
+    if not fine.n_positive:
+        raise InputError("the masks have no border between two regions")
+    return UpsamplingGain(fine.auc, boundary_auc(bilinear(features.values, size), known).auc)
