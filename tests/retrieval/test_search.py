@@ -28,7 +28,8 @@ from dinoscope.retrieval.patches import search_patches, why_match
 from dinoscope.retrieval.search import near_duplicates, search
 from dinoscope.store.dense import dense_bytes
 from dinoscope.store.lance import open_dataset
-from dinoscope.store.store import FeatureStore, create_table, each_row, pooled_vectors, read_dense
+from dinoscope.store.reading import each_row, pooled_vectors, read_dense
+from dinoscope.store.store import FeatureStore, create_table
 from tests.fakes import FakeBackbone
 
 GRID = 6

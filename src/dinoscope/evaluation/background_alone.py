@@ -17,7 +17,8 @@ from dinoscope.maths.left_out import jackknife_intervals
 from dinoscope.maths.retrieval_scores import EXCESS, score_columns, scores_named
 from dinoscope.maths.selection import LEAST_BACKGROUND, background_means
 from dinoscope.maths.suppression import no_suppression
-from dinoscope.store.store import FeatureStore, pooled_vectors
+from dinoscope.store.reading import pooled_vectors
+from dinoscope.store.store import FeatureStore
 
 
 def background_alone(

@@ -21,7 +21,8 @@ from dinoscope.maths.patches import unit
 from dinoscope.maths.retrieval_scores import DECIMALS
 from dinoscope.maths.suppression import Suppression, fit_background, merged
 from dinoscope.retrieval.queries import features_of, stored_photograph
-from dinoscope.store.store import FeatureStore, FeatureTable, StoredRow, read_dense
+from dinoscope.store.reading import StoredRow, read_dense
+from dinoscope.store.store import FeatureStore, FeatureTable
 
 HIT_PX, PHOTOGRAPH_PX = 128, 224
 SHORTEST = 1e-12

@@ -18,7 +18,8 @@ from dinoscope.maths.retrieval_scores import CUTOFFS, DECIMALS, revisited_scores
 from dinoscope.maths.suppression import Suppression
 from dinoscope.retrieval.fits import suppression_for
 from dinoscope.retrieval.queries import Region, features_of, pooled
-from dinoscope.store.store import FeatureStore, each_row, pooled_vectors
+from dinoscope.store.reading import each_row, pooled_vectors
+from dinoscope.store.store import FeatureStore
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 

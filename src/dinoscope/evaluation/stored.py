@@ -14,15 +14,9 @@ from dinoscope.maths.pca import PatchMoments, patch_moments
 from dinoscope.maths.pooling import FOREGROUND_RULE, own_foreground
 from dinoscope.maths.selection import background_means
 from dinoscope.maths.suppression import background_moments, merged
+from dinoscope.store.reading import StoredRow, each_dense, each_row, pooled_vectors
 from dinoscope.store.schema import POOLED
-from dinoscope.store.store import (
-    FeatureStore,
-    FeatureTable,
-    StoredRow,
-    each_dense,
-    each_row,
-    pooled_vectors,
-)
+from dinoscope.store.store import FeatureStore, FeatureTable
 
 
 def labelled_rows(

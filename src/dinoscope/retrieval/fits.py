@@ -20,7 +20,8 @@ from dinoscope.maths.suppression import (
     fit_whiten,
     no_suppression,
 )
-from dinoscope.store.store import FeatureStore, FeatureTable, each_row, pooled_vectors, vector_statistics
+from dinoscope.store.reading import each_row, pooled_vectors, vector_statistics
+from dinoscope.store.store import FeatureStore, FeatureTable
 from dinoscope.store.suppressions import check_suppression, fitted_for
 
 LEAST_WHITENED = 1e-3

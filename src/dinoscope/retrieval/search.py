@@ -32,9 +32,9 @@ from dinoscope.retrieval.queries import (
     together,
 )
 from dinoscope.retrieval.ranking import Ranked, ranked, suppressed_vectors
-from dinoscope.store.reading import row_from, vector_of
+from dinoscope.store.reading import row_from, rows_at, vector_of
 from dinoscope.store.schema import POOLED
-from dinoscope.store.store import FeatureStore, FeatureTable, rows_at
+from dinoscope.store.store import FeatureStore, FeatureTable
 from dinoscope.store.suppressions import collection_digest
 
 

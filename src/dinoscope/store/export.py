@@ -16,8 +16,9 @@ from dinoscope.atomic import write_bytes, write_whole
 from dinoscope.errors import MissingFeaturesError
 from dinoscope.io.arrow import arrow
 from dinoscope.store.lance import batches, exists
+from dinoscope.store.reading import pooled_vectors
 from dinoscope.store.schema import FACTS, POOLED
-from dinoscope.store.store import FeatureTable, pooled_vectors
+from dinoscope.store.store import FeatureTable
 
 
 def write_parquet(table: FeatureTable, path: str | Path) -> None:

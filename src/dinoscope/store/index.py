@@ -28,8 +28,9 @@ from dinoscope.store.digests import note_digests
 from dinoscope.store.files import check_version, read_json, write_text
 from dinoscope.store.lance import fragment_starts, not_written, open_dataset, places
 from dinoscope.store.locks import committing, writing
+from dinoscope.store.reading import each_vectors, vectors_in
 from dinoscope.store.schema import POOLED, SCHEMA_VERSION
-from dinoscope.store.store import FeatureStore, FeatureTable, each_vectors, vectors_in
+from dinoscope.store.store import FeatureStore, FeatureTable
 
 KIND = "IVF_RQ"
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from dinoscope.data.results import Failure
 from dinoscope.errors import InputError
 from dinoscope.io.arrow import arrow
-from dinoscope.maths.pca import PatchMoments, merge_moments
+from dinoscope.maths.pca import merge_moments
 from dinoscope.store.dense import (
     CodedMap,
     DenseCoding,
@@ -203,11 +204,7 @@ class TableWriter:
         if rank is None:
             return None
         if not self.table.basis_path.exists():
-            together: PatchMoments | None = None
-            for row in rows:
-                together = row.moments if together is None else merge_moments(together, row.moments)
-            if together is None:
-                raise InputError("a basis needs at least one row")
+            together = reduce(merge_moments, (row.moments for row in rows))
             write_dense_basis(self.table.basis_path, fit_dense_basis(together, rank))
         basis = read_dense_basis(self.table.basis_path)
         return [code_map(row.values, basis) for row in rows if row.values is not None]
