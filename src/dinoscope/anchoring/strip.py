@@ -1,4 +1,4 @@
-"""The same photographs at every checkpoint, in one basis; and Gram matrices beside the teacher's."""
+"""Maps of photographs at every checkpoint, in one basis; and Gram matrices beside the teacher's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dinoscope.maths.similarity import similarity_map
 
 GRID, GRAM_GRID = 28, 14
 FRAMES = 6
-"""Of the trunk, at most; the first and the last are among them."""
+"""Snapshots of the trunk, at most; the first and the last are among them."""
 
 _PREVIEW_PX = 512
 
@@ -97,7 +97,7 @@ def gram_pairs(
 def chosen_frames(
     subjects: Sequence[Subject], *, most: int = FRAMES, also: int | None = None
 ) -> list[Subject]:
-    """Of the first trunk, snapshots evenly spaced and that of step ``also``; of each arm, the last."""
+    """The first trunk's snapshots, evenly spaced, and that of step ``also``; each arm's last."""
     trunks = [s for s in subjects if s.run == TRUNK]
     first = [s for s in trunks if s.seed == trunks[0].seed]
     places = np.unique(np.linspace(0, len(first) - 1, min(most, len(first))).round().astype(int))

@@ -65,5 +65,5 @@ def _one_thread() -> Iterator[None]:
 
 @cache
 def _libraries() -> ThreadpoolController:
-    """Those of linear algebra that are loaded when this is first called; finding them takes milliseconds."""
+    """The linear algebra libraries loaded when this is first called; finding them takes milliseconds."""
     return ThreadpoolController().select(user_api="blas")

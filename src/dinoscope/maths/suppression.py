@@ -120,7 +120,7 @@ class Suppression:
         return moved - (moved @ self.directions.T) @ self.directions
 
     def leading(self, k: int) -> Suppression:
-        """The same with only the first ``k`` directions.
+        """A suppression with only the first ``k`` directions.
 
         Raises:
             InputError: there are fewer.

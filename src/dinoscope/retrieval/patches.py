@@ -137,7 +137,7 @@ def _hit(rank: int, score: float, row: StoredRow, flat: int) -> PatchHit:
 def _strongest(
     values: Float[np.ndarray, "n dim"], sought: Float64[np.ndarray, " dim"], count: int, floor: float
 ) -> list[tuple[float, int]]:
-    """Of the ``count`` patches of largest cosine with a unit vector those above the floor, best first.
+    """The ``count`` patches of largest cosine with a unit vector, where above the floor, best first.
 
     Found in the values' own precision with its error bound as a margin, and ranked in float64, as in `top_k`.
 

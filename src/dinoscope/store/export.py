@@ -64,7 +64,7 @@ def write_safetensors(table: FeatureTable, path: str | Path) -> None:
 
 
 def write_npz(table: FeatureTable, path: str | Path) -> None:
-    """The same arrays, with ``digest``, ``source`` and the other facts as arrays of length n.
+    """The pooled vectors, with ``digest``, ``source`` and the other facts as arrays of length n.
 
     Raises:
         MissingFeaturesError: an empty table.

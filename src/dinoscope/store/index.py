@@ -297,7 +297,7 @@ def _settings(partitions: int) -> Iterator[tuple[int, int]]:
 def _shares(
     table: FeatureTable, pooling: str, sample: _Sample, nprobes: int, refine_factor: int
 ) -> Float64[np.ndarray, " q"]:
-    """Of the true nearest of each query, the share that is found."""
+    """The share of each query's true nearest that is found."""
     k = sample.truth.shape[1]
     shares = []
     for row, vector, truth in zip(sample.rows, sample.vectors, sample.truth, strict=True):

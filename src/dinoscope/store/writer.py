@@ -174,7 +174,7 @@ class TableWriter:
         self._sources |= {_source_key(row.source, row.stamp) for row in rows if row.stamp}
 
     def _write_moments(self) -> None:
-        """Of everything committed and of all that waits, under the number of the batch to come."""
+        """Moments of everything committed and of all that waits, under the number of the batch to come."""
         try:
             write_moments(self.table.folder, self._session, self._batch + 1, self._sum.value())
         except OSError as error:
@@ -188,7 +188,7 @@ class TableWriter:
             remove_other_moments(self.table.folder, self._session, self._batch)
 
     def _sum_again(self, rows: Sequence[NewRow]) -> None:
-        """Of what is committed and of some rows."""
+        """The sum of what is committed and of some rows."""
         self._sum = self._committed_sum()
         for row in rows:
             self._sum.add(row.moments)
@@ -258,7 +258,7 @@ class TableWriter:
                     self._saw(dataset)
 
     def _note_digests(self) -> None:
-        """Of what was committed just now, or by a writer that was killed before it could."""
+        """Digests of what was committed just now, or by a writer that was killed before it could."""
         mine = [] if self._batch < 0 else [moments_path(self.table.folder, self._session, self._batch)]
         try:
             note_digests(self.table.folder, fresh=mine)
