@@ -34,7 +34,8 @@ from dinoscope.evaluation.pictures_values import CARRIED, CASE_RULE, PARTLY, Bac
 from dinoscope.evaluation.report.page import write_retrieval
 from dinoscope.evaluation.text import CASES, CONTROL_TITLES, RULE, credited, gain_of, interval_words
 from dinoscope.maths.intervals import by_chance
-from dinoscope.store.store import FeatureStore, each_row, read_dense
+from dinoscope.store.reading import each_row, read_dense
+from dinoscope.store.store import FeatureStore
 
 CORRELATIONS = (0.0, 0.5, 1.0)
 N, CLASSES, GRID, SEED = 240, 12, 16, 0

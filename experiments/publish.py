@@ -21,8 +21,8 @@ from PIL import Image
 from dinoscope.anchoring.arms import Recipe
 from dinoscope.anchoring.findings import DENSE, IMAGE, RANDOM, RANK, TEACHER, TRUNK, Laboratory
 from dinoscope.anchoring.folder import RunFolder
-from dinoscope.anchoring.laboratory import Plan, examine
-from dinoscope.anchoring.planted import Planting
+from dinoscope.anchoring.laboratory import examine
+from dinoscope.anchoring.plan import Plan, Planting
 from dinoscope.anchoring.report.report import CONTROL_RULES, NOT_SHOWN, RULES, write_laboratory
 from dinoscope.io.images import read_photograph
 from dinoscope.metrics.registry import EVERY

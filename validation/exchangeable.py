@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dinoscope.evaluation.protocol import Protocol
 from dinoscope.evaluation.scoring import evaluate_vectors
 from dinoscope.maths.intervals import column_intervals
 
@@ -29,9 +30,8 @@ def false_rates(kind: str, *, worlds: int, seed: int = 0) -> dict[str, float]:
     outside = {"jackknife": 0, "queries alone": 0}
     for number in range(worlds):
         one, other, labels = _world(kind, np.random.default_rng([seed, list(WORLDS).index(kind), number]))
-        scores = evaluate_vectors(
-            {"mean": one, "other": other}, labels, np.arange(len(one)) % FOLDS, suppressions=(), controls=()
-        )
+        folds, protocol = np.arange(len(one)) % FOLDS, Protocol(suppressions=(), controls=())
+        scores = evaluate_vectors({"mean": one, "other": other}, labels, folds, protocol=protocol)
         row, plain = scores.row("other", "none"), scores.row("mean", "none")
         apart = row.values["ap"] - plain.values["ap"]
         intervals = {

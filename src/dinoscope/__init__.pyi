@@ -103,9 +103,9 @@ from .store.export import write_npz as write_npz
 from .store.export import write_parquet as write_parquet
 from .store.export import write_safetensors as write_safetensors
 from .store.index import build_index as build_index
+from .store.reading import pooled_vectors as pooled_vectors
 from .store.store import FeatureStore as FeatureStore
 from .store.store import open_store as open_store
-from .store.store import pooled_vectors as pooled_vectors
 from .store.suppressions import load_suppression as load_suppression
 from .store.suppressions import save_suppression as save_suppression
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dinoscope.anchoring.arms import ARMS, Recipe, arm_settings, run_arms
+from dinoscope.anchoring.arms import ARMS, Fork, Recipe, arm_settings, run_arm
 from dinoscope.anchoring.batches import cut_batch
 from dinoscope.anchoring.config import SecondStage
 from dinoscope.anchoring.folder import RunFolder
@@ -60,7 +60,10 @@ def distance(folder: Path, teacher: Path, photographs: Path, scale: int) -> floa
 def test_the_gram_arms_stay_closer_to_their_teacher(
     trunk: RunFolder, photographs: Path, tmp_path: Path
 ) -> None:
-    arms = run_arms(trunk.path, photographs, tmp_path, RECIPE, arms=("continue", "gram-x1", "gram-x2"))
+    arms = {
+        arm: run_arm(trunk.path, photographs, tmp_path / arm, arm, RECIPE)
+        for arm in ("continue", "gram-x1", "gram-x2")
+    }
     teacher = trunk.snapshot(4)
     for arm, scale in (("gram-x1", 1), ("gram-x2", 2)):
         free = distance(arms["continue"].teacher, teacher, photographs, scale)
@@ -70,15 +73,14 @@ def test_the_gram_arms_stay_closer_to_their_teacher(
 
 def test_arms_share_everything_until_they_differ(photographs: Path, tmp_path: Path) -> None:
     trunk = run(TRUNK, photographs, tmp_path / "trunk")
-    told: list[tuple[str, int]] = []
+    told: list[int] = []
 
-    def tell(arm: str, progress: Progress) -> None:
-        told.append((arm, progress.step))
+    def tell(progress: Progress) -> None:
+        told.append(progress.step)
 
     recipe = replace(RECIPE, steps=4, ramp=2)
-    arms = run_arms(trunk.path, photographs, tmp_path / "arms", recipe, on_step=tell)
-    assert tuple(arms) == ARMS
-    assert told == [(arm, step) for arm in ARMS for step in (21, 22, 23, 24)]
+    arms = {arm: run_arm(trunk.path, photographs, tmp_path / arm, arm, recipe, on_step=tell) for arm in ARMS}
+    assert told == [21, 22, 23, 24] * len(ARMS)
     common = ("dino_global", "dino_local", "ibot", "koleo")
     first = {arm: tuple(logged(folder)[0][name] for name in common) for arm, folder in arms.items()}
     assert len(set(first.values())) == 1
@@ -94,21 +96,18 @@ def test_an_interrupted_arm_with_a_renewed_teacher_resumes_exactly(photographs: 
     trunk = run(replace(TRUNK, steps=8, checkpoint_every=4), photographs, tmp_path / "trunk")
     recipe = Recipe(steps=9, weight=5.0, ramp=2, update_every=2, max_updates=3)
 
-    def stop(arm: str, progress: Progress) -> None:
+    def stop(progress: Progress) -> None:
         if progress.step == 15:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_arms(trunk.path, photographs, tmp_path / "cut", recipe, arms=["gram-x1"], on_step=stop)
-    cut = run_arms(trunk.path, photographs, tmp_path / "cut", recipe, arms=["gram-x1"], resume=True)[
-        "gram-x1"
-    ]
-    straight = run_arms(trunk.path, photographs, tmp_path / "straight", recipe, arms=["gram-x1"])["gram-x1"]
+        run_arm(trunk.path, photographs, tmp_path / "cut", "gram-x1", recipe, on_step=stop)
+    cut = run_arm(trunk.path, photographs, tmp_path / "cut", "gram-x1", recipe, resume=True)
+    straight = run_arm(trunk.path, photographs, tmp_path / "straight", "gram-x1", recipe)
     assert cut.losses.read_bytes() == straight.losses.read_bytes()
-    still = run_arms(
-        trunk.path, photographs, tmp_path / "still", replace(recipe, update_every=0), arms=["gram-x1"]
-    )
-    assert still["gram-x1"].losses.read_bytes() != straight.losses.read_bytes()
+    never = replace(recipe, update_every=0)
+    still = run_arm(trunk.path, photographs, tmp_path / "still", "gram-x1", never)
+    assert still.losses.read_bytes() != straight.losses.read_bytes()
 
 
 def test_the_papers_values_are_scaled_to_the_trunk() -> None:
@@ -144,11 +143,12 @@ def test_each_arm_differs_from_continue_in_one_thing() -> None:
 
 def test_what_is_not_there_is_said(photographs: Path, tmp_path: Path) -> None:
     trunk = run(small(), photographs, tmp_path / "trunk")
+    arm = tmp_path / "arm"
     with pytest.raises(InputError, match="no arm 'gram-x3'"):
-        run_arms(trunk.path, photographs, tmp_path / "arms", RECIPE, arms=["gram-x3"])
+        run_arm(trunk.path, photographs, arm, "gram-x3", RECIPE)
     with pytest.raises(InputError, match="no checkpoint of step 2"):
-        run_arms(trunk.path, photographs, tmp_path / "arms", RECIPE, fork_step=2)
+        run_arm(trunk.path, photographs, arm, "gram-x1", RECIPE, Fork(step=2))
     with pytest.raises(InputError, match=r"no snapshot of step 3; there are \[2, 4, 6\]"):
-        run_arms(trunk.path, photographs, tmp_path / "arms", replace(RECIPE, teacher_step=3))
+        run_arm(trunk.path, photographs, arm, "gram-x1", replace(RECIPE, teacher_step=3))
     with pytest.raises(InputError, match="no checkpoint"):
-        run_arms(tmp_path / "nowhere", photographs, tmp_path / "arms", RECIPE)
+        run_arm(tmp_path / "nowhere", photographs, arm, "gram-x1", RECIPE)

@@ -9,7 +9,8 @@ import pytest
 from dinoscope.anchoring.arms import Recipe
 from dinoscope.anchoring.findings import METRICS, RANDOM, TRUNK
 from dinoscope.anchoring.held_out import Probes
-from dinoscope.anchoring.laboratory import Plan, examine, laboratory
+from dinoscope.anchoring.laboratory import examine, laboratory
+from dinoscope.anchoring.plan import Plan
 from dinoscope.errors import InputError
 from dinoscope.io.images import read_photograph
 from tests.anchoring.small_runs import small, write_photographs

@@ -16,9 +16,10 @@ from dinoscope.anchoring.config import SecondStage
 from dinoscope.anchoring.findings import AFTER_DAMAGE, METRICS, PLANTED, TRUNK, Gate, Score
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.held_out import Probes
-from dinoscope.anchoring.laboratory import Plan, laboratory
+from dinoscope.anchoring.laboratory import laboratory
 from dinoscope.anchoring.losses import cls_pull
-from dinoscope.anchoring.planted import Planting, planted_settings
+from dinoscope.anchoring.plan import Plan, Planting
+from dinoscope.anchoring.planted import planted_settings
 from dinoscope.anchoring.step import loss_weights
 from dinoscope.errors import InputError
 from tests.anchoring.small_runs import small, write_photographs

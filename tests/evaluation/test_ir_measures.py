@@ -11,7 +11,7 @@ from ir_measures import AP, R, Rprec, Success, nDCG
 
 from dinoscope.evaluation.evaluate import evaluate_retrieval
 from dinoscope.io.labels import labels_of
-from dinoscope.store.store import each_row, pooled_vectors
+from dinoscope.store.reading import each_row, pooled_vectors
 from tests.evaluation.test_evaluate import planted_store
 
 MEASURES = {

@@ -21,7 +21,8 @@ from dinoscope.maths.pca import patch_moments
 from dinoscope.maths.pooling import own_foreground
 from dinoscope.maths.suppression import fit_background, no_suppression
 from dinoscope.pipeline.embed import embed
-from dinoscope.store.store import FeatureStore, each_row, read_dense
+from dinoscope.store.reading import each_row, read_dense
+from dinoscope.store.store import FeatureStore
 from tests.fakes import FakeBackbone
 
 N, CLASSES, GRID = 24, 3, 6

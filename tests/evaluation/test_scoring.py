@@ -11,6 +11,7 @@ import pytest
 
 from dinoscope.data.retrieval import RetrievalScores
 from dinoscope.errors import InputError, ShapeError
+from dinoscope.evaluation.protocol import FoldStatistics, Protocol
 from dinoscope.evaluation.scoring import evaluate_vectors
 from dinoscope.evaluation.text import scores_text
 from dinoscope.maths.pca import PatchMoments, patch_moments
@@ -56,15 +57,9 @@ def plant(correlation: float, *, n: int = 90, seed: int = 0, class_strength: flo
 
 
 def score(planted: Planted, **settings: object) -> RetrievalScores:
-    asked = {
-        "background": planted.background,
-        "patches": planted.patches,
-        "ks": (0, 2, GROUNDS),
-        "kept": (8,),
-        "draws": 2,
-        **settings,
-    }
-    return evaluate_vectors(planted.vectors, planted.labels, planted.folds, **asked)
+    asked = {"ks": (0, 2, GROUNDS), "kept": (8,), "draws": 2, **settings}
+    statistics = FoldStatistics(planted.background, planted.patches)
+    return evaluate_vectors(planted.vectors, planted.labels, planted.folds, statistics, Protocol(**asked))
 
 
 @functools.cache
@@ -274,12 +269,12 @@ def test_bad_input_is_named():
     refused("at least two classes", labels=[None] * 20)
     refused("no query", labels=[str(i) for i in range(20)])
     refused("at least 3 folds", folds=np.arange(20) % 2)
-    refused("background patches of each fold", suppressions=["background"])
-    refused("all patches of each fold", controls=["all_patches"])
-    refused("no suppression 'blur'", suppressions=["blur"])
-    refused("no pooling 'cls'", poolings=["cls"])
-    refused("no background patches left", background=[None] * FOLDS)
-    refused("channels", background=[patch_moments(np.ones((9, 3), np.float32))] * FOLDS)
+    refused("background patches of each fold", protocol=Protocol(suppressions=["background"]))
+    refused("all patches of each fold", protocol=Protocol(controls=["all_patches"]))
+    refused("no suppression 'blur'", protocol=Protocol(suppressions=["blur"]))
+    refused("no pooling 'cls'", protocol=Protocol(poolings=["cls"]))
+    refused("no background patches left", statistics=FoldStatistics([None] * FOLDS))
+    refused("channels", statistics=FoldStatistics([patch_moments(np.ones((9, 3), np.float32))] * FOLDS))
     broken = planted.vectors["mean"].copy()
     broken[3, 0] = np.nan
     refused("photograph 3", vectors={"mean": broken})

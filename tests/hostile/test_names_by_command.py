@@ -16,7 +16,8 @@ from PIL import Image
 from dinoscope.io.features import read_features
 from dinoscope.names import path_named, readable
 from dinoscope.retrieval.stored import StoreFinder
-from dinoscope.store.store import each_row, open_store, read_failures
+from dinoscope.store.reading import each_row, read_failures
+from dinoscope.store.store import open_store
 from tests.command_line import run
 from tests.hostile.files import NAMES, colours, png, write_photographs, write_tar
 

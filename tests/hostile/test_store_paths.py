@@ -10,7 +10,8 @@ import pytest
 
 from dinoscope.errors import InputError
 from dinoscope.store.files import store_folder
-from dinoscope.store.store import FeatureStore, each_row, open_store
+from dinoscope.store.reading import each_row
+from dinoscope.store.store import FeatureStore, open_store
 from tests.command_line import run
 from tests.hostile.files import write_photographs
 

@@ -16,7 +16,8 @@ from PIL import Image
 from dinoscope.io.collections.collection import each_item
 from dinoscope.io.images import read_photograph
 from dinoscope.names import readable
-from dinoscope.store.store import each_row, open_store, read_failures
+from dinoscope.store.reading import each_row, read_failures
+from dinoscope.store.store import open_store
 from tests.command_line import run
 from tests.hostile.files import LONG, png, write_photographs
 

@@ -23,15 +23,8 @@ from dinoscope.pipeline.profile import profiled
 from dinoscope.store.dense import dense_bytes
 from dinoscope.store.lance import batches, open_dataset
 from dinoscope.store.locks import writing
-from dinoscope.store.store import (
-    FeatureTable,
-    each_row,
-    open_store,
-    patch_statistics,
-    pooled_vectors,
-    read_dense,
-    read_failures,
-)
+from dinoscope.store.reading import each_row, patch_statistics, pooled_vectors, read_dense, read_failures
+from dinoscope.store.store import FeatureTable, open_store
 from tests.fakes import FakeBackbone
 from tests.pipeline.killed_embed import processes, run
 

@@ -16,8 +16,9 @@ from dinoscope.pipeline.embed import embed
 from dinoscope.pipeline.embed_ray import _start, embed_with_ray
 from dinoscope.pipeline.ray_workers import RayOptions
 from dinoscope.store.locks import writing
+from dinoscope.store.reading import patch_statistics, read_failures
 from dinoscope.store.schema import POOLED
-from dinoscope.store.store import FeatureTable, open_store, patch_statistics, read_failures
+from dinoscope.store.store import FeatureTable, open_store
 from tests.fakes import FakeBackbone
 from tests.pipeline.ray_backbones import MarkedBackbone
 from tests.pipeline.test_embed import SMALL, all_rows, write_photographs

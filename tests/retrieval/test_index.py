@@ -15,7 +15,8 @@ from dinoscope.errors import CorruptStoreError, InputError, ProvenanceMismatchEr
 from dinoscope.retrieval.fits import fit_suppression
 from dinoscope.retrieval.search import search
 from dinoscope.store.index import build_index
-from dinoscope.store.store import FeatureStore, each_row, open_store, pooled_vectors
+from dinoscope.store.reading import each_row, pooled_vectors
+from dinoscope.store.store import FeatureStore, open_store
 from dinoscope.store.suppressions import load_suppression, save_suppression
 from tests.store.small_stores import DIM, SETTINGS, fill, vector
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import dinoscope.store.store as store_module
+import dinoscope.store.reading as reading
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.retrieval import Hits
 from dinoscope.errors import (
@@ -28,7 +28,8 @@ from dinoscope.retrieval.patches import search_patches, why_match
 from dinoscope.retrieval.search import near_duplicates, search
 from dinoscope.store.dense import dense_bytes
 from dinoscope.store.lance import open_dataset
-from dinoscope.store.store import FeatureStore, create_table, each_row, pooled_vectors, read_dense
+from dinoscope.store.reading import each_row, pooled_vectors, read_dense
+from dinoscope.store.store import FeatureStore, create_table
 from tests.fakes import FakeBackbone
 
 GRID = 6
@@ -398,7 +399,7 @@ def test_maps_are_read_in_one_pass_in_batches_of_bounded_size(
     at = query.grid.centre(1, 1)
     whole = search_patches(store, query, at, k=9, each=2)
     scans: list[tuple[int, list[int]]] = []
-    real = store_module.batches
+    real = reading.batches
 
     def counted(path: Path, columns: Sequence[str], **options: Any) -> Iterator[Any]:
         sizes: list[int] = []
@@ -407,10 +408,8 @@ def test_maps_are_read_in_one_pass_in_batches_of_bounded_size(
             sizes.append(len(batch))
             yield batch
 
-    monkeypatch.setattr(store_module, "batches", counted)
-    monkeypatch.setattr(
-        store_module, "DENSE_BYTES", 2 * dense_bytes(1, query.dim, dense="float16", grid=GRID)
-    )
+    monkeypatch.setattr(reading, "batches", counted)
+    monkeypatch.setattr(reading, "DENSE_BYTES", 2 * dense_bytes(1, query.dim, dense="float16", grid=GRID))
     assert search_patches(store, query, at, k=9, each=2) == whole
     ((rows, sizes),) = scans
     assert rows == 2

@@ -102,7 +102,7 @@ def test_more_scenes_are_added_and_none_is_drawn_twice(three, tmp_path, monkeypa
     assert write_scenes(folder, 1, 4, **SETTINGS) == 1
     assert write_scenes(folder, 3, 4, **SETTINGS) == 2
     assert everything(folder) == everything(three)
-    monkeypatch.setattr(write, "scene", None)  # nothing is left to draw
+    monkeypatch.setattr(write, "draw_scene", None)  # nothing is left to draw
     said = []
     assert write_scenes(folder, 3, 4, **SETTINGS, on_progress=said.append) == 0
     assert said == [3]

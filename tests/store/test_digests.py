@@ -17,7 +17,8 @@ from dinoscope.store import digests
 from dinoscope.store.digests import DIGESTS, damaged_files, missing_digests, read_digests
 from dinoscope.store.index import build_index
 from dinoscope.store.lance import data_files, open_dataset, tidy
-from dinoscope.store.store import FeatureTable, open_store, patch_statistics, pooled_vectors
+from dinoscope.store.reading import patch_statistics, pooled_vectors
+from dinoscope.store.store import FeatureTable, open_store
 from dinoscope.store.writer import open_writer
 from tests.command_line import run
 from tests.store.small_stores import SETTINGS, fill

@@ -26,7 +26,8 @@ from dinoscope.store.index import (
 )
 from dinoscope.store.lance import open_dataset
 from dinoscope.store.locks import writing
-from dinoscope.store.store import FeatureTable, create_table, open_store, pooled_vectors
+from dinoscope.store.reading import pooled_vectors
+from dinoscope.store.store import FeatureTable, create_table, open_store
 from tests.store.small_stores import SETTINGS, fill, vector
 
 N = 600

@@ -26,13 +26,8 @@ from dinoscope.store.dense import DenseCoding, code_map, decode_map, fit_dense_b
 from dinoscope.store.export import write_npz, write_parquet, write_safetensors
 from dinoscope.store.lance import LANCE_FORMAT, batches, open_dataset
 from dinoscope.store.moments import MomentsSum
-from dinoscope.store.schema import NewRow, TableSettings, settings_to_json
-from dinoscope.store.store import (
-    FeatureTable,
-    check_provenance,
-    create_table,
+from dinoscope.store.reading import (
     each_row,
-    open_store,
     patch_statistics,
     pooled_vectors,
     read_dense,
@@ -40,6 +35,8 @@ from dinoscope.store.store import (
     rows_at,
     vector_statistics,
 )
+from dinoscope.store.schema import NewRow, TableSettings, settings_to_json
+from dinoscope.store.store import FeatureTable, check_provenance, create_table, open_store
 from dinoscope.store.writer import open_writer
 
 DIM = 6

@@ -24,7 +24,8 @@ from dinoscope.retrieval.page.question import Question
 from dinoscope.retrieval.page.routes import _Kept, search_app
 from dinoscope.retrieval.search import search
 from dinoscope.retrieval.stored import StoreFinder, is_store, open_finder
-from dinoscope.store.store import FeatureStore, each_dense
+from dinoscope.store.reading import each_dense
+from dinoscope.store.store import FeatureStore
 from tests.fakes import FakeBackbone
 from tests.view.live_samples import ORIGIN, TOKEN, bomb, digest_of, png
 

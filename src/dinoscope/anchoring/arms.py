@@ -6,11 +6,11 @@ follow from the seed and the step alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dinoscope.anchoring.checkpoint import checkpoint_paths, read_checkpoint
+from dinoscope.anchoring.checkpoint import checkpoint_name, checkpoint_paths, read_checkpoint
 from dinoscope.anchoring.checks import require
 from dinoscope.anchoring.config import SecondStage, Settings
 from dinoscope.anchoring.folder import RunFolder
@@ -103,76 +103,72 @@ def arm_settings(trunk: Settings, start: int, arm: str, recipe: Recipe, *, teach
     return replace(trunk, steps=end, second_stage=stage)
 
 
-def run_arms(
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Where an arm branches off.
+
+    Attributes:
+        step: of the trunk's checkpoint; None for its newest.
+        seed: of the order and the crops from the fork on; None for the trunk's.
+        teachers: folder of the run whose snapshot the frozen teacher is; None for the trunk.
+    """
+
+    step: int | None = None
+    seed: int | None = None
+    teachers: Path | None = None
+
+
+def run_arm(
     trunk: str | Path,
     photographs: Photographs,
     out: str | Path,
+    arm: str,
     recipe: Recipe,
+    fork: Fork | None = None,
     *,
-    arms: Sequence[str] = ARMS,
-    fork_step: int | None = None,
-    seed: int | None = None,
-    teachers: str | Path | None = None,
-    on_step: Callable[[str, Progress], None] | None = None,
+    on_step: Callable[[Progress], None] | None = None,
     resume: bool = False,
     force: bool = False,
-) -> dict[str, RunFolder]:
-    """Train arms one after another, each into ``out/ARM``.
+) -> RunFolder:
+    """Train one arm.
 
     Args:
         trunk: folder of the run to branch off from.
         photographs: the trunk's.
-        out: folder of the arms.
-        recipe: what they share.
-        arms: which of `ARMS`.
-        fork_step: of the trunk's checkpoint; None for its newest.
-        seed: of the order and the crops from the fork on; None for the trunk's.
-        teachers: folder of the run whose snapshot the frozen teacher is; None for the trunk.
-        on_step: called with the arm's name after each step.
-        resume, force: as in `run`, for every arm.
+        out: folder of the arm.
+        arm: one of `ARMS`.
+        recipe: what the arms share.
+        fork: where it branches off; None for the trunk's newest checkpoint.
+        on_step, resume, force: as in `run`.
 
     Raises:
         InputError: no such checkpoint, snapshot or arm.
     """
-    source = RunFolder(Path(trunk))
-    for arm in arms:
-        require(arm in ARMS, f"no arm {arm!r}; there are {', '.join(ARMS)}")
-    checkpoint = _checkpoint(source, fork_step)
+    source, fork = RunFolder(Path(trunk)), fork or Fork()
+    require(arm in ARMS, f"no arm {arm!r}; there are {', '.join(ARMS)}")
+    checkpoint = _checkpoint(source, fork.step)
     base = read_checkpoint(checkpoint)
-    settings = base.settings if seed is None else replace(base.settings, seed=seed)
-    held = source if teachers is None else RunFolder(Path(teachers))
+    settings = base.settings if fork.seed is None else replace(base.settings, seed=fork.seed)
+    held = source if fork.teachers is None else RunFolder(fork.teachers)
     teacher_step = _teacher_step(held, base.step, recipe.teacher_step)
-    done: dict[str, RunFolder] = {}
-    for arm in arms:
-        chosen = arm_settings(settings, base.step, arm, recipe, teacher_step=teacher_step)
-        stage = chosen.second_stage
-        anchored = stage is not None and stage.anchor != "none"
-        done[arm] = run(
-            chosen,
-            photographs,
-            Path(out) / arm,
-            on_step=_named(on_step, arm),
-            fork=checkpoint,
-            anchor_teacher=held.snapshot(teacher_step) if anchored else None,
-            resume=resume,
-            force=force,
-        )
-    return done
-
-
-def without_arm(tell: Callable[[Progress], None]) -> Callable[[str, Progress], None]:
-    """For a listener that knows which arm it listens to."""
-    return lambda _arm, progress: tell(progress)
-
-
-def _named(on_step: Callable[[str, Progress], None] | None, arm: str) -> Callable[[Progress], None] | None:
-    return None if on_step is None else lambda progress: on_step(arm, progress)
+    chosen = arm_settings(settings, base.step, arm, recipe, teacher_step=teacher_step)
+    stage = chosen.second_stage
+    return run(
+        chosen,
+        photographs,
+        out,
+        on_step=on_step,
+        fork=checkpoint,
+        anchor_teacher=held.snapshot(teacher_step) if stage is not None and stage.anchor != "none" else None,
+        resume=resume,
+        force=force,
+    )
 
 
 def _checkpoint(trunk: RunFolder, step: int | None) -> Path:
     paths = checkpoint_paths(trunk.checkpoints)
     if step is not None:
-        paths = [path for path in paths if _step_of(path) == step]
+        paths = [path for path in paths if path.name == checkpoint_name(step)]
     if not paths:
         wanted = "checkpoint" if step is None else f"checkpoint of step {step}"
         raise InputError(f"{str(trunk.path)!r} has no {wanted}; keep_checkpoints=0 keeps all of them")
@@ -188,7 +184,3 @@ def _teacher_step(trunk: RunFolder, start: int, wanted: int | None) -> int:
     if wanted not in steps:
         raise InputError(f"{str(trunk.path)!r} has no snapshot of step {wanted}; there are {steps}")
     return wanted
-
-
-def _step_of(path: Path) -> int:
-    return int(path.name[5:13])

@@ -51,7 +51,7 @@ def write_checkpoint(folder: Path, state: State, settings: Settings, photographs
     Raises:
         OSError: it cannot be written; older checkpoints are untouched then.
     """
-    path = folder / f"step-{state.step:08d}.pt"
+    path = folder / checkpoint_name(state.step)
     content = {
         "format": FORMAT,
         "settings": settings.as_json(),
@@ -69,6 +69,11 @@ def write_checkpoint(folder: Path, state: State, settings: Settings, photographs
         for old in checkpoint_paths(folder)[: -settings.keep_checkpoints]:
             old.unlink()
     return path
+
+
+def checkpoint_name(step: int) -> str:
+    """A checkpoint's file name."""
+    return f"step-{step:08d}.pt"
 
 
 def checkpoint_paths(folder: Path) -> list[Path]:

@@ -95,8 +95,8 @@ def anchor_command(
     from dinoscope.anchoring.arms import Recipe
     from dinoscope.anchoring.config import Crops, Machine, Network, Settings
     from dinoscope.anchoring.held_out import Probes
-    from dinoscope.anchoring.laboratory import Plan, laboratory
-    from dinoscope.anchoring.planted import Planting
+    from dinoscope.anchoring.laboratory import laboratory
+    from dinoscope.anchoring.plan import Plan, Planting
     from dinoscope.anchoring.report.report import write_laboratory
     from dinoscope.io.images import read_photograph
     from dinoscope.shell.terminal import read_ints, read_words, tell_training, training_sources

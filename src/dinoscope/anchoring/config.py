@@ -23,7 +23,7 @@ class Network:
         rope_base: of the rotary position embedding.
         rope_rescale: positions of the student are multiplied, each forward pass, by a log-uniform number
             in [1/rescale, rescale]; None for never.
-        rope_jitter: the same, for each axis on its own.
+        rope_jitter: like ``rope_rescale``, for each axis on its own.
         rope_shift: positions are moved by a uniform number in [-shift, shift] for each axis.
         prototypes: of each of the two heads.
         head_hidden, head_bottleneck: channels inside a head, and of what is compared with prototypes.
@@ -277,7 +277,7 @@ class Settings:
         return self.crops.global_px // self.network.patch_size
 
     def as_json(self) -> str:
-        """As JSON, two spaces deep; `from_json` reads it back to an equal value."""
+        """JSON, two spaces deep, that `from_json` reads back to an equal value."""
         return json.dumps(asdict(self), indent=2)
 
     @classmethod

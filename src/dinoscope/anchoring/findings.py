@@ -167,7 +167,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Strip:
-    """The same photographs at every checkpoint.
+    """Maps of photographs at every checkpoint.
 
     Attributes:
         photographs: none of them was trained on.

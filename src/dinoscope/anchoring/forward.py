@@ -199,7 +199,7 @@ def _block(x: Tensor, cos: Tensor, sin: Tensor, weights: _Block, heads: int, eps
 
 
 def _rows(wanted: Tensor | None, n_crops: int, n_tokens: int, device: torch.device) -> Tensor:
-    """Of all crops' tokens, one after another: the class tokens, then the patches that are wanted."""
+    """Places among all crops' tokens of the class tokens, then of the patches that are wanted."""
     cls = torch.arange(n_crops, device=device) * n_tokens
     if wanted is None:
         return cls

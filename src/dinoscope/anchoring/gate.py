@@ -73,7 +73,7 @@ def mean_gate(scores: Sequence[Score]) -> Gate | None:
 
 
 def gate_of(snapshots: Iterable[Score], seed: int | None) -> Gate | None:
-    """Of one trunk; None with fewer than two snapshots that have both scores."""
+    """The gate of one trunk; None with fewer than two snapshots that have both scores."""
     known = sorted(
         (s for s in snapshots if all(math.isfinite(s.values.get(name, math.nan)) for name in (DENSE, IMAGE))),
         key=lambda s: s.step,

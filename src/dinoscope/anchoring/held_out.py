@@ -16,7 +16,7 @@ from dinoscope.anchoring.checks import require
 from dinoscope.atomic import write_whole
 
 HELD_OUT_SEED = 20_260_010
-"""Of the scenes snapshots are measured on; training scenes must have another."""
+"""Seed of the scenes snapshots are measured on; training scenes must have another."""
 
 
 @dataclass(frozen=True, slots=True)

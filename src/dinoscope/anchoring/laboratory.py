@@ -18,14 +18,14 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from dinoscope.anchoring.arms import ARMS, Recipe, run_arms, without_arm
+from dinoscope.anchoring.branches import Branches
 from dinoscope.anchoring.checkpoint import file_digest
 from dinoscope.anchoring.checks import require
 from dinoscope.anchoring.conclude import conclude
@@ -34,13 +34,14 @@ from dinoscope.anchoring.evaluate import Subject, evaluate, subjects_of
 from dinoscope.anchoring.findings import RANDOM, TRUNK, Laboratory, LossCurve, Score
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.gate import mean_gate
-from dinoscope.anchoring.held_out import HeldOut, Probes, held_out
+from dinoscope.anchoring.held_out import HeldOut, held_out
 from dinoscope.anchoring.logs import Ledger, loss_curve
 from dinoscope.anchoring.network import write_backbone
 from dinoscope.anchoring.photographs import Photographs, listed
-from dinoscope.anchoring.planted import Planting, examine_planted, train_planted
+from dinoscope.anchoring.plan import Plan
+from dinoscope.anchoring.planted import examine_planted, train_planted
 from dinoscope.anchoring.state import fresh_state, torch_device
-from dinoscope.anchoring.strip import AT, chosen_frames, film_strip, gram_pairs, last_of_arms
+from dinoscope.anchoring.strip import chosen_frames, film_strip, gram_pairs, last_of_arms
 from dinoscope.anchoring.train import Progress, run
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import InputError
@@ -52,39 +53,6 @@ OnProgress = Callable[[str, int, int], None]
 
 N_SCENES_SHOWN, SCENES_SHOWN_SEED = 4, 20_260_011
 """The scenes that are shown where no photographs are given."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The experiment.
-
-    Attributes:
-        trunk: settings of the run that the arms branch off from.
-        recipe: what the arms share.
-        arms: which; none for a trunk alone.
-        seeds: of the arms' order and crops from the fork on; three and more for a spread.
-        probes: how networks are measured.
-        measure_every: snapshots whose step is a multiple of this, and the last, are measured.
-        at: reference place of the film strip.
-        planted: the positive control that follows if the gate does not fire; None for none.
-    """
-
-    trunk: Settings = field(default_factory=Settings)
-    recipe: Recipe = field(default_factory=lambda: Recipe(steps=400))
-    arms: tuple[str, ...] = ARMS
-    seeds: tuple[int, ...] = (0, 1, 2)
-    probes: Probes = field(default_factory=Probes)
-    measure_every: int = 1
-    at: tuple[float, float] = AT
-    planted: Planting | None = None
-
-    def __post_init__(self) -> None:
-        require(len(set(self.seeds)) == len(self.seeds), f"a seed is given twice: {self.seeds}")
-        require(bool(self.seeds) or not self.arms, "arms need at least one seed")
-        require(self.measure_every >= 1, f"measure_every must be at least 1, got {self.measure_every}")
-        require(bool(self.seeds) or self.planted is None, "the positive control needs at least one seed")
-        for arm in self.arms:
-            require(arm in ARMS, f"no arm {arm!r}; there are {', '.join(ARMS)}")
 
 
 def laboratory(
@@ -121,28 +89,9 @@ def laboratory(
         _remove(out)
     stage = partial(_stage, Ledger(out / "compute.jsonl"), on_progress, on_step)
     with stage(TRUNK) as tell:
-        run(
-            plan.trunk,
-            photographs,
-            out / "trunk",
-            on_step=tell,
-            resume=resume,
-            force=force,
-        )
-    for seed in plan.seeds if plan.arms else ():
-        for arm in plan.arms:
-            with stage(f"{arm}, seed {seed}") as tell:
-                run_arms(
-                    out / "trunk",
-                    photographs,
-                    out / "arms" / f"seed-{seed}",
-                    plan.recipe,
-                    arms=[arm],
-                    seed=seed,
-                    on_step=without_arm(tell),
-                    resume=resume,
-                    force=force,
-                )
+        run(plan.trunk, photographs, out / "trunk", on_step=tell, resume=resume, force=force)
+    branches = Branches(out / "arms", plan.arms, plan.seeds)
+    branches.train(out / "trunk", photographs, plan.recipe, stage, resume=resume, force=force)
     if plan.planted is not None:
         gate = mean_gate(_measured(out, plan, on_progress=on_progress).scores)
         if gate is None or not gate.fires:
@@ -150,10 +99,9 @@ def laboratory(
                 out / "trunk",
                 photographs,
                 out / "planted",
-                plan.recipe,
+                plan,
                 plan.planted,
-                seeds=plan.seeds,
-                stage=stage,
+                stage,
                 resume=resume,
                 force=force,
             )
@@ -196,12 +144,10 @@ def examine(
             control = examine_planted(
                 out / "planted" if planted is None else Path(planted),
                 source,
+                plan,
                 plan.planted,
                 measured.scenes,
                 pictures,
-                seeds=plan.seeds,
-                every=plan.measure_every,
-                at=plan.at,
                 device=measured.device,
                 on_score=_scored(on_progress),
                 force=force,
@@ -222,7 +168,8 @@ def examine(
             )
         )
     base = source.settings()
-    logs = [(source, TRUNK, base.seed), *((f, arm, seed) for (arm, seed), f in measured.branches.items())]
+    logs = [(source, TRUNK, base.seed)]
+    logs += [(folder, arm, seed) for (arm, seed), folder in measured.branches.begun().items()]
     curves: list[LossCurve] = [c for c in (loss_curve(*log) for log in logs) if c is not None]
     return Laboratory(
         scores=measured.scores,
@@ -247,7 +194,7 @@ def examine(
 @dataclass(frozen=True, slots=True)
 class _Measured:
     trunk: RunFolder
-    branches: dict[tuple[str, int], RunFolder]
+    branches: Branches
     subjects: list[Subject]
     scenes: HeldOut
     scores: tuple[Score, ...]
@@ -267,17 +214,15 @@ def _measured(
 ) -> _Measured:
     """Trunk and arms, measured as far as they were not yet."""
     source = RunFolder(out / "trunk" if trunk is None else Path(trunk))
-    branches = _branches(out / "arms" if arms is None else Path(arms), plan)
+    branches = Branches(out / "arms" if arms is None else Path(arms), plan.arms, plan.seeds)
     base = source.settings()
-    stages = [stage for stage in (f.settings().second_stage for f in branches.values()) if stage is not None]
-    teacher_step = next((stage.teacher_step for stage in stages if stage.anchor != "none"), None)
+    teacher_step = branches.teacher_step()
     subjects = [
         Subject(RANDOM, base.seed, 0, _random(out / "random", base)),
         *subjects_of(source, TRUNK, base.seed, every=plan.measure_every, also=teacher_step),
     ]
     require(len(subjects) > 1, f"{str(source.path)!r} has no snapshots to measure")
-    for (arm, seed), folder in branches.items():
-        subjects += subjects_of(folder, arm, seed, every=plan.measure_every)
+    subjects += branches.subjects(plan.measure_every)
     device = str(torch_device(plan.trunk.machine))
     with Ledger(out / "compute.jsonl").stage("measurement"):
         scenes = held_out(plan.probes, out / "held-out.npz")
@@ -290,7 +235,8 @@ def _measured(
             on_score=_scored(on_progress),
             force=force,
         )
-    fork_step = next((s.start for s in stages), None)
+    stages = (folder.settings().second_stage for folder in branches.begun().values())
+    fork_step = next((stage.start for stage in stages if stage is not None), None)
     return _Measured(source, branches, subjects, scenes, scores, teacher_step, fork_step, device)
 
 
@@ -298,14 +244,6 @@ def _scored(on_progress: OnProgress | None) -> Callable[[Score], None] | None:
     if on_progress is None:
         return None
     return lambda score: on_progress(f"measured {score.run}", score.step, score.step)
-
-
-def _branches(arms: Path, plan: Plan) -> dict[tuple[str, int], RunFolder]:
-    """The arms that have been begun, arm by arm."""
-    folders = {
-        (arm, seed): RunFolder(arms / f"seed-{seed}" / arm) for arm in plan.arms for seed in plan.seeds
-    }
-    return {key: folder for key, folder in folders.items() if folder.about.is_file()}
 
 
 def _random(folder: Path, settings: Settings) -> Path:

@@ -103,7 +103,7 @@ def build_backbone(network: Network, *, image_px: int) -> Any:
 
 
 def frozen(module: nn.Module) -> nn.Module:
-    """The same module in evaluation mode, without gradients."""
+    """A module put into evaluation mode, without gradients."""
     return module.requires_grad_(False).eval()
 
 

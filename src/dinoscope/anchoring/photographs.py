@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -187,11 +187,4 @@ def _reduced(photograph: Photograph, memory_px: int) -> Photograph:
         max(memory_px, round(height * memory_px / short)),
     )
     image = Image.fromarray(np.asarray(photograph.pixels)).resize(size, Image.Resampling.LANCZOS)
-    return Photograph(
-        name=photograph.name,
-        digest=photograph.digest,
-        size=photograph.size,
-        pixels=np.asarray(image),
-        notes=photograph.notes,
-        source=photograph.source,
-    )
+    return replace(photograph, pixels=np.asarray(image))

@@ -13,12 +13,11 @@ training causes such damage.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from dinoscope.anchoring.arms import ARMS, Recipe, run_arms, without_arm
+from dinoscope.anchoring.branches import Branches, Stage
 from dinoscope.anchoring.checks import require
 from dinoscope.anchoring.conclude_planted import conclude_planted
 from dinoscope.anchoring.config import SecondStage, Settings
@@ -27,35 +26,10 @@ from dinoscope.anchoring.findings import AFTER_DAMAGE, PLANTED, TRUNK, Control, 
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.held_out import HeldOut
 from dinoscope.anchoring.photographs import Photographs
+from dinoscope.anchoring.plan import Plan, Planting
 from dinoscope.anchoring.strip import film_strip, last_of_arms
-from dinoscope.anchoring.train import Progress, run
+from dinoscope.anchoring.train import run
 from dinoscope.data.photograph import Photograph
-
-Stage = Callable[[str], AbstractContextManager[Callable[[Progress], None]]]
-"""Opens a stage by name and returns what its steps are told to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Planting:
-    """The damage, and the arms that branch off from it.
-
-    Attributes:
-        steps: of the pull.
-        weight: of the pull; a small one raises class-to-patch cosines without costing patch quality.
-        ramp: steps until the weight holds.
-        arms: some of `ARMS`.
-    """
-
-    steps: int = 200
-    weight: float = 20.0
-    ramp: int = 20
-    arms: tuple[str, ...] = ("continue", "gram-x2")
-
-    def __post_init__(self) -> None:
-        require(self.steps >= 1, f"the pull needs at least 1 step, got {self.steps}")
-        require(self.weight > 0, f"the weight of the pull must be above 0, got {self.weight}")
-        for arm in self.arms:
-            require(arm in ARMS, f"no arm {arm!r}; there are {', '.join(ARMS)}")
 
 
 def planted_settings(trunk: Settings, start: int, planting: Planting) -> Settings:
@@ -68,60 +42,38 @@ def train_planted(
     trunk: str | Path,
     photographs: Photographs,
     out: str | Path,
-    recipe: Recipe,
+    plan: Plan,
     planting: Planting,
-    *,
-    seeds: tuple[int, ...],
     stage: Stage,
+    *,
     resume: bool,
     force: bool,
 ) -> None:
     """Plant the damage once, release it once for each arm and seed; the frozen teacher is the trunk's.
 
     Raises:
-        InputError, TrainingStoppedError: as `run` and `run_arms`.
+        InputError, TrainingStoppedError: as `run` and `run_arm`.
     """
     source, out = RunFolder(Path(trunk)), Path(out)
     checkpoint = source.latest_checkpoint()
     require(checkpoint is not None, f"{str(source.path)!r} has no checkpoint to plant damage in")
-    start = source.snapshot_steps()[-1]
+    settings = planted_settings(source.settings(), source.snapshot_steps()[-1], planting)
+    damage = out / "damage"
     with stage(PLANTED) as tell:
-        run(
-            planted_settings(source.settings(), start, planting),
-            photographs,
-            out / "damage",
-            fork=checkpoint,
-            on_step=tell,
-            resume=resume,
-            force=force,
-        )
-    for seed in seeds:
-        for arm in planting.arms:
-            with stage(f"{AFTER_DAMAGE}{arm}, seed {seed}") as tell:
-                run_arms(
-                    out / "damage",
-                    photographs,
-                    out / "arms" / f"seed-{seed}",
-                    recipe,
-                    arms=[arm],
-                    seed=seed,
-                    teachers=source.path,
-                    on_step=without_arm(tell),
-                    resume=resume,
-                    force=force,
-                )
+        run(settings, photographs, damage, fork=checkpoint, on_step=tell, resume=resume, force=force)
+    _released(out, plan, planting).train(
+        damage, photographs, plan.recipe, stage, teachers=source.path, resume=resume, force=force
+    )
 
 
 def examine_planted(
     out: str | Path,
     trunk: RunFolder,
+    plan: Plan,
     planting: Planting,
     scenes: HeldOut,
-    pictures: list[Photograph],
+    pictures: Sequence[Photograph],
     *,
-    seeds: tuple[int, ...],
-    every: int,
-    at: tuple[float, float],
     device: str,
     on_score: Callable[[Score], None] | None,
     force: bool,
@@ -139,17 +91,12 @@ def examine_planted(
     planted = settings.second_stage
     require(planted is not None, f"{str(damage.path)!r} holds a run without a fork")
     start = 0 if planted is None else planted.start
-    folders = {
-        (arm, seed): RunFolder(out / "arms" / f"seed-{seed}" / arm) for arm in planting.arms for seed in seeds
-    }
-    begun = {key: folder for key, folder in folders.items() if folder.about.is_file()}
-    stages = [s for s in (f.settings().second_stage for f in begun.values()) if s is not None]
-    teacher_step = next((s.teacher_step for s in stages if s.anchor != "none"), None)
+    released = _released(out, plan, planting)
+    teacher_step = released.teacher_step()
     known = sorted({start} if teacher_step is None else {start, teacher_step})
-    subjects = [Subject(TRUNK, settings.seed, step, trunk.snapshot(step)) for step in known]
-    subjects += subjects_of(damage, PLANTED, settings.seed, every=every)
-    for (arm, seed), folder in begun.items():
-        subjects += subjects_of(folder, f"{AFTER_DAMAGE}{arm}", seed, every=every)
+    before = [Subject(TRUNK, settings.seed, step, trunk.snapshot(step)) for step in known]
+    damaged = subjects_of(damage, PLANTED, settings.seed, every=plan.measure_every)
+    subjects = [*before, *damaged, *released.subjects(plan.measure_every)]
     scores = evaluate(
         subjects,
         scenes,
@@ -159,12 +106,15 @@ def examine_planted(
         on_score=on_score,
         force=force,
     )
-    shown = [s for s in subjects if s.run == TRUNK] + last_of_arms(subjects)
     return Control(
         scores=scores,
         start_step=start,
         release_step=settings.steps,
         teacher_step=teacher_step,
         sentences=conclude_planted(scores, start_step=start, teacher_step=teacher_step),
-        strip=film_strip(shown, pictures, at=at, device=device),
+        strip=film_strip([*before, *last_of_arms(subjects)], pictures, at=plan.at, device=device),
     )
+
+
+def _released(out: Path, plan: Plan, planting: Planting) -> Branches:
+    return Branches(out / "arms", planting.arms, plan.seeds, AFTER_DAMAGE)

@@ -1,4 +1,4 @@
-"""The same photographs at every checkpoint, in one basis; and Gram matrices beside the teacher's."""
+"""Maps of photographs at every checkpoint, in one basis; and Gram matrices beside the teacher's."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import numpy as np
 
 from dinoscope.anchoring.evaluate import Subject
 from dinoscope.anchoring.findings import TRUNK, Frame, GramPair, Strip
+from dinoscope.anchoring.plan import AT
 from dinoscope.anchoring.probes import features_of
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
+from dinoscope.io.images import preview
 from dinoscope.maths.patches import unit
 from dinoscope.maths.pca import fit_pca, to_rgb
 from dinoscope.maths.similarity import similarity_map
 
 GRID, GRAM_GRID = 28, 14
-AT = (0.5, 0.5)
 FRAMES = 6
-"""Of the trunk, at most; the first and the last are among them."""
+"""Snapshots of the trunk, at most; the first and the last are among them."""
 
 _PREVIEW_PX = 512
 
@@ -58,7 +59,7 @@ def film_strip(
     )
     shares = basis.explained_variance_ratio
     return Strip(
-        photographs=tuple(_preview(p) for p in photographs),
+        photographs=tuple(preview(p, longest_px=_PREVIEW_PX) for p in photographs),
         at=at,
         patches=tuple(f.grid.patch_at(*at) for f in found[0]),
         frames=frames,
@@ -96,7 +97,7 @@ def gram_pairs(
 def chosen_frames(
     subjects: Sequence[Subject], *, most: int = FRAMES, also: int | None = None
 ) -> list[Subject]:
-    """Of the first trunk, snapshots evenly spaced and that of step ``also``; of each arm, the last."""
+    """The first trunk's snapshots, evenly spaced, and that of step ``also``; each arm's last."""
     trunks = [s for s in subjects if s.run == TRUNK]
     first = [s for s in trunks if s.seed == trunks[0].seed]
     places = np.unique(np.linspace(0, len(first) - 1, min(most, len(first))).round().astype(int))
@@ -121,20 +122,3 @@ def last_of_arms(subjects: Sequence[Subject]) -> list[Subject]:
 def _cosines(features: PatchFeatures) -> np.ndarray:
     rows = unit(features.values.reshape(-1, features.dim).astype(np.float64))
     return np.asarray(rows @ rows.T, dtype=np.float32)
-
-
-def _preview(photograph: Photograph) -> Photograph:
-    from PIL import Image
-
-    if max(photograph.pixels.shape[:2]) <= _PREVIEW_PX:
-        return photograph
-    image = Image.fromarray(np.asarray(photograph.pixels))
-    image.thumbnail((_PREVIEW_PX, _PREVIEW_PX), Image.Resampling.LANCZOS)
-    return Photograph(
-        photograph.name,
-        photograph.digest,
-        photograph.size,
-        np.asarray(image),
-        photograph.notes,
-        photograph.source,
-    )

@@ -57,7 +57,7 @@ class MaskKind:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SecondView:
-    """The same scene from elsewhere, and where everything went.
+    """A scene seen from elsewhere, and where everything went.
 
     Attributes:
         photograph: the second view.

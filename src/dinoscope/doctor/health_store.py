@@ -9,7 +9,8 @@ from dinoscope.doctor.diagnosis import Finding, Health, State
 from dinoscope.errors import CorruptStoreError, InputError, StoreError
 from dinoscope.store.digests import cure, damaged_files, is_index, missing_digests, read_digests
 from dinoscope.store.lance import data_files, exists, open_dataset
-from dinoscope.store.store import FeatureStore, FeatureTable, open_store, patch_statistics
+from dinoscope.store.reading import patch_statistics
+from dinoscope.store.store import FeatureStore, FeatureTable, open_store
 
 
 def examine_store(path: str | Path, *, on_bytes: Callable[[int], None] = lambda _: None) -> Health:

@@ -35,7 +35,7 @@ MATMUL_ERROR = 1e-5
 """Relative error of a float32 product of 512 terms: about 1e-7; with TF32 or bfloat16 above 1e-4."""
 
 MODEL_ERROR = 1e-3
-"""Of the bundled model in float32 against `REFERENCE`, whose entries are of the order of 1."""
+"""Largest error of the bundled model in float32 against `REFERENCE`, whose entries are about 1."""
 
 PLACES = ((0, 0), (2, 5), (5, 7))
 CHANNELS = 6

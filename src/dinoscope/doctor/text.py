@@ -20,13 +20,13 @@ PAIRS_SHOWN = 5
 
 
 def health_text(health: Health) -> str:
-    """Each finding on a line of its own, by topic, with what to do below it; then a summary."""
+    """The findings, then a summary."""
     counts = {state: sum(f.state == state for f in health.findings) for state in ("problem", "note")}
     return "\n".join([findings_text(health), "", _summary(counts["problem"], counts["note"])])
 
 
 def findings_text(health: Health) -> str:
-    """The same without the summary."""
+    """Each finding on a line of its own, by topic, with what to do below it."""
     lines: list[str] = []
     topic = ""
     for finding in health.findings:

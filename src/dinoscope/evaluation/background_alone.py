@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Float
 
 from dinoscope.data.results import FEWEST_TO_JUDGE, Interval
-from dinoscope.errors import EmptyIndexError, InputError, ShapeError
+from dinoscope.errors import ShapeError
+from dinoscope.evaluation.judged import JudgedCollection
 from dinoscope.evaluation.pictures_values import CARRIED, PARTLY, BackgroundAlone
-from dinoscope.io.labels import Labels, labels_of
-from dinoscope.maths.left_out import counts_left_out, jackknife_intervals, standings, sums_left_out
-from dinoscope.maths.patches import unit
-from dinoscope.maths.retrieval_scores import EXCESS, chance_average_precision, score_columns, scores_named
+from dinoscope.evaluation.stored import labelled_rows
+from dinoscope.io.labels import Labels
+from dinoscope.maths.left_out import jackknife_intervals
+from dinoscope.maths.retrieval_scores import EXCESS, score_columns, scores_named
 from dinoscope.maths.selection import LEAST_BACKGROUND, background_means
-from dinoscope.store.store import FeatureStore, each_row, pooled_vectors
-
-QUERY_BLOCK = 512
+from dinoscope.maths.suppression import no_suppression
+from dinoscope.store.reading import pooled_vectors
+from dinoscope.store.store import FeatureStore
 
 
 def background_alone(
@@ -39,11 +40,7 @@ def background_alone(
         InputError: fewer than two classes, or no query with a relevant photograph, among the labelled
             photographs that have a background and a foreground.
     """
-    chosen = store.table(table)
-    rows = list(each_row(chosen))
-    if not rows:
-        raise EmptyIndexError(f"the table {chosen.name} has no photographs: embed some first")
-    known = labels_of(labels, [row.source for row in rows], [row.digest for row in rows])
+    chosen, rows, known = labelled_rows(store, labels, table)
     shares = np.array([row.foreground_share for row in rows])
     both = (shares > 0) & (1.0 - shares >= LEAST_BACKGROUND)
     foreground = pooled_vectors(chosen, "foreground").astype(np.float64)[both]
@@ -67,7 +64,7 @@ def background_case(
     max_queries: int = 2000,
     seed: int = 0,
 ) -> BackgroundAlone:
-    """The same from one background and one foreground vector of each photograph.
+    """`background_alone` from one background and one foreground vector of each photograph.
 
     Raises:
         ShapeError: the shapes differ.
@@ -77,23 +74,12 @@ def background_case(
         raise ShapeError(
             "foreground and labels", expected=f"n dim = {background.shape}", actual=foreground.shape
         )
-    kept = np.array([i for i, label in enumerate(labels) if label is not None], np.int64)
-    named, class_of = np.unique(np.array([str(labels[i]) for i in kept], object), return_inverse=True)
-    if len(named) < 2:
-        raise InputError(
-            f"background and foreground are compared over at least two classes, the labels name {len(named)}"
-        )
-    queries = np.arange(len(kept))
-    if len(queries) > max_queries:
-        queries = np.sort(np.random.default_rng(seed).choice(queries, max_queries, replace=False))
-    sizes = np.bincount(class_of)[class_of[queries]] - 1
-    if not sizes.any():
-        raise InputError("no query has a relevant photograph: every label is used once")
-    chance = np.array([chance_average_precision(int(r), len(kept) - 1) for r in sizes])
-    same = class_of[queries][:, None] == class_of
-    itself = queries[:, None] == np.arange(len(kept))
-    back, back_sums = _average_precision(background[kept], queries, same, itself)
-    front, front_sums = _average_precision(foreground[kept], queries, same, itself)
+    judged = JudgedCollection(labels, np.zeros(len(labels), np.int64), max_queries=max_queries, seed=seed)
+    scores = {"ap": scores_named(())["ap"], "excess": EXCESS}
+    chance, whole = judged.chance(), no_suppression(background.shape[1])
+    back_ranks, back_sums = judged.left_out(background.astype(np.float64), whole, 0, scores)
+    front_ranks, front_sums = judged.left_out(foreground.astype(np.float64), whole, 0, scores)
+    back, front = (score_columns(ranks, ())["ap"] for ranks in (back_ranks, front_ranks))
     found = jackknife_intervals(
         {
             "background": back,
@@ -109,34 +95,15 @@ def background_case(
             "foreground_excess": front_sums["excess"],
             "ahead": front_sums["ap"] - back_sums["ap"],
         },
-        counts_left_out(same, itself),
+        judged.counts_left_out(),
     )
     return BackgroundAlone(
         **found,
         chance=float(np.nanmean(chance)),
-        n_images=len(kept),
+        n_images=len(judged.labelled),
         n_left_out=n_left_out,
         case=_case(found["excess"]),
     )
-
-
-def _average_precision(
-    vectors: Float[np.ndarray, "n dim"],
-    queries: Int64[np.ndarray, " q"],
-    same: Bool[np.ndarray, "q n"],
-    itself: Bool[np.ndarray, "q n"],
-) -> tuple[Float64[np.ndarray, " q"], dict[str, Float64[np.ndarray, " n"]]]:
-    """Of each query; and the sums of it and of its excess over chance without each photograph."""
-    turned = unit(vectors.astype(np.float64))
-    wanted = {"ap": scores_named(())["ap"], "excess": EXCESS}
-    ranks, sums = [], {name: np.zeros(len(turned)) for name in wanted}
-    for start in range(0, len(queries), QUERY_BLOCK):
-        part = slice(start, start + QUERY_BLOCK)
-        mine, above = standings(turned[queries[part]] @ turned.T, same[part], itself[part])
-        ranks += mine
-        for name, added in sums_left_out(mine, above, same[part], itself[part], wanted).items():
-            sums[name] += added
-    return score_columns(ranks, ())["ap"], sums
 
 
 def _case(excess: Interval) -> str:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from dinoscope.data.retrieval import RetrievalScores
-from dinoscope.errors import EmptyIndexError, InputError
-from dinoscope.evaluation.scoring import KS, evaluate_vectors
-from dinoscope.evaluation.stored import fold_statistics, stored_vectors
-from dinoscope.io.labels import Labels, labels_of
+from dinoscope.errors import InputError
+from dinoscope.evaluation.protocol import KS, MAX_QUERIES, Protocol
+from dinoscope.evaluation.scoring import evaluate_vectors
+from dinoscope.evaluation.stored import fold_statistics, labelled_rows, stored_vectors
+from dinoscope.io.labels import Labels
 from dinoscope.maths.folds import FOLDS, folds_of
 from dinoscope.maths.retrieval_scores import CUTOFFS
-from dinoscope.store.store import FeatureStore, each_row
+from dinoscope.store.store import FeatureStore
 
 
 def evaluate_retrieval(
@@ -27,7 +28,7 @@ def evaluate_retrieval(
     cutoffs: Sequence[int] = CUTOFFS,
     folds: int = FOLDS,
     table: str | None = None,
-    max_queries: int = 2000,
+    max_queries: int = MAX_QUERIES,
     seed: int = 0,
 ) -> RetrievalScores:
     """How well a stored collection is found by class, and what suppressing background directions does to it.
@@ -60,31 +61,22 @@ def evaluate_retrieval(
             than folds, unknown names.
         MissingFeaturesError: a pooling that the table does not have.
     """
-    chosen = store.table(table)
-    rows = list(each_row(chosen))
-    if not rows:
-        raise EmptyIndexError(f"the table {chosen.name} has no photographs: embed some first")
-    digests = [row.digest for row in rows]
-    known = labels_of(labels, [row.source for row in rows], digests)
+    chosen, rows, known = labelled_rows(store, labels, table)
     vectors = stored_vectors(chosen, poolings)
-    fold = folds_of(digests, folds)
+    fold = folds_of([row.digest for row in rows], folds)
     if len(np.unique(fold)) < 3:
         raise InputError(
             f"{len(rows)} photographs lie in {len(np.unique(fold))} folds: choosing a rank off the queries "
             "needs at least 3; add photographs"
         )
-    background, patches, rule = fold_statistics(chosen, rows, fold, vectors["mean"])
-    return evaluate_vectors(
-        vectors,
-        known,
-        fold,
-        background=background,
-        patches=patches,
+    protocol = Protocol(
         suppressions=suppressions,
         ks=ks,
         controls=controls,
         cutoffs=cutoffs,
-        background_rule=rule,
         max_queries=max_queries,
         seed=seed,
+    )
+    return evaluate_vectors(
+        vectors, known, fold, fold_statistics(chosen, rows, fold, vectors["mean"]), protocol
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float64, Int
 
 from dinoscope.errors import InputError
+from dinoscope.evaluation.protocol import FoldStatistics, Protocol
 from dinoscope.maths.pca import PatchMoments, patch_moments
 from dinoscope.maths.suppression import (
     RANKED,
@@ -21,9 +21,6 @@ from dinoscope.maths.suppression import (
     no_suppression,
 )
 from dinoscope.maths.suppression_controls import all_patches_control, matched_controls, random_control
-
-FoldMoments = Sequence[PatchMoments | None]
-"""Of each fold, by its number; None where the fold has nothing to measure."""
 
 FEWEST_KEPT = 8
 
@@ -38,27 +35,22 @@ class Fits:
         self,
         vectors: Float64[np.ndarray, "n dim"],
         folds: Int[np.ndarray, " n"],
-        background: FoldMoments | None,
-        patches: FoldMoments | None,
-        *,
-        centred: bool,
-        background_rule: str,
-        seed: int,
+        statistics: FoldStatistics,
+        protocol: Protocol,
     ) -> None:
         self.used = [int(f) for f in np.unique(folds)]
-        self.dim = vectors.shape[1]
+        self.vectors, self.dim = vectors, vectors.shape[1]
         self.pooled = {f: patch_moments(vectors[folds == f]) for f in self.used}
-        self.background = None if background is None else dict(enumerate(background))
-        self.patches = None if patches is None else dict(enumerate(patches))
-        self.centred = centred
-        self.rule = background_rule
-        self.seed = seed
+        self.background = dict(enumerate(statistics.background or ()))
+        self.patches = dict(enumerate(statistics.patches or ()))
+        self.rule = statistics.rule
+        self.protocol = protocol
         self.ladders: dict[str, tuple[int, ...]] = {}
         self._fitted: dict[tuple[str, frozenset[int]], Suppression] = {}
         self._controls: dict[tuple[str, str, frozenset[int], int], Suppression] = {}
         self._matched: dict[tuple[str, frozenset[int], int], dict[int, Suppression]] = {}
 
-    def ladder(self, kind: str, ks: Sequence[int], kept: Sequence[int] | None) -> tuple[int | None, ...]:
+    def ladder(self, kind: str) -> tuple[int | None, ...]:
         """The numbers of directions that every fit has; ``(None,)`` where there is nothing to choose.
 
         Raises:
@@ -69,10 +61,10 @@ class Fits:
         outs = [frozenset(pair) for pair in combinations(self.used, 2)]
         if kind == "whiten":
             most = min(self.fit(kind, out).k for out in outs)
-            wanted = _powers(most) if kept is None else kept
+            wanted = _powers(most) if self.protocol.kept is None else self.protocol.kept
         else:
             most = min(self._most(kind, out) for out in outs)
-            wanted = ks
+            wanted = self.protocol.ks
         possible = tuple(sorted({k for k in wanted if k <= most}))
         if not possible:
             raise InputError(
@@ -94,7 +86,7 @@ class Fits:
 
     def control(self, name: str, kind: str, out: frozenset[int], k: int, draw: int) -> Suppression:
         """A control of a kind with ``k`` directions of its ladder, from the same folds."""
-        seed = int(np.random.SeedSequence([self.seed, draw, *sorted(out)]).generate_state(1)[0])
+        seed = int(np.random.SeedSequence([self.protocol.seed, draw, *sorted(out)]).generate_state(1)[0])
         suppression = self.fit(kind, out)
         if name == "matched":
             spot = (kind, out, draw)
@@ -118,7 +110,7 @@ class Fits:
             return fit_background(
                 self._without(self.background, out, "background patches"),
                 self.ladders[kind][-1],
-                centred=self.centred,
+                centred=self.protocol.centred_background,
                 fitted_on=self.rule,
             )
         moments = self._without(self.pooled, out, "pooled vectors")
@@ -128,18 +120,20 @@ class Fits:
 
     def _most(self, kind: str, out: frozenset[int]) -> int:
         if kind == "background":
-            available = self._without(self.background, out, "background patches").n - self.centred
+            available = (
+                self._without(self.background, out, "background patches").n - self.protocol.centred_background
+            )
         else:
             available = self._without(self.pooled, out, "pooled vectors").n - 1
         return min(self.dim - 1, available)
 
     def _without(
         self,
-        parts: dict[int, PatchMoments] | dict[int, PatchMoments | None] | None,
+        parts: dict[int, PatchMoments] | dict[int, PatchMoments | None],
         out: frozenset[int],
         what: str,
     ) -> PatchMoments:
-        total = merged([part for fold, part in (parts or {}).items() if fold not in out])
+        total = merged([part for fold, part in parts.items() if fold not in out])
         if total is None:
             raise InputError(f"without folds {sorted(out)} there are no {what} left to fit on")
         if len(total.mean) != self.dim:

@@ -12,16 +12,17 @@ from dinoscope.data.photograph import Photograph
 from dinoscope.data.retrieval import RetrievalScores
 from dinoscope.errors import DinoscopeError, ImageError, InputError
 from dinoscope.evaluation.pictures_values import Pictures, QueryRow, RemovedMap, Shown
-from dinoscope.evaluation.stored import fold_statistics, stored_vectors
+from dinoscope.evaluation.stored import fold_statistics, labelled_rows, stored_vectors
 from dinoscope.io.images import preview
-from dinoscope.io.labels import Labels, labels_of
+from dinoscope.io.labels import Labels
 from dinoscope.io.sources import inside
 from dinoscope.maths.folds import FOLDS, folds_of
 from dinoscope.maths.patches import unit
 from dinoscope.maths.retrieval_scores import DECIMALS
 from dinoscope.maths.suppression import Suppression, fit_background, merged
 from dinoscope.retrieval.queries import features_of, stored_photograph
-from dinoscope.store.store import FeatureStore, FeatureTable, StoredRow, each_row, read_dense
+from dinoscope.store.reading import StoredRow, read_dense
+from dinoscope.store.store import FeatureStore, FeatureTable
 
 HIT_PX, PHOTOGRAPH_PX = 128, 224
 SHORTEST = 1e-12
@@ -59,9 +60,7 @@ def retrieval_pictures(
         chosen = scores.row("mean", "background").chosen
     except KeyError:
         raise InputError("pictures show the suppression 'background' of mean vectors: score it") from None
-    opened = store.table(table)
-    rows = list(each_row(opened))
-    known = labels_of(labels, [row.source for row in rows], [row.digest for row in rows])
+    opened, rows, known = labelled_rows(store, labels, table)
     if not scores.queries or max(scores.queries) >= len(rows):
         raise InputError("these scores are of another store")
     fold = folds_of([row.digest for row in rows], _folds_of_scores(scores, rows))
@@ -103,13 +102,13 @@ def _fits(
     means: Float64[np.ndarray, "n dim"],
     chosen: Sequence[int | None],
 ) -> dict[int, Suppression]:
-    background, _, rule = fold_statistics(table, rows, fold, means.astype(np.float32))
+    statistics = fold_statistics(table, rows, fold, means.astype(np.float32))
     fits = {}
     for number, k in zip(np.unique(fold), chosen, strict=True):
-        others = merged([part for other, part in enumerate(background) if other != number])
+        others = merged([part for other, part in enumerate(statistics.background or ()) if other != number])
         if others is None:
             raise InputError("no photograph has a background by the rule")
-        fits[int(number)] = fit_background(others, max(k or 0, 1), fitted_on=rule)
+        fits[int(number)] = fit_background(others, max(k or 0, 1), fitted_on=statistics.rule)
     return fits
 
 
@@ -121,7 +120,7 @@ class _Album:
         self._read: dict[int, Photograph | None] = {}
 
     def photograph(self, place: int) -> Photograph | None:
-        """As it was embedded; None where the file is gone or another."""
+        """The photograph as it was embedded; None where the file is gone or another."""
         if place not in self._read:
             row = self.rows[place]
             try:

@@ -15,9 +15,11 @@ from dinoscope.evaluation.revisited_truth import RevisitedQuery, RevisitedTruth
 from dinoscope.io.images import photograph_from_array, read_photograph
 from dinoscope.maths.patches import unit
 from dinoscope.maths.retrieval_scores import CUTOFFS, DECIMALS, revisited_scores
-from dinoscope.retrieval.fits import fit_suppression
+from dinoscope.maths.suppression import Suppression
+from dinoscope.retrieval.fits import suppression_for
 from dinoscope.retrieval.queries import Region, features_of, pooled
-from dinoscope.store.store import FeatureStore, each_row, pooled_vectors
+from dinoscope.store.reading import each_row, pooled_vectors
+from dinoscope.store.store import FeatureStore
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -28,8 +30,7 @@ def evaluate_revisited(
     queries: str | Path,
     *,
     pooling: str = "mean",
-    suppress: str = "none",
-    components: int | None = None,
+    suppress: str | Suppression = "none",
     backbone: Backbone | None = None,
     ks: Sequence[int] = CUTOFFS,
     table: str | None = None,
@@ -44,7 +45,7 @@ def evaluate_revisited(
         store: that holds every photograph of ``truth.names``, by file name.
         truth: as `dinoscope.evaluation.revisited_truth.read_revisited` gives it.
         queries: the folder of the query photographs.
-        pooling, suppress, components: as in `dinoscope.retrieval.search.search`.
+        pooling, suppress: as in `dinoscope.retrieval.search.search`.
         backbone: the table's; None to load it by the name the table remembers.
         ks: of the precision at k.
         table: name of the table or of its backbone, where the store has several.
@@ -67,7 +68,7 @@ def evaluate_revisited(
             f"{len(inside)} queries, such as {inside[0]!r}, are in the store: suppressions would be fitted "
             "on them; embed the photographs of imlist alone"
         )
-    fitted = fit_suppression(chosen, suppress, pooling=pooling, components=components)
+    fitted = suppression_for(chosen, suppress, pooling=pooling)
     places = [place_of[name] for name in truth.names]
     searched = unit(fitted.apply(pooled_vectors(chosen, pooling)[places].astype(np.float64)))
     asked = [

@@ -29,7 +29,7 @@ class Tried:
     Attributes:
         scores: at every rank, one value for each query.
         sums: at the ranks chosen, per score: its sum over queries without each labelled photograph.
-        sums_at: the same of `FIRST`, at every rank.
+        sums_at: such sums of `FIRST`, at every rank.
     """
 
     pooling: str

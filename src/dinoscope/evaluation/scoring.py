@@ -8,47 +8,29 @@ and the choice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64, Int, Int64
+from jaxtyping import Float, Int
 
 from dinoscope.data.retrieval import FIRST, RetrievalScores
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.evaluation.bench import Bench
-from dinoscope.evaluation.fits import Fits, FoldMoments
+from dinoscope.evaluation.fits import Fits
+from dinoscope.evaluation.judged import JudgedCollection
+from dinoscope.evaluation.protocol import FoldStatistics, Protocol
 from dinoscope.evaluation.rows import BASELINE, Column, Tried, rows_of, warnings_of
-from dinoscope.maths.retrieval_scores import (
-    CUTOFFS,
-    chance_average_precision,
-    score_columns,
-)
+from dinoscope.maths.retrieval_scores import Ranks, Score, score_columns, scores_named
 from dinoscope.maths.suppression import RANKED, SUPPRESSIONS, Suppression
 from dinoscope.maths.suppression_controls import CONTROLS, overlap
-
-KS = (0, 1, 2, 4, 8, 16, 32)
-DRAWS = 3
-MAX_QUERIES = 2000
 
 
 def evaluate_vectors(
     vectors: Mapping[str, Float[np.ndarray, "n _"]],
     labels: Sequence[str | None],
     folds: Int[np.ndarray, " n"],
-    *,
-    background: FoldMoments | None = None,
-    patches: FoldMoments | None = None,
-    poolings: Sequence[str] | None = None,
-    suppressions: Sequence[str] | None = None,
-    ks: Sequence[int] = KS,
-    kept: Sequence[int] | None = None,
-    controls: Sequence[str] | None = None,
-    cutoffs: Sequence[int] = CUTOFFS,
-    draws: int = DRAWS,
-    centred_background: bool = False,
-    background_rule: str = "background patches",
-    max_queries: int = MAX_QUERIES,
-    seed: int = 0,
+    statistics: FoldStatistics | None = None,
+    protocol: Protocol | None = None,
 ) -> RetrievalScores:
     """Score every pooling with every suppression, each photograph in turn searching for its class.
 
@@ -56,21 +38,8 @@ def evaluate_vectors(
         vectors: by pooling, in one order of photographs, not normalised; ``mean`` must be among them.
         labels: of the photographs; None where unknown: not ranked, but fitted on.
         folds: of the photographs, at least 3 different, as from `dinoscope.maths.folds.fold_of`.
-        background: of each fold, by its number, moments of the patches that a named mask calls background.
-        patches: of each fold, moments of all its patches: for the control ``all_patches``.
-        poolings: which; None for all that are given.
-        suppressions: which; None for all that can be fitted on what is given.
-        ks: directions removed, to choose from (``common``, ``background``); 0 may be among them.
-        kept: components kept, to choose from (``whiten``); None for powers of two up to all.
-        controls: of ``common`` and ``background``; None for all that can be had. ``matched`` is one of
-            ``background`` alone: the directions of ``common`` are the only ones with their variance.
-        cutoffs: of recall and success.
-        draws: of each random control; scores are means over them.
-        centred_background: subtract the mean of the background patches, and remove the directions of
-            their covariance; otherwise those of their second moment about zero.
-        background_rule: the mask's rule, in words.
-        max_queries: a random choice of so many labelled photographs, where there are more.
-        seed: of that choice and of the random controls.
+        statistics: of the patches of each fold; None where they are not known.
+        protocol: what is tried; None for the defaults.
 
     Raises:
         InputError: no ``mean``, unknown names, labels of fewer than two classes, no query with a relevant
@@ -84,182 +53,135 @@ def evaluate_vectors(
     sorting them dominates: quadratic in photographs. Leaving each photograph out costs one more sort of every
     ranking that is shown, not one for each photograph.
     """
-    poolings = tuple(vectors) if poolings is None else tuple(dict.fromkeys((BASELINE[0], *poolings)))
-    if suppressions is None:
-        suppressions = [s for s in SUPPRESSIONS if s != "background" or background is not None]
-    suppressions = tuple(dict.fromkeys((BASELINE[1], *suppressions)))
-    if controls is None:
-        controls = [c for c in CONTROLS if c != "all_patches" or patches is not None]
-    _check_names(vectors, poolings, suppressions, controls, background, patches)
-    classes, class_of = _classes(labels)
-    folds = np.asarray(folds, dtype=np.int64)
+    protocol, statistics = protocol or Protocol(), statistics or FoldStatistics()
+    poolings, suppressions, controls = _chosen(vectors, statistics, protocol)
     for name in poolings:
         _check_vectors(name, vectors[name], len(labels))
-    if folds.shape != (len(labels),):
-        raise ShapeError("folds", expected=f"n={len(labels)}", actual=folds.shape)
-    if len(np.unique(folds)) < 3:
+    judged = JudgedCollection(labels, folds, max_queries=protocol.max_queries, seed=protocol.seed)
+    if len(judged.used) < 3:
         raise InputError("choosing a rank off the queries needs photographs in at least 3 folds")
-    if draws < 1 or max_queries < 1:
-        raise InputError("draws and max_queries must be at least 1")
-    labelled = np.flatnonzero(class_of >= 0)
-    queries = labelled
-    if len(labelled) > max_queries:
-        queries = np.sort(np.random.default_rng(seed).choice(labelled, max_queries, replace=False))
-    bench = Bench(class_of, folds, labelled, queries, cutoffs)
-    sizes = np.bincount(class_of[labelled])[class_of[queries]] - 1
-    if len(bench.asked) < 2:
+    if len(judged.asked) < 2:
         raise InputError("choosing a rank off the queries needs queries in at least 2 folds")
-    if not sizes.any():
-        raise InputError("no query has a relevant photograph: every label is used once")
-    known = [chance_average_precision(int(r), len(labelled) - 1) for r in sizes if r > 0]
-
+    scores = scores_named(protocol.cutoffs)
     tried: list[Tried] = []
     for name in poolings:
-        matrix = np.asarray(vectors[name], dtype=np.float64)
-        fits = Fits(
-            matrix, folds, background, patches,
-            centred=centred_background, background_rule=background_rule, seed=seed,
-        )  # fmt: skip
+        fits = Fits(np.asarray(vectors[name], dtype=np.float64), judged.folds, statistics, protocol)
+        trial = _Trial(judged, fits, scores)
         for kind in suppressions:
-            ladder = fits.ladder(kind, ks, kept)
-            own = _try(bench, matrix, fits, name, kind, ladder)
+            own = trial.suppression(name, kind)
             tried.append(own)
             for control in controls if kind in RANKED else ():
-                if control == "matched" and kind != "background":
-                    continue
-                repeats = 1 if control == "all_patches" else draws
-                tried.append(_try_control(bench, matrix, fits, own, control, repeats))
-    settings = {
-        "folds": len(bench.used),
-        "ks": tuple(ks),
-        "kept": "powers of two" if kept is None else tuple(kept),
-        "draws": draws,
-        "centred_background": centred_background,
-        "background_rule": background_rule if background is not None else "",
-        "max_queries": max_queries,
-        "seed": seed,
-    }
+                if control != "matched" or kind == "background":
+                    tried.append(trial.control(own, control))
+    n_undefined, n_unlabelled = int((judged.n_relevant == 0).sum()), len(labels) - len(judged.labelled)
     return RetrievalScores(
-        queries=tuple(int(i) for i in queries),
-        labels=tuple(classes[class_of[i]] for i in queries),
-        scores=tuple(tried[0].scores[None]),
-        rows=rows_of(tried, bench.fold_of_query, bench.used, bench.counts_left_out()),
-        chance=float(np.mean(known)),
-        n_images=len(labelled),
-        n_unlabelled=len(labels) - len(labelled),
-        n_undefined=int((sizes == 0).sum()),
-        settings=settings,
+        queries=tuple(int(i) for i in judged.queries),
+        labels=tuple(judged.classes[judged.class_of[i]] for i in judged.queries),
+        scores=tuple(scores),
+        rows=rows_of(tried, judged.fold_of_query, judged.used, judged.counts_left_out()),
+        chance=float(np.nanmean(judged.chance())),
+        n_images=len(judged.labelled),
+        n_unlabelled=n_unlabelled,
+        n_undefined=n_undefined,
+        settings={
+            "folds": len(judged.used),
+            "ks": tuple(protocol.ks),
+            "kept": "powers of two" if protocol.kept is None else tuple(protocol.kept),
+            "draws": protocol.draws,
+            "centred_background": protocol.centred_background,
+            "background_rule": "" if statistics.background is None else statistics.rule,
+            "max_queries": protocol.max_queries,
+            "seed": protocol.seed,
+        },
         warnings=warnings_of(
             tried,
-            ks,
-            n_known=int((sizes > 0).sum()),
-            n_unlabelled=len(labels) - len(labelled),
-            n_undefined=int((sizes == 0).sum()),
+            protocol.ks,
+            n_known=len(judged.queries) - n_undefined,
+            n_unlabelled=n_unlabelled,
+            n_undefined=n_undefined,
         ),
     )
 
 
-def _try(
-    bench: Bench,
-    vectors: Float64[np.ndarray, "n dim"],
-    fits: Fits,
-    pooling: str,
-    kind: str,
-    ladder: tuple[int | None, ...],
-) -> Tried:
-    """A suppression at every rank, and for each fold the rank that is best without it."""
-    chosen: dict[int, int | None] = {}
-    for fold in bench.asked:
-        means = []
-        for k in ladder if len(ladder) > 1 else ():
-            inner = [
-                ranks
-                for other in bench.asked
-                if other != fold
-                for ranks in bench.ranks(vectors, fits.fit(kind, frozenset((fold, other)), k), other, fold)
-            ]
-            values = score_columns(inner, ())["ap"]
-            known = values[~np.isnan(values)]
-            means.append(known.mean() if len(known) else -np.inf)
-        best = next((i for i, m in enumerate(means) if m >= max(means) - 1e-12), 0)
-        chosen[fold] = ladder[best]
-    own = Tried(pooling, kind, "", ladder, chosen)
-    for k in ladder:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trial:
+    """One pooling's vectors, what is fitted on them, and who judges the rankings."""
 
-        def without(fold: int, k: int | None = k) -> Suppression:
-            return fits.fit(kind, frozenset((fold,)), k)
+    judged: JudgedCollection
+    fits: Fits
+    scores: Mapping[str, Score]
 
-        own.scores[k] = _scored(bench, vectors, own, k, without)
-    return own
+    def suppression(self, pooling: str, kind: str) -> Tried:
+        """A suppression at every rank, and for each fold the rank that is best without it."""
+        ladder, fits, judged = self.fits.ladder(kind), self.fits, self.judged
+        chosen: dict[int, int | None] = {}
+        for fold in judged.asked:
+            means = []
+            for k in ladder if len(ladder) > 1 else ():
+                inner: list[Ranks] = []
+                for other in judged.asked:
+                    if other != fold:
+                        alone = fits.fit(kind, frozenset((fold, other)), k)
+                        inner += judged.ranks(fits.vectors, alone, other, without=fold)
+                values = score_columns(inner, ())["ap"]
+                known = values[~np.isnan(values)]
+                means.append(known.mean() if len(known) else -np.inf)
+            best = next((i for i, m in enumerate(means) if m >= max(means) - 1e-12), 0)
+            chosen[fold] = ladder[best]
+        own = Tried(pooling, kind, "", ladder, chosen)
+        for k in ladder:
+            own.scores[k] = self._scored(
+                own, k, {f: fits.fit(kind, frozenset((f,)), k) for f in judged.asked}
+            )
+        return own
 
+    def control(self, own: Tried, control: str) -> Tried:
+        """A control at every rank of its suppression; scores are means over the draws."""
+        found = Tried(own.pooling, own.suppression, control, own.ladder, own.chosen)
+        repeats = 1 if control == "all_patches" else self.fits.protocol.draws
+        for k in (k for k in own.ladder if k is not None):
+            draws = []
+            for draw in range(repeats):
+                fitted = {}
+                for fold in self.judged.asked:
+                    out = frozenset((fold,))
+                    fitted[fold] = self.fits.control(control, own.suppression, out, k, draw)
+                    if k == own.chosen[fold] and k > 0:
+                        mine = self.fits.fit(own.suppression, out, k)
+                        found.overlaps.append(overlap(mine, fitted[fold]))
+                draws.append(self._scored(found, k, fitted, share=1 / repeats))
+            found.scores[k] = {key: np.mean([draw[key] for draw in draws], axis=0) for key in draws[0]}
+        return found
 
-def _try_control(
-    bench: Bench,
-    vectors: Float64[np.ndarray, "n dim"],
-    fits: Fits,
-    own: Tried,
-    control: str,
-    repeats: int,
-) -> Tried:
-    """A control at every rank of its suppression; scores are means over the draws."""
-    found = Tried(own.pooling, own.suppression, control, own.ladder, own.chosen)
-    for k in (k for k in own.ladder if k is not None):
-        draws = []
-        for draw in range(repeats):
-
-            def drawn(fold: int, k: int = k, draw: int = draw) -> Suppression:
-                out = frozenset((fold,))
-                other = fits.control(control, own.suppression, out, k, draw)
-                if k == own.chosen[fold] and k > 0:
-                    found.overlaps.append(overlap(fits.fit(own.suppression, out, k), other))
-                return other
-
-            draws.append(_scored(bench, vectors, found, k, drawn, share=1 / repeats))
-        found.scores[k] = {key: np.mean([draw[key] for draw in draws], axis=0) for key in draws[0]}
-    return found
-
-
-def _scored(
-    bench: Bench,
-    vectors: Float64[np.ndarray, "n dim"],
-    into: Tried,
-    k: int | None,
-    fitted: Callable[[int], Suppression],
-    *,
-    share: float = 1.0,
-) -> dict[str, Column]:
-    """Every query's scores with what was fitted without its fold; sums with photographs left out are kept."""
-    order, ranks = [], []
-    for fold in bench.asked:
-        names = bench.scores if into.chosen[fold] == k else (FIRST,)
-        found, sums = bench.left_out(vectors, fitted(fold), fold, names=names)
-        order.append(np.flatnonzero(bench.fold_of_query == fold))
-        ranks += found
-        into.leave_out(k, sums, share, chosen=into.chosen[fold] == k)
-    columns = score_columns(ranks, bench.cutoffs)
-    back = np.argsort(np.concatenate(order))
-    return {key: column[back] for key, column in columns.items()}
+    def _scored(
+        self, into: Tried, k: int | None, fitted: Mapping[int, Suppression], *, share: float = 1.0
+    ) -> dict[str, Column]:
+        """Each query's scores by what was fitted without its fold; keeps the sums without each photograph."""
+        order, ranks = [], []
+        for fold, suppression in fitted.items():
+            chosen = into.chosen[fold] == k
+            wanted = self.scores if chosen else {FIRST: self.scores[FIRST]}
+            found, sums = self.judged.left_out(self.fits.vectors, suppression, fold, wanted)
+            order.append(np.flatnonzero(self.judged.fold_of_query == fold))
+            ranks += found
+            into.leave_out(k, sums, share, chosen=chosen)
+        back = np.argsort(np.concatenate(order))
+        columns = score_columns(ranks, self.fits.protocol.cutoffs)
+        return {key: column[back] for key, column in columns.items()}
 
 
-def _classes(labels: Sequence[str | None]) -> tuple[list[str], Int64[np.ndarray, " n"]]:
-    classes = sorted({label for label in labels if label is not None})
-    if len(classes) < 2:
-        raise InputError(
-            f"retrieval needs photographs of at least two classes, the labels name {len(classes)}: with one "
-            "class every ranking is perfect"
-        )
-    number = {label: i for i, label in enumerate(classes)}
-    return classes, np.array([-1 if label is None else number[label] for label in labels], np.int64)
-
-
-def _check_names(
-    vectors: Mapping[str, object],
-    poolings: Sequence[str],
-    suppressions: Sequence[str],
-    controls: Sequence[str],
-    background: FoldMoments | None,
-    patches: FoldMoments | None,
-) -> None:
+def _chosen(
+    vectors: Mapping[str, object], statistics: FoldStatistics, protocol: Protocol
+) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+    """Poolings, suppressions and controls to try, all of them possible; baselines first."""
+    background, patches = statistics.background is not None, statistics.patches is not None
+    poolings, suppressions, controls = protocol.poolings, protocol.suppressions, protocol.controls
+    poolings = tuple(vectors) if poolings is None else tuple(dict.fromkeys((BASELINE[0], *poolings)))
+    if suppressions is None:
+        suppressions = [s for s in SUPPRESSIONS if s != "background" or background]
+    suppressions = tuple(dict.fromkeys((BASELINE[1], *suppressions)))
+    if controls is None:
+        controls = [c for c in CONTROLS if c != "all_patches" or patches]
     if BASELINE[0] not in vectors:
         raise InputError("gains refer to the plain mean: vectors of the pooling 'mean' are needed")
     for what, asked, known in (
@@ -270,10 +192,11 @@ def _check_names(
         for name in asked:
             if name not in known:
                 raise InputError(f"no {what} {name!r}; there are {', '.join(known)}")
-    if "background" in suppressions and background is None:
+    if "background" in suppressions and not background:
         raise InputError("the suppression 'background' needs moments of background patches of each fold")
-    if "all_patches" in controls and patches is None:
+    if "all_patches" in controls and not patches:
         raise InputError("the control 'all_patches' needs moments of all patches of each fold")
+    return poolings, suppressions, controls
 
 
 def _check_vectors(name: str, values: Float[np.ndarray, "n _"], n: int) -> None:

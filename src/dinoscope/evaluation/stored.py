@@ -7,14 +7,32 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Float, Int64
 
-from dinoscope.errors import MissingFeaturesError
-from dinoscope.evaluation.fits import FoldMoments
+from dinoscope.errors import EmptyIndexError, MissingFeaturesError
+from dinoscope.evaluation.protocol import FoldStatistics
+from dinoscope.io.labels import Labels, labels_of
 from dinoscope.maths.pca import PatchMoments, patch_moments
 from dinoscope.maths.pooling import FOREGROUND_RULE, own_foreground
 from dinoscope.maths.selection import background_means
 from dinoscope.maths.suppression import background_moments, merged
+from dinoscope.store.reading import StoredRow, each_dense, each_row, pooled_vectors
 from dinoscope.store.schema import POOLED
-from dinoscope.store.store import FeatureTable, StoredRow, each_dense, pooled_vectors
+from dinoscope.store.store import FeatureStore, FeatureTable
+
+
+def labelled_rows(
+    store: FeatureStore, labels: Labels, table: str | None
+) -> tuple[FeatureTable, list[StoredRow], list[str | None]]:
+    """The table that is meant, its photographs, and their labels, None where unknown.
+
+    Raises:
+        EmptyIndexError: a table without photographs.
+    """
+    chosen = store.table(table)
+    rows = list(each_row(chosen))
+    if not rows:
+        raise EmptyIndexError(f"the table {chosen.name} has no photographs: embed some first")
+    known = labels_of(labels, [row.source for row in rows], [row.digest for row in rows])
+    return chosen, rows, list(known)
 
 
 def stored_vectors(
@@ -40,14 +58,14 @@ def fold_statistics(
     rows: Sequence[StoredRow],
     fold: Int64[np.ndarray, " n"],
     means: Float[np.ndarray, "n dim"],
-) -> tuple[FoldMoments, FoldMoments, str]:
-    """Of each fold: moments of its background, of all its patches, and in words what they are of."""
+) -> FoldStatistics:
+    """Moments of each fold's background and of all its patches, from whole maps where there are any."""
     n_folds = int(fold.max()) + 1
     if table.settings.dense is not None:
         parts: list[list[tuple[PatchMoments | None, PatchMoments]]] = [[] for _ in range(n_folds)]
         for place, pair in enumerate(_of_maps(table)):
             parts[fold[place]].append(pair)
-        return (
+        return FoldStatistics(
             [merged([background for background, _ in part]) for part in parts],
             [merged([whole for _, whole in part]) for part in parts],
             f"background patches by this rule: {FOREGROUND_RULE}",
@@ -60,7 +78,8 @@ def fold_statistics(
         found = background_means(means[inside], foreground[inside], shares[inside])
         backgrounds.append(patch_moments(found) if len(found) else None)
     wholes = [patch_moments(means[fold == n]) if (fold == n).any() else None for n in range(n_folds)]
-    return backgrounds, wholes, f"each photograph's mean background patch by this rule: {FOREGROUND_RULE}"
+    rule = f"each photograph's mean background patch by this rule: {FOREGROUND_RULE}"
+    return FoldStatistics(backgrounds, wholes, rule)
 
 
 def _of_maps(table: FeatureTable) -> Iterator[tuple[PatchMoments | None, PatchMoments]]:

@@ -119,7 +119,7 @@ def credited(scores: RetrievalScores, row: RetrievalRow) -> bool:
 
 
 def gain_of(row: RetrievalRow) -> PairedDifference:
-    """Of a suppression or control over the same vectors without it; of a pooling over the plain mean."""
+    """A suppression's or control's gain over the same vectors without it; a pooling's over the plain mean."""
     return row.pooling_gains[FIRST] if row.pooling_gains else row.gains[FIRST]
 
 

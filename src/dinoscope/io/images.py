@@ -11,6 +11,7 @@ import stat
 import threading
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -133,18 +134,11 @@ def photograph_from_array(pixels: UInt8[np.ndarray, "H W 3"], *, name: str) -> P
 
 
 def preview(photograph: Photograph, *, longest_px: int) -> Photograph:
-    """The same photograph with its pixels reduced to at most ``longest_px`` on the long side."""
+    """A photograph with its pixels reduced to at most ``longest_px`` on the long side."""
     image = Image.fromarray(np.asarray(photograph.pixels))
     if max(image.size) > longest_px:
         image.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
-    return Photograph(
-        name=photograph.name,
-        digest=photograph.digest,
-        size=photograph.size,
-        pixels=np.asarray(image),
-        notes=photograph.notes,
-        source=photograph.source,
-    )
+    return replace(photograph, pixels=np.asarray(image))
 
 
 def _read_bytes(path: Path, source: str) -> bytes:

@@ -75,7 +75,7 @@ class _Centred:
 
 
 def _covariance(first: _Centred, second: _Centred) -> float:
-    """Of the off-diagonal entries; for one and the same, its variance."""
+    """Covariance of the off-diagonal entries; for one and the same, its variance."""
     n = len(first.along)
     pairs = n * (n - 1)
     total = 2.0 * n * (first.along @ second.along) + _product(first.spread, second.spread)

@@ -13,7 +13,7 @@ from dinoscope.maths.patches import PatchMap, as_map
 
 
 class Channels(NamedTuple):
-    """Of every channel the mean and the standard deviation over all patches; 0 where it is constant."""
+    """Each channel's mean and standard deviation over all patches; 0 where it is constant."""
 
     mean: Float64[np.ndarray, " dim"]
     deviation: Float64[np.ndarray, " dim"]

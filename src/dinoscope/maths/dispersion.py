@@ -128,7 +128,7 @@ def _clusters(
 
 
 def _radii(rows: Float64[np.ndarray, "n dim"], labels: np.ndarray) -> list[float]:
-    """Of every cluster of at least two patches."""
+    """The radius of every cluster of at least two patches."""
     found = []
     for k in np.unique(labels):
         cluster = centred(rows[labels == k])

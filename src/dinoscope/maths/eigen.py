@@ -33,6 +33,23 @@ def eigenvectors(
     return np.asarray(values), np.asarray(vectors)
 
 
+def leading_directions(
+    matrix: Float64[np.ndarray, "dim dim"], k: int
+) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, "k dim"]]:
+    """The ``k`` largest eigenvalues (never below 0) and eigenvectors as rows, largest first.
+
+    Sign: the entry of largest magnitude is positive.
+    """
+    dim = len(matrix)
+    if k == 0:
+        return np.zeros(0), np.zeros((0, dim))
+    values, vectors = eigenvectors(matrix, dim - k, dim - 1)
+    rows = np.ascontiguousarray(vectors[:, ::-1].T)
+    largest = np.abs(rows).argmax(axis=1)
+    rows *= np.where(rows[np.arange(k), largest] < 0, -1.0, 1.0)[:, None]
+    return np.maximum(values[::-1], 0.0), rows
+
+
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -48,5 +65,5 @@ def _one_thread() -> Iterator[None]:
 
 @cache
 def _libraries() -> ThreadpoolController:
-    """Those of linear algebra that are loaded when this is first called; finding them takes milliseconds."""
+    """The linear algebra libraries loaded when this is first called; finding them takes milliseconds."""
     return ThreadpoolController().select(user_api="blas")

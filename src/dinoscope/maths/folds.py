@@ -30,5 +30,5 @@ def fold_of(digest: str, folds: int = FOLDS) -> int:
 
 
 def folds_of(digests: Sequence[str], folds: int = FOLDS) -> Int64[np.ndarray, " n"]:
-    """The same for many."""
+    """The folds of many photographs, as `fold_of`."""
     return np.array([fold_of(digest, folds) for digest in digests], np.int64)

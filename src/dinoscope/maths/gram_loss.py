@@ -20,7 +20,7 @@ from dinoscope.maths.gram import CANCELLED_DOUBLE, ROWS, WIDE, chunks
 from dinoscope.maths.patches import SHORTEST
 
 CANCELLED_SINGLE = 0.05
-"""As `CANCELLED_DOUBLE`, of products in float32."""
+"""`CANCELLED_DOUBLE` for products in float32."""
 
 
 def gram_loss(

@@ -80,6 +80,6 @@ def coherence_of_matched(features: PatchMap, known: MatchedPairs) -> PairAuc:
 def _squared_distances(
     places: Int64[np.ndarray, "n 2"], pairs: Int64[np.ndarray, " pairs"]
 ) -> Int64[np.ndarray, " pairs"]:
-    """Of the centres of each pair, in patches: whole numbers."""
+    """Squared distances of the centres of each pair, in patches: whole numbers."""
     first, second = np.divmod(pairs, max(len(places), 1))
     return np.asarray(((places[first] - places[second]) ** 2).sum(axis=1))

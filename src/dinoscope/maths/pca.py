@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, UInt64
@@ -11,7 +12,7 @@ from jaxtyping import Bool, Float, Float32, Float64, UInt64
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.results import PatchPCA
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.eigen import eigenvectors
+from dinoscope.maths.eigen import leading_directions
 
 SAMPLE = 8192
 """Patches kept to fit the colour limits; with fewer in all, the limits are exact."""
@@ -68,17 +69,12 @@ def patch_moments(values: Float[np.ndarray, "n dim"], *, normalise: bool = False
         _check_finite(values)
         lengths = np.linalg.norm(values, axis=1, keepdims=True)
         values = np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
-    moments: PatchMoments | None = None
-    for start in range(0, len(values), BLOCK):
-        part = _block_moments(values[start : start + BLOCK], normalised=normalise)
-        moments = part if moments is None else merge_moments(moments, part)
-    if moments is None:
-        raise ShapeError("patches", expected="n dim", actual=values.shape)
-    return moments
+    blocks = (values[start : start + BLOCK] for start in range(0, len(values), BLOCK))
+    return reduce(merge_moments, (_block_moments(block, normalised=normalise) for block in blocks))
 
 
 def _block_moments(block: Float32[np.ndarray, "n dim"], *, normalised: bool) -> PatchMoments:
-    """Of one matrix product: taken around a point near the mean, and then moved to the mean."""
+    """Moments from one matrix product, taken around a point near the mean, and then moved to the mean."""
     near = block[::8].mean(axis=0)
     centred = block - near
     rest = centred.mean(axis=0, dtype=np.float64)
@@ -128,7 +124,7 @@ def merge_moments(first: PatchMoments, second: PatchMoments) -> PatchMoments:
 
 
 def with_sample(moments: PatchMoments, most: int) -> PatchMoments:
-    """The same moments with at most ``most`` sampled patches, in one part, smallest keys first."""
+    """Moments with at most ``most`` sampled patches, in one part, smallest keys first."""
     keys = np.concatenate(moments.keys)
     chosen = np.argsort(keys, kind="stable")[:most]
     return replace(moments, sample=(np.concatenate(moments.sample)[chosen],), keys=(keys[chosen],))
@@ -148,11 +144,7 @@ def pca_of_moments(moments: PatchMoments, n: int = 3) -> PatchPCA:
         raise InputError(f"a basis needs at least two patches, got {moments.n}")
     if not 1 <= n <= dim:
         raise InputError(f"cannot take {n} components of {dim} channels")
-    values, vectors = eigenvectors(moments.scatter / (moments.n - 1), dim - n, dim - 1)
-    variances = np.maximum(values[::-1], 0.0)
-    components = np.ascontiguousarray(vectors[:, ::-1].T)
-    largest = np.abs(components).argmax(axis=1)
-    components *= np.where(components[np.arange(n), largest] < 0, -1.0, 1.0)[:, None]
+    variances, components = leading_directions(moments.scatter / (moments.n - 1), n)
     total = float(np.trace(moments.scatter)) / (moments.n - 1)
     ratio = variances / total if total > 0 else np.full(n, np.nan)
     (sample,) = with_sample(moments, SAMPLE).sample
@@ -189,13 +181,11 @@ def fit_pca(
     """
     if isinstance(features, PatchFeatures):
         features = [features]
-    moments: PatchMoments | None = None
-    for values in _blocks(_fitted_on(features, masks)):
-        part = patch_moments(values, normalise=normalise)
-        moments = part if moments is None else merge_moments(moments, part)
-    if moments is None:
+    parts = (patch_moments(v, normalise=normalise) for v in _blocks(_fitted_on(features, masks)))
+    first = next(parts, None)
+    if first is None:
         raise InputError("fit_pca needs at least one photograph with at least one patch to fit on")
-    return pca_of_moments(moments, n)
+    return pca_of_moments(reduce(merge_moments, parts, first), n)
 
 
 def to_rgb(
@@ -247,7 +237,7 @@ def _fitted_on(
 
 
 def _blocks(parts: Iterable[Float[np.ndarray, "_ _"]]) -> Iterator[Float[np.ndarray, "_ _"]]:
-    """The same patches in fewer, larger blocks: many small products and merges cost more than few."""
+    """Patches in fewer, larger blocks: many small products and merges cost more than few."""
     waiting: list[Float[np.ndarray, "_ _"]] = []
     for part in parts:
         if waiting and part.shape[1] != waiting[0].shape[1]:
@@ -279,7 +269,7 @@ def _keys(block: Float32[np.ndarray, "n dim"]) -> UInt64[np.ndarray, " n"]:
 def _trimmed(
     sample: tuple[Float32[np.ndarray, "_ dim"], ...], keys: tuple[UInt64[np.ndarray, " _"], ...], most: int
 ) -> tuple[tuple[Float32[np.ndarray, "_ dim"], ...], tuple[UInt64[np.ndarray, " _"], ...]]:
-    """As they are up to ``most`` patches; else the `SAMPLE` of the smallest keys, each part in its order."""
+    """A sample of up to ``most`` patches unchanged, of a larger one the `SAMPLE` of the smallest keys."""
     total = sum(map(len, keys))
     if total <= most:
         return sample, keys

@@ -161,7 +161,7 @@ class _Moments:
 
     @classmethod
     def of(cls, parts: list[tuple[Float64[np.ndarray, "_ dim"], Float64[np.ndarray, "_ 2"]]]) -> _Moments:
-        """Of patches from which a point near their mean has been taken."""
+        """Sums of patches from which a point near their mean has been taken."""
         return cls(
             sum(len(x) for x, _ in parts),
             np.sum([x.sum(axis=0) for x, _ in parts], axis=0),

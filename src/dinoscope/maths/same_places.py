@@ -18,7 +18,7 @@ Shape = tuple[int, int] | None
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Of two maps.
+    """How alike two maps are.
 
     Attributes:
         mean: of the patches' cosines, or the Gram correlation; in [-1, 1].

@@ -22,7 +22,7 @@ MAX_TRAIN = 20_000
 BLOCK = 1024
 
 _ONE_AT_A_TIME = threading.Lock()
-"""Of what catches warnings: they are the process's."""
+"""Lock for what catches warnings: they are the process's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

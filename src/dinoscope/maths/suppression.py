@@ -14,13 +14,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import reduce
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 from dinoscope.data.photograph import read_only
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.eigen import eigenvectors
+from dinoscope.maths.eigen import leading_directions
 from dinoscope.maths.pca import PatchMoments, merge_moments, patch_moments
 
 SUPPRESSIONS = ("none", "centre", "common", "whiten", "background")
@@ -119,7 +120,7 @@ class Suppression:
         return moved - (moved @ self.directions.T) @ self.directions
 
     def leading(self, k: int) -> Suppression:
-        """The same with only the first ``k`` directions.
+        """A suppression with only the first ``k`` directions.
 
         Raises:
             InputError: there are fewer.
@@ -274,11 +275,8 @@ def background_moments(
 
 def merged(parts: list[PatchMoments | None]) -> PatchMoments | None:
     """Moments of all parts together; None where all are None."""
-    total: PatchMoments | None = None
-    for part in parts:
-        if part is not None:
-            total = part if total is None else merge_moments(total, part)
-    return total
+    known = [part for part in parts if part is not None]
+    return reduce(merge_moments, known) if known else None
 
 
 def second_moment(
@@ -287,23 +285,6 @@ def second_moment(
     """Mean outer product of the vectors minus ``about``."""
     shift = moments.mean - about
     return moments.scatter / moments.n + np.outer(shift, shift)
-
-
-def leading_directions(
-    matrix: Float64[np.ndarray, "dim dim"], k: int
-) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, "k dim"]]:
-    """The ``k`` largest eigenvalues (never below 0) and eigenvectors as rows, largest first.
-
-    Sign: the entry of largest magnitude is positive.
-    """
-    dim = len(matrix)
-    if k == 0:
-        return np.zeros(0), np.zeros((0, dim))
-    values, vectors = eigenvectors(matrix, dim - k, dim - 1)
-    rows = np.ascontiguousarray(vectors[:, ::-1].T)
-    largest = np.abs(rows).argmax(axis=1)
-    rows *= np.where(rows[np.arange(k), largest] < 0, -1.0, 1.0)[:, None]
-    return np.maximum(values[::-1], 0.0), rows
 
 
 def _check_rank(k: int, dim: int, available: int, kind: str) -> None:

@@ -10,8 +10,9 @@ from jaxtyping import Float64
 from scipy.linalg import solve_triangular
 
 from dinoscope.errors import InputError, ShapeError
+from dinoscope.maths.eigen import leading_directions
 from dinoscope.maths.pca import PatchMoments
-from dinoscope.maths.suppression import Suppression, leading_directions, second_moment
+from dinoscope.maths.suppression import Suppression, second_moment
 
 CONTROLS = ("random", "matched", "all_patches")
 """Random directions; random directions that carry as much variance; top components of all patches."""
@@ -29,7 +30,7 @@ STEPS = 60
 
 
 def random_control(suppression: Suppression, *, seed: int = 0) -> Suppression:
-    """The same mean and rank with directions drawn uniformly; those of smaller ranks are nested in it."""
+    """A suppression's mean and rank with directions drawn uniformly; smaller ranks are nested in it."""
     rng = np.random.default_rng(seed)
     columns, _ = np.linalg.qr(rng.standard_normal((suppression.dim, suppression.k)))
     return _control(suppression, "random", np.ascontiguousarray(columns.T), np.full(suppression.k, np.nan))
@@ -73,7 +74,7 @@ def matched_controls(
 
 
 def all_patches_control(suppression: Suppression, moments: PatchMoments) -> Suppression:
-    """The same mean and rank with the leading directions of all patches, foreground or not.
+    """A suppression's mean and rank with the leading directions of all patches, foreground or not.
 
     About zero where the suppression's directions are uncentred, about the patches' mean otherwise.
 

@@ -20,8 +20,9 @@ from dinoscope.maths.suppression import (
     fit_whiten,
     no_suppression,
 )
-from dinoscope.store.store import FeatureStore, FeatureTable, each_row, pooled_vectors, vector_statistics
-from dinoscope.store.suppressions import fitted_for
+from dinoscope.store.reading import each_row, pooled_vectors, vector_statistics
+from dinoscope.store.store import FeatureStore, FeatureTable
+from dinoscope.store.suppressions import check_suppression, fitted_for
 
 LEAST_WHITENED = 1e-3
 """Whitening divides by the deviation: directions of less variance than this share of the largest would mostly
@@ -63,6 +64,23 @@ def fit_suppression(
     return replace(
         _of_vectors(table, kind, pooling, count, components), fitted_for=fitted_for(table, pooling)
     )
+
+
+def suppression_for(
+    table: FeatureTable, suppress: str | Suppression, *, pooling: str, components: int | None = None
+) -> Suppression:
+    """A kind of suppression fitted on a table, or a fitted one that must be for its vectors.
+
+    Raises:
+        InputError: as `fit_suppression`, or components with a fitted one.
+        ProvenanceMismatchError: fitted for other vectors.
+    """
+    if isinstance(suppress, str):
+        return fit_suppression(table, suppress, pooling=pooling, components=components)
+    if components is not None:
+        raise InputError("components are for a suppression by name: one that is fitted has its own")
+    check_suppression(table, pooling, suppress)
+    return suppress
 
 
 def _of_vectors(

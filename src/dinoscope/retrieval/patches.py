@@ -14,7 +14,8 @@ from dinoscope.maths.patches import SHORTEST, unit
 from dinoscope.maths.pooling import own_foreground
 from dinoscope.maths.suppression import Suppression, no_suppression
 from dinoscope.retrieval.queries import Region, pooled
-from dinoscope.store.store import FeatureStore, StoredRow, check_provenance, each_dense
+from dinoscope.store.reading import StoredRow, each_dense
+from dinoscope.store.store import FeatureStore, check_provenance
 from dinoscope.store.suppressions import check_suppression
 
 
@@ -85,7 +86,7 @@ def search_patches(
     """The patches of a collection of largest cosine with one patch, photograph by photograph.
 
     The query's own photograph is left out. One pass over the maps; memory is that of a batch of them
-    (`dinoscope.store.store.DENSE_BYTES`) and of the best so far. Of equal cosines the earlier patch comes
+    (`dinoscope.store.reading.DENSE_BYTES`) and of the best so far. Of equal cosines the earlier patch comes
     first.
 
     Args:
@@ -136,7 +137,7 @@ def _hit(rank: int, score: float, row: StoredRow, flat: int) -> PatchHit:
 def _strongest(
     values: Float[np.ndarray, "n dim"], sought: Float64[np.ndarray, " dim"], count: int, floor: float
 ) -> list[tuple[float, int]]:
-    """Of the ``count`` patches of largest cosine with a unit vector those above the floor, best first.
+    """The ``count`` patches of largest cosine with a unit vector, where above the floor, best first.
 
     Found in the values' own precision with its error bound as a margin, and ranked in float64, as in `top_k`.
 

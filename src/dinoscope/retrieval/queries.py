@@ -29,8 +29,9 @@ from dinoscope.maths.pooling import (
 from dinoscope.maths.resample import area_average
 from dinoscope.names import path_named
 from dinoscope.pipeline.extract import ImageLike, extract
+from dinoscope.store.reading import StoredRow
 from dinoscope.store.schema import POOLED
-from dinoscope.store.store import FeatureTable, StoredRow, check_provenance
+from dinoscope.store.store import FeatureTable, check_provenance
 
 Box = tuple[float, float, float, float]
 Stored = Hit | StoredRow

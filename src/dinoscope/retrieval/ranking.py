@@ -19,8 +19,8 @@ from dinoscope.store.index import (
     read_index,
     rows_not_indexed,
 )
-from dinoscope.store.reading import check_condition, placed_vectors
-from dinoscope.store.store import FeatureTable, each_vectors
+from dinoscope.store.reading import check_condition, each_vectors, placed_vectors
+from dinoscope.store.store import FeatureTable
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,7 @@ from dinoscope.errors import EmptyIndexError, InputError
 from dinoscope.maths.ranking import top_k
 from dinoscope.maths.suppression import Suppression
 from dinoscope.names import readable
-from dinoscope.retrieval.fits import fit_suppression
+from dinoscope.retrieval.fits import fit_suppression, suppression_for
 from dinoscope.retrieval.queries import (
     Asked,
     Box,
@@ -32,10 +32,10 @@ from dinoscope.retrieval.queries import (
     together,
 )
 from dinoscope.retrieval.ranking import Ranked, ranked, suppressed_vectors
-from dinoscope.store.reading import row_from, vector_of
+from dinoscope.store.reading import row_from, rows_at, vector_of
 from dinoscope.store.schema import POOLED
-from dinoscope.store.store import FeatureStore, FeatureTable, rows_at
-from dinoscope.store.suppressions import check_suppression, collection_digest
+from dinoscope.store.store import FeatureStore, FeatureTable
+from dinoscope.store.suppressions import collection_digest
 
 
 def search(
@@ -99,7 +99,7 @@ def search(
         raise InputError("a region is of one photograph: search for one at a time")
     if not len(chosen):
         raise EmptyIndexError(f"the table {chosen.name} has no photographs: embed some first")
-    fitted = _fitted(chosen, suppress, pooling, components)
+    fitted = suppression_for(chosen, suppress, pooling=pooling, components=components)
     vectors, digests = _vectors(chosen, images, pooling, region, backbone)
     asked = together([fitted.apply(vector) for vector in vectors])
     found = ranked(chosen, pooling, asked, fitted, k + len(set(digests)), where=where, exact=exact)
@@ -127,7 +127,7 @@ def near_duplicates(
 ) -> tuple[tuple[str, str, float], ...]:
     """Pairs of stored photographs (sources) with a cosine of at least ``least``, most alike first.
 
-    Of vectors from which the collection's mean has been taken: what all photographs share makes no
+    The vectors are compared without the collection's mean: what all photographs share makes no
     duplicate. Each photograph's 8 nearest are looked at.
 
     Raises:
@@ -154,17 +154,6 @@ def near_duplicates(
     return tuple((sources[a], sources[b], score) for (a, b), score in ordered)
 
 
-def _fitted(
-    table: FeatureTable, suppress: str | Suppression, pooling: str, components: int | None
-) -> Suppression:
-    if isinstance(suppress, str):
-        return fit_suppression(table, suppress, pooling=pooling, components=components)
-    if components is not None:
-        raise InputError("components are for a suppression by name: one that is fitted has its own")
-    check_suppression(table, pooling, suppress)
-    return suppress
-
-
 def _strangers(table: FeatureTable, suppress: str | Suppression) -> tuple[str, ...]:
     known = None if isinstance(suppress, str) else suppress.fitted_for
     if known is None or known.collection == collection_digest(table):
@@ -185,7 +174,7 @@ def _vectors(
     region: Region,
     backbone: Backbone | None,
 ) -> tuple[list[Float64[np.ndarray, " dim"]], list[str]]:
-    """Of every image: its vector, and its digest. The model runs only where the store has no answer."""
+    """Vector and digest of every image. The model runs only where the store has no answer."""
     vectors, digests = [], []
     model = backbone
     for image in images:

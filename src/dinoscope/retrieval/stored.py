@@ -20,9 +20,9 @@ from dinoscope.retrieval.photographs import StorePhotographs
 from dinoscope.retrieval.queries import Region, features_of
 from dinoscope.retrieval.recent import Recent
 from dinoscope.retrieval.search import search
-from dinoscope.store.reading import rows_of
+from dinoscope.store.reading import StoredRow, rows_at, rows_of
 from dinoscope.store.schema import POOLED
-from dinoscope.store.store import FeatureStore, FeatureTable, StoredRow, rows_at
+from dinoscope.store.store import FeatureStore, FeatureTable
 
 KEPT_FEATURES = 8
 KEPT_FITS = 32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Unpack
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from dinoscope.errors import InputError
 from dinoscope.scenes.classes import class_parts, scene_label, stream
 from dinoscope.scenes.layout import Layout, plan
 from dinoscope.scenes.render import Rendering, render
-from dinoscope.scenes.scene import Box, Scene, SceneObject, SceneSettings, View
+from dinoscope.scenes.scene import Box, Scene, SceneKeywords, SceneObject, SceneSettings, View
 from dinoscope.scenes.sensor import develop
 from dinoscope.scenes.sprite import EXTENT, Sprite, make_sprite
 from dinoscope.scenes.stage import build_stage
@@ -19,17 +20,7 @@ _DETAIL = 1.15
 """Texels of a sprite per pixel of the first view."""
 
 
-def scene(
-    seed: int,
-    *,
-    index: int = 0,
-    size: tuple[int, int] = (256, 256),
-    background_correlation: float = 0.0,
-    lighting: float = 0.7,
-    blur: float = 0.3,
-    noise: float = 0.15,
-    n_classes: int = 16,
-) -> Scene:
+def scene(seed: int, *, index: int = 0, **settings: Unpack[SceneKeywords]) -> Scene:
     """One procedural photograph with exact masks, labels, and the flow to a second view.
 
     A main subject and a few companions, whose sizes follow a power law, stand on a ground before a
@@ -44,44 +35,33 @@ def scene(
     Args:
         seed: from 0 up.
         index: which scene of that seed: ``scenes(n, seed)`` yields indices 0 to n - 1.
-        size: ``(W, H)`` in pixels, from 32.
-        background_correlation, lighting, blur, noise: in [0, 1]; `SceneSettings` says what they mean.
-        n_classes: 1 to 48.
+        settings: ``size``, ``background_correlation``, ``lighting``, ``blur``, ``noise`` and ``n_classes`` of
+            `SceneSettings`.
 
     Raises:
         InputError: an argument outside its range.
     """
-    settings = SceneSettings(size, background_correlation, lighting, blur, noise, n_classes)
-    return _draw(seed, index, settings)
+    return draw_scene(seed, index, SceneSettings(**settings))
 
 
-def scenes(
-    n: int,
-    seed: int,
-    *,
-    size: tuple[int, int] = (256, 256),
-    background_correlation: float = 0.0,
-    lighting: float = 0.7,
-    blur: float = 0.3,
-    noise: float = 0.15,
-    n_classes: int = 16,
-) -> Iterator[Scene]:
+def scenes(n: int, seed: int, **settings: Unpack[SceneKeywords]) -> Iterator[Scene]:
     """The first n scenes of a seed, one at a time; scene i is the same whatever n is.
 
     Arguments and errors as `scene`.
     """
     if n < 0:
         raise InputError(f"n {n}: give a number of scenes from 0 up")
-    settings = SceneSettings(size, background_correlation, lighting, blur, noise, n_classes)
+    chosen = SceneSettings(**settings)
     stream(seed, 0, 0)  # refuses a seed now, not when the first scene is drawn
-    return (_draw(seed, index, settings) for index in range(n))
+    return (draw_scene(seed, index, chosen) for index in range(n))
 
 
 def _generator(seed: int, index: int, purpose: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(stream(seed, index, purpose)))
 
 
-def _draw(seed: int, index: int, settings: SceneSettings) -> Scene:
+def draw_scene(seed: int, index: int, settings: SceneSettings) -> Scene:
+    """One scene by its settings; see `scene`."""
     label = scene_label(seed, settings, index=index)
     layout = plan(
         _generator(seed, index, 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TypedDict
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int32, UInt8
@@ -63,6 +64,17 @@ class SceneSettings:
                 raise InputError(f"{name} {value}: give a number from 0 to 1")
         if not _is_whole(self.n_classes, 1, 48):
             raise InputError(f"n_classes {self.n_classes}: give a whole number from 1 to 48")
+
+
+class SceneKeywords(TypedDict, total=False):
+    """The fields of `SceneSettings` as keywords; what is left out takes its default."""
+
+    size: tuple[int, int]
+    background_correlation: float
+    lighting: float
+    blur: float
+    noise: float
+    n_classes: int
 
 
 @dataclass(frozen=True, slots=True)

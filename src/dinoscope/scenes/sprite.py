@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from dinoscope.scenes.fields import Field, cloudy, rgb, sample, step, to_linear
 from dinoscope.scenes.materials import GLOSS, MATERIALS, plain
-from dinoscope.scenes.shapes import SHAPES, Shape, blend
+from dinoscope.scenes.outlines import Shape, blend
+from dinoscope.scenes.shapes import SHAPES
 
 EXTENT = 1.25
 """The raster covers [-EXTENT, EXTENT]²: the shape's square and a margin."""

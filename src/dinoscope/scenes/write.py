@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from PIL import Image
@@ -16,11 +16,11 @@ from PIL import Image
 from dinoscope.atomic import write_bytes, write_whole
 from dinoscope.errors import InputError
 from dinoscope.scenes.classes import class_names, scene_labels
-from dinoscope.scenes.generate import scene
-from dinoscope.scenes.scene import Scene, SceneSettings, View
+from dinoscope.scenes.generate import draw_scene
+from dinoscope.scenes.scene import Scene, SceneKeywords, SceneSettings, View
 
 LAYOUT_VERSION = 1
-"""Of the folder and of how scenes are drawn: scenes of different versions do not mix in one folder."""
+"""Version of the folder and of how scenes are drawn; scenes of different versions do not mix in one."""
 
 COLUMNS = ("name", "label", "class_id", "background")
 
@@ -30,13 +30,8 @@ def write_scenes(
     n: int,
     seed: int,
     *,
-    size: tuple[int, int] = (256, 256),
-    background_correlation: float = 0.0,
-    lighting: float = 0.7,
-    blur: float = 0.3,
-    noise: float = 0.15,
-    n_classes: int = 16,
     on_progress: Callable[[int], None] | None = None,
+    **settings: Unpack[SceneKeywords],
 ) -> int:
     """Write the first n scenes of a seed; scenes that the folder already holds are not drawn again.
 
@@ -60,6 +55,8 @@ def write_scenes(
     Args:
         folder: created where missing; empty, or of the same seed and settings.
         on_progress: called with the number of scenes finished, first with those that were there.
+        settings: ``size``, ``background_correlation``, ``lighting``, ``blur``, ``noise`` and ``n_classes`` of
+            `SceneSettings`.
 
     Returns:
         How many scenes were drawn now.
@@ -69,22 +66,22 @@ def write_scenes(
     """
     if n < 1:
         raise InputError(f"n {n}: give a number of scenes from 1 up")
-    settings = SceneSettings(size, background_correlation, lighting, blur, noise, n_classes)
+    chosen = SceneSettings(**settings)
     folder = Path(folder)
-    labels = list(scene_labels(n, seed, settings))
-    _claim(folder, seed, settings)
+    labels = list(scene_labels(n, seed, chosen))
+    _claim(folder, seed, chosen)
     missing = [index for index in range(n) if not (folder / "objects" / f"{index:04d}.json").is_file()]
     if on_progress:
         on_progress(n - len(missing))
     for done, index in enumerate(missing, n - len(missing) + 1):
-        _write_scene(folder, scene(seed, index=index, **_arguments(settings)))
+        _write_scene(folder, draw_scene(seed, index, chosen))
         if on_progress:
             on_progress(done)
     finished = n
     while (folder / "objects" / f"{finished:04d}.json").is_file():
         finished += 1
     if finished > n:
-        labels = list(scene_labels(finished, seed, settings))
+        labels = list(scene_labels(finished, seed, chosen))
     table = io.StringIO(newline="")
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(COLUMNS)
@@ -92,10 +89,6 @@ def write_scenes(
         rows.writerow((f"{index:04d}.png", label.class_name, label.class_id, label.background))
     _write_text(folder / "labels.csv", table.getvalue())
     return len(missing)
-
-
-def _arguments(settings: SceneSettings) -> dict[str, Any]:
-    return {name: getattr(settings, name) for name in settings.__dataclass_fields__}
 
 
 def _claim(folder: Path, seed: int, settings: SceneSettings) -> None:

@@ -16,8 +16,9 @@ from dinoscope.atomic import write_bytes, write_whole
 from dinoscope.errors import MissingFeaturesError
 from dinoscope.io.arrow import arrow
 from dinoscope.store.lance import batches, exists
+from dinoscope.store.reading import pooled_vectors
 from dinoscope.store.schema import FACTS, POOLED
-from dinoscope.store.store import FeatureTable, pooled_vectors
+from dinoscope.store.store import FeatureTable
 
 
 def write_parquet(table: FeatureTable, path: str | Path) -> None:
@@ -63,7 +64,7 @@ def write_safetensors(table: FeatureTable, path: str | Path) -> None:
 
 
 def write_npz(table: FeatureTable, path: str | Path) -> None:
-    """The same arrays, with ``digest``, ``source`` and the other facts as arrays of length n.
+    """The pooled vectors, with ``digest``, ``source`` and the other facts as arrays of length n.
 
     Raises:
         MissingFeaturesError: an empty table.

@@ -28,8 +28,9 @@ from dinoscope.store.digests import note_digests
 from dinoscope.store.files import check_version, read_json, write_text
 from dinoscope.store.lance import fragment_starts, not_written, open_dataset, places
 from dinoscope.store.locks import committing, writing
+from dinoscope.store.reading import each_vectors, vectors_in
 from dinoscope.store.schema import POOLED, SCHEMA_VERSION
-from dinoscope.store.store import FeatureStore, FeatureTable, each_vectors, vectors_in
+from dinoscope.store.store import FeatureStore, FeatureTable
 
 KIND = "IVF_RQ"
 
@@ -296,7 +297,7 @@ def _settings(partitions: int) -> Iterator[tuple[int, int]]:
 def _shares(
     table: FeatureTable, pooling: str, sample: _Sample, nprobes: int, refine_factor: int
 ) -> Float64[np.ndarray, " q"]:
-    """Of the true nearest of each query, the share that is found."""
+    """The share of each query's true nearest that is found."""
     k = sample.truth.shape[1]
     shares = []
     for row, vector, truth in zip(sample.rows, sample.vectors, sample.truth, strict=True):

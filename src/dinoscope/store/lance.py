@@ -18,7 +18,7 @@ from dinoscope.errors import CorruptStoreError, MissingExtraError
 from dinoscope.store.digests import check_cheaply, check_whole
 
 LANCE_FORMAT = "2.2"
-"""Of the data files; a number, because Lance's names for versions move."""
+"""Version of the data files; a number, because Lance's names for versions move."""
 
 KEPT_VERSIONS = timedelta(minutes=10)
 """A reader that opened the table less than this ago still finds its version after `tidy`."""
@@ -157,7 +157,7 @@ def batches(
 def placed_batches(
     dataset: Any, path: Path, columns: Sequence[str], *, where: str | None = None, rows: int = 8192
 ) -> Iterator[tuple[Int64[np.ndarray, " n"], Any]]:
-    """The same of a dataset that is open, each batch with its rows' 0-based places in row order."""
+    """Batches, as `batches`, of an open dataset, each with its rows' 0-based places in row order."""
     scan = dataset.scanner(
         columns=list(columns), filter=where, batch_size=rows, scan_in_order=True, with_row_address=True
     )
@@ -178,7 +178,7 @@ def fragment_starts(dataset: Any) -> tuple[Int64[np.ndarray, " f"], Int64[np.nda
 def places(
     starts: tuple[Int64[np.ndarray, " f"], Int64[np.ndarray, " f"]], addresses: UInt64[np.ndarray, " n"]
 ) -> Int64[np.ndarray, " n"]:
-    """Of rows by their addresses: the fragment in the upper 32 bits, the place in it in the lower."""
+    """Places of rows by their addresses: the fragment in the upper 32 bits, the place in it in the lower."""
     numbers, firsts = starts
     wide = addresses.astype(np.int64)
     return np.asarray(firsts[np.searchsorted(numbers, wide >> 32)] + (wide & 0xFFFFFFFF))
@@ -223,7 +223,7 @@ def data_files(path: Path, fragment: Any) -> list[Path]:
 
 
 def _files_to_join(path: Path, dataset: Any) -> list[Path]:
-    """Of the fragments that Lance may rewrite: damage in them would be written anew, and pass for sound."""
+    """Files of fragments that Lance may rewrite: damage in them would be written anew, and pass for sound."""
     fragments = [f for f in dataset.get_fragments() if f.count_rows() < JOINED_ROWS or f.num_deletions]
     return [file for fragment in fragments for file in data_files(path, fragment)]
 

@@ -25,7 +25,7 @@ SAMPLE = 1024
 
 
 def smaller_sample(moments: PatchMoments) -> PatchMoments:
-    """The same moments with at most `SAMPLE` sampled patches."""
+    """Moments with at most `SAMPLE` sampled patches."""
     return with_sample(moments, SAMPLE)
 
 

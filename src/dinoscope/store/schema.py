@@ -22,7 +22,7 @@ from dinoscope.store.dense import CodedMap, DenseCoding
 from dinoscope.store.moments import moments_bytes
 
 SCHEMA_VERSION = 1
-"""Of folders and columns. A store of a newer one is refused."""
+"""Version of folders and columns. A store of a newer one is refused."""
 
 POOLED = ("cls", "mean", "gem", "foreground")
 """The pooled vectors of each photograph, float16; ``cls`` is the class token as it is."""
@@ -86,7 +86,7 @@ class TableSettings:
         return f"{safe}-{self.digest[:12]}"
 
     def provenance(self, image: str, image_digest: str) -> Provenance:
-        """Of one photograph's features."""
+        """Provenance of one photograph's features."""
         return Provenance(
             image=image,
             image_digest=image_digest,

@@ -16,40 +16,20 @@ Rows are read in the order they were committed in. The vectors are float16, as t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from jaxtyping import Float16
-
-from dinoscope.data.features import PatchFeatures, Provenance
-from dinoscope.data.grid import PatchGrid
-from dinoscope.data.results import Failure
+from dinoscope.data.features import Provenance
 from dinoscope.errors import InputError, MissingFeaturesError, ProvenanceMismatchError
-from dinoscope.io.arrow import arrow
-from dinoscope.maths.pca import PatchMoments, merge_moments, patch_moments
-from dinoscope.store.dense import (
-    DenseCoding,
-    decoded_maps,
-    dense_bytes,
-    dense_columns,
-    read_dense_basis,
-)
 from dinoscope.store.files import check_version, read_json, store_folder, write_text
 from dinoscope.store.lance import (
     LANCE_FORMAT,
-    batches,
     exists,
     lance,
     open_dataset,
-    quoted,
     reading,
 )
-from dinoscope.store.moments import read_moments
 from dinoscope.store.schema import (
-    POOLED,
     SCHEMA_VERSION,
     TableSettings,
     settings_from_facts,
@@ -57,10 +37,6 @@ from dinoscope.store.schema import (
 )
 
 _STORE_FILE = "dinoscope-store.json"
-DENSE_BYTES = 32 * 2**20
-"""Maps are read in batches of about this much, at least one by one."""
-
-ROW_COLUMNS = ("digest", "source", "h", "w", "patch_px", "width_px", "height_px", "foreground_share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,23 +125,6 @@ class FeatureStore:
         return found[0]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRow:
-    """One photograph of a table, without its vectors.
-
-    Attributes:
-        digest: of the photograph.
-        source: where it was found: a path, URL, or ``ARCHIVE::MEMBER``.
-        grid: its patches.
-        foreground_share: of its patches, in [0, 1]; where 0, the foreground vector is the plain mean.
-    """
-
-    digest: str
-    source: str
-    grid: PatchGrid
-    foreground_share: float
-
-
 def open_store(path: str | Path, *, table: str | None = None) -> FeatureStore:
     """A store that exists.
 
@@ -221,151 +180,6 @@ def create_table(path: str | Path, settings: TableSettings) -> FeatureTable:
     return FeatureTable(folder, settings)
 
 
-def pooled_vectors(table: FeatureTable, name: str) -> Float16[np.ndarray, "n dim"]:
-    """All vectors of one kind, in row order, in memory: 2 bytes a channel.
-
-    Args:
-        table: to read.
-        name: ``cls``, ``mean``, ``gem`` or ``foreground``.
-
-    Raises:
-        InputError: no such kind.
-        MissingFeaturesError: the backbone has no class token.
-        CorruptStoreError: the table cannot be read.
-    """
-    parts = list(each_vectors(table, name))
-    return np.concatenate(parts) if parts else np.zeros((0, table.settings.dim), np.float16)
-
-
-def each_vectors(
-    table: FeatureTable, name: str, *, rows: int = 8192
-) -> Iterator[Float16[np.ndarray, "n dim"]]:
-    """The same, at most ``rows`` at a time."""
-    if name not in POOLED:
-        raise InputError(f"no pooled vectors {name!r}; there are {', '.join(POOLED)}")
-    if not exists(table.vectors_path):
-        return
-    for batch in batches(table.vectors_path, [name], rows=rows):
-        yield vectors_in(table, name, batch.column(0))
-
-
-def vectors_in(table: FeatureTable, name: str, column: Any) -> Float16[np.ndarray, "n dim"]:
-    """An Arrow column of vectors as an array.
-
-    Raises:
-        MissingFeaturesError: the backbone has no class token.
-    """
-    if column.null_count:
-        raise MissingFeaturesError(
-            f"{table.settings.backbone} has no {name!r} vectors; choose another pooling"
-        )
-    values = column.flatten().to_numpy(zero_copy_only=False)
-    return np.asarray(values.reshape(len(column), table.settings.dim), np.float16)
-
-
-def each_row(table: FeatureTable) -> Iterator[StoredRow]:
-    """Every photograph, in row order, streamed."""
-    if exists(table.vectors_path):
-        for batch in batches(table.vectors_path, ROW_COLUMNS):
-            yield from map(stored_row, batch.to_pylist())
-
-
-def rows_at(table: FeatureTable, indices: Sequence[int]) -> list[StoredRow]:
-    """Photographs by their 0-based place in row order, in the order asked for."""
-    if not len(indices):
-        return []
-    dataset = open_dataset(table.vectors_path)
-    found = reading(
-        table.vectors_path, lambda: dataset.take([int(i) for i in indices], columns=list(ROW_COLUMNS))
-    )
-    return [stored_row(facts) for facts in found.to_pylist()]
-
-
-def read_failures(table: FeatureTable) -> list[Failure]:
-    """Photographs that could not be used, and why, by source."""
-    if not exists(table.errors_path):
-        return []
-    rows = [row for b in batches(table.errors_path, ["source", "reason"]) for row in b.to_pylist()]
-    return [Failure(row["source"], row["reason"]) for row in sorted(rows, key=lambda row: row["source"])]
-
-
-def read_dense(table: FeatureTable, digest: str) -> PatchFeatures:
-    """One photograph's map: to float16, or decoded from its components.
-
-    Raises:
-        MissingFeaturesError: the table keeps no maps, or has no such photograph.
-        CorruptStoreError: the table cannot be read.
-    """
-    for _, features in each_dense(table, where=f"digest = {quoted(digest)}"):
-        return features
-    raise MissingFeaturesError(f"the table {table.name} has no photograph with the digest {digest!r}")
-
-
-def each_dense(table: FeatureTable, *, where: str | None = None) -> Iterator[tuple[StoredRow, PatchFeatures]]:
-    """Every photograph with its map, in row order, streamed: about `DENSE_BYTES` in memory at a time.
-
-    Args:
-        table: embedded with ``--dense``.
-        where: a condition on the columns, in Lance's language.
-
-    Raises:
-        MissingFeaturesError, CorruptStoreError: as `read_dense`.
-    """
-    settings = table.settings
-    if settings.dense is None:
-        raise MissingFeaturesError(f"the table {table.name} keeps no maps: embed with --dense")
-    rank = DenseCoding.from_words(settings.dense).rank
-    if not exists(table.vectors_path):
-        return
-    basis = None if rank is None else read_dense_basis(table.basis_path)
-    one = dense_bytes(1, settings.dim, dense=settings.dense, grid=settings.grid)
-    columns = [*ROW_COLUMNS, *dense_columns(rank)]
-    for batch in batches(table.vectors_path, columns, where=where, rows=max(1, DENSE_BYTES // one)):
-        stored = map(stored_row, batch.select(ROW_COLUMNS).to_pylist())
-        for row, values in zip(stored, decoded_maps(batch, settings.dim, basis), strict=True):
-            provenance = settings.provenance(Path(row.source).name, row.digest)
-            shaped = values.reshape(row.grid.h, row.grid.w, settings.dim)
-            yield row, PatchFeatures(shaped, row.grid, provenance)
-
-
-def patch_statistics(table: FeatureTable) -> PatchMoments:
-    """Exact moments of all patches of all photographs: the same whatever the shards were.
-
-    Raises:
-        MissingFeaturesError: an empty table.
-        CorruptStoreError: a file is missing or damaged.
-    """
-    newest: dict[str, int] = {}
-    if exists(table.vectors_path):
-        for batch in batches(table.vectors_path, ["session", "batch"]):
-            rows = arrow().Table.from_batches([batch]).group_by("session").aggregate([("batch", "max")])
-            for row in rows.to_pylist():
-                newest[row["session"]] = max(newest.get(row["session"], -1), row["batch_max"])
-    moments: PatchMoments | None = None
-    for session, number in sorted(newest.items()):
-        part = read_moments(table.folder, session, number)
-        moments = part if moments is None else merge_moments(moments, part)
-    if moments is None:
-        raise MissingFeaturesError(f"the table {table.name} is empty: it has no statistics")
-    return moments
-
-
-def vector_statistics(table: FeatureTable, name: str) -> PatchMoments:
-    """Moments of one kind of pooled vectors, from the rows in one streamed pass.
-
-    Raises:
-        MissingFeaturesError: an empty table, or a backbone without a class token.
-        InputError: no such kind.
-    """
-    moments: PatchMoments | None = None
-    for vectors in each_vectors(table, name):
-        part = patch_moments(vectors.astype(np.float32))
-        moments = part if moments is None else merge_moments(moments, part)
-    if moments is None:
-        raise MissingFeaturesError(f"the table {table.name} is empty: it has no statistics")
-    return moments
-
-
 def check_provenance(table: FeatureTable, provenance: Provenance) -> None:
     """Refuse features that were made otherwise than the table's.
 
@@ -384,9 +198,3 @@ def _read_table(folder: Path) -> FeatureTable:
     facts = read_json(folder / "settings.json")
     check_version(facts, folder)
     return FeatureTable(folder, settings_from_facts(facts))
-
-
-def stored_row(facts: dict[str, Any]) -> StoredRow:
-    """A row of the columns `ROW_COLUMNS`."""
-    grid = PatchGrid(facts["h"], facts["w"], facts["patch_px"], (facts["width_px"], facts["height_px"]))
-    return StoredRow(facts["digest"], facts["source"], grid, facts["foreground_share"])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from dinoscope.data.results import Failure
 from dinoscope.errors import InputError
 from dinoscope.io.arrow import arrow
-from dinoscope.maths.pca import PatchMoments, merge_moments
+from dinoscope.maths.pca import merge_moments
 from dinoscope.store.dense import (
     CodedMap,
     DenseCoding,
@@ -173,7 +174,7 @@ class TableWriter:
         self._sources |= {_source_key(row.source, row.stamp) for row in rows if row.stamp}
 
     def _write_moments(self) -> None:
-        """Of everything committed and of all that waits, under the number of the batch to come."""
+        """Moments of everything committed and of all that waits, under the number of the batch to come."""
         try:
             write_moments(self.table.folder, self._session, self._batch + 1, self._sum.value())
         except OSError as error:
@@ -187,7 +188,7 @@ class TableWriter:
             remove_other_moments(self.table.folder, self._session, self._batch)
 
     def _sum_again(self, rows: Sequence[NewRow]) -> None:
-        """Of what is committed and of some rows."""
+        """The sum of what is committed and of some rows."""
         self._sum = self._committed_sum()
         for row in rows:
             self._sum.add(row.moments)
@@ -203,11 +204,7 @@ class TableWriter:
         if rank is None:
             return None
         if not self.table.basis_path.exists():
-            together: PatchMoments | None = None
-            for row in rows:
-                together = row.moments if together is None else merge_moments(together, row.moments)
-            if together is None:
-                raise InputError("a basis needs at least one row")
+            together = reduce(merge_moments, (row.moments for row in rows))
             write_dense_basis(self.table.basis_path, fit_dense_basis(together, rank))
         basis = read_dense_basis(self.table.basis_path)
         return [code_map(row.values, basis) for row in rows if row.values is not None]
@@ -261,7 +258,7 @@ class TableWriter:
                     self._saw(dataset)
 
     def _note_digests(self) -> None:
-        """Of what was committed just now, or by a writer that was killed before it could."""
+        """Digests of what was committed just now, or by a writer that was killed before it could."""
         mine = [] if self._batch < 0 else [moments_path(self.table.folder, self._session, self._batch)]
         try:
             note_digests(self.table.folder, fresh=mine)

@@ -104,7 +104,7 @@ class Finder(Protocol):
         """By name; ``none`` is among them."""
 
     def tables(self) -> Sequence[TableFacts]:
-        """Of the store, the one to begin with first."""
+        """Tables of the store, the one to begin with first."""
 
     def listed(self, table: str, first: int, n: int) -> Sequence[Shown]:
         """At most ``n`` photographs in row order, from the 0-based place ``first``."""
@@ -116,7 +116,7 @@ class Finder(Protocol):
         """A photograph of the table, or one that was taken."""
 
     def picture(self, table: str, digest: str, longest_px: int) -> Photograph:
-        """The same, in small."""
+        """The photograph, in small."""
 
     def search(self, question: Question) -> Found:
         """The photographs of the table that are most like the query."""
