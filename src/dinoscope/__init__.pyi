@@ -78,6 +78,7 @@ from .maths.smoothness import smoothness as smoothness
 from .pipeline.embed import embed as embed
 from .pipeline.extract import extract as extract
 from .pipeline.extract import extract_layers as extract_layers
+from .pipeline.run import Run as Run
 from .retrieval.figures.match import plot_match as plot_match
 from .retrieval.fits import fit_suppression as fit_suppression
 from .retrieval.patches import search_patches as search_patches
