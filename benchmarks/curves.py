@@ -78,6 +78,7 @@ def point(what: str, n: int) -> dict[str, float]:
 
     from benchmarks.embed import vit, write_photographs
     from benchmarks.machine import peak_over
+    from dinoscope.pipeline.run import Run
     from dinoscope.pipeline.together import extract_together
 
     disable_progress_bar()
@@ -91,7 +92,7 @@ def point(what: str, n: int) -> dict[str, float]:
 
         def run(images: list[Path], side: int) -> None:
             stream = extract_together(
-                images, models, grid=side, layers=[None] * len(models), on_failure=_not_expected
+                images, models, Run(side), [None] * len(models), on_failure=_not_expected
             )
             for _ in stream:
                 pass

@@ -147,6 +147,7 @@ def ray_beside_local(folder: Path, count: int) -> dict[str, Any]:
 
     from dinoscope.pipeline.embed_ray import embed_with_ray
     from dinoscope.pipeline.ray_workers import RayOptions
+    from dinoscope.pipeline.run import Run
 
     some = folder / "some"
     write_photographs(some, count)
@@ -155,7 +156,7 @@ def ray_beside_local(folder: Path, count: int) -> dict[str, Any]:
     options = RayOptions(workers=2, parts=max(16, count // 64))
     runs: dict[str, Callable[[Path], object]] = {
         "local": lambda store: embed(some, backbone, store, grid=RAY_GRID),
-        "ray": lambda store: embed_with_ray(some, backbone, store, grid=RAY_GRID, options=options),
+        "ray": lambda store: embed_with_ray(some, backbone, store, Run(RAY_GRID), options),
     }
     for name, run in runs.items():
         told[name] = watched(run, folder / name)

@@ -87,6 +87,7 @@ from .maths.spectral import spectral_of_moments as spectral_of_moments
 from .pipeline.embed import embed as embed
 from .pipeline.extract import extract as extract
 from .pipeline.extract import extract_layers as extract_layers
+from .pipeline.run import Run as Run
 from .pipeline.upsample import UpsamplingGain as UpsamplingGain
 from .pipeline.upsample import upsample as upsample
 from .pipeline.upsample import upsampling_gain as upsampling_gain

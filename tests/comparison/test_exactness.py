@@ -17,9 +17,8 @@ from dinoscope.data.results import Failure
 from dinoscope.errors import InputError
 from dinoscope.io.images import photograph_from_array
 from dinoscope.pipeline.fast import autocast_backbone
+from dinoscope.pipeline.run import AS_LOADED, Arithmetic, Run
 from tests.fakes import FakeBackbone
-
-ASKED = {"dtype": None, "autocast": False, "compiled": False, "allow_inexact": False, "grid": 8}
 
 
 class Rough(FakeBackbone):
@@ -123,7 +122,7 @@ def test_nothing_is_read_where_nothing_needs_a_proof() -> None:
         raise AssertionError("read")
         yield
 
-    found = exact_enough([FakeBackbone()], never(), layers=[None], **ASKED)  # type: ignore[arg-type]
+    found = exact_enough([FakeBackbone()], never(), AS_LOADED, Run(8), [None])
     assert found.notes == ()
 
 
@@ -137,12 +136,12 @@ def test_a_journal_of_another_way_is_refused(tmp_path: Path) -> None:
 
 def test_a_session_refuses_and_says_so_as_compare_does() -> None:
     shown = [photograph_from_array(pixels, name="0.png") for pixels in photos()]
-    refusing = Session(Rough(), dtype="float16")
+    refusing = Session(Rough(), arithmetic=Arithmetic(torch.float16))
     with pytest.raises(InputError, match=r"fake, float16.*0\.75.*allow_inexact=True"):
         refusing.add(shown[0], 8)
     assert not refusing.has(shown[0].digest, 8)
 
-    session = Session(Rough(), dtype="float16", allow_inexact=True)
+    session = Session(Rough(), arithmetic=Arithmetic(torch.float16, allow_inexact=True))
     for photograph in shown:
         session.add(photograph, 8)
     result = session.comparison([photograph.digest for photograph in shown], 8)

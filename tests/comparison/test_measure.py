@@ -25,6 +25,7 @@ from dinoscope.maths.smoothness import smoothness
 from dinoscope.metrics.distance import DISTANCES
 from dinoscope.metrics.registry import METRICS
 from dinoscope.pipeline.extract import extract
+from dinoscope.pipeline.run import Run
 from tests.fakes import FakeBackbone
 
 N = 6
@@ -230,7 +231,7 @@ def test_passes_of_patchwise_features_are_exact_where_they_must_be(folder: Path)
     backbone = FakeBackbone("a")
     photograph = read_photograph(folder / "0.png")
     f = next(extract([photograph], backbone, grid=12))
-    numbers = numbers_of_passes(f, photograph, backbone, layer=None, resize="bilinear", annotation=None)
+    numbers = numbers_of_passes(f, photograph, backbone, Run(), None)
     assert numbers["flip"] == pytest.approx(1, abs=1e-5)
     assert numbers["shift"] == pytest.approx(1, abs=1e-5)
     assert numbers["half_shift"] < 1 - 1e-4

@@ -13,6 +13,7 @@ from dinoscope.comparison.session import Session
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import InputError
 from dinoscope.io.images import photograph_from_array
+from dinoscope.pipeline.run import Run
 
 MODELS = ("pixels", "blur:pixels")
 
@@ -67,7 +68,7 @@ def assert_same(a: Any, b: Any, where: str = "") -> None:
 
 def test_a_sessions_comparison_is_that_of_compare(photographs: list[Photograph]) -> None:
     backbones = [load_backbone(name) for name in MODELS]
-    session = Session(backbones, seed=3)
+    session = Session(backbones, Run(seed=3))
     for photograph in (photographs[2], photographs[0], photographs[1]):
         assert session.add(photograph, 4)
     made = session.comparison([p.digest for p in photographs], 4)

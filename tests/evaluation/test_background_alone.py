@@ -13,6 +13,7 @@ from dinoscope.evaluation.background_alone import background_alone, background_c
 from dinoscope.evaluation.text import CASES, case_words
 from dinoscope.maths.retrieval_scores import chance_average_precision
 from dinoscope.pipeline.embed import new_row, table_settings
+from dinoscope.pipeline.run import Run
 from dinoscope.store.store import create_table, open_store
 from dinoscope.store.writer import open_writer
 from tests.evaluation.test_evaluate import CLASSES, PER_CLASS, SIDE, planted_store
@@ -102,7 +103,7 @@ def test_photographs_without_a_foreground_or_label_are_counted(tmp_path: Path) -
     rng = np.random.default_rng(0)
     path = tmp_path / "store"
     planted_store(path, background_knows=True)
-    with open_writer(path, table_settings(FakeBackbone(), grid=SIDE)) as writer:
+    with open_writer(path, table_settings(FakeBackbone(), Run(SIDE))) as writer:
         flat = np.broadcast_to(rng.standard_normal(12), (SIDE, SIDE, 12)).copy()
         features = PatchFeatures.from_array(flat, image_size=(80, 80), name="flat.png")
         row = new_row(features, source="photos/class-0/flat.png")
@@ -128,6 +129,6 @@ def test_what_cannot_be_asked_is_refused(tmp_path: Path) -> None:
     broken[0, 0] = np.nan
     with pytest.raises(InputError, match="NaN"):
         background_case(broken, foreground, labels)
-    create_table(tmp_path / "empty", table_settings(FakeBackbone(), grid=SIDE))
+    create_table(tmp_path / "empty", table_settings(FakeBackbone(), Run(SIDE)))
     with pytest.raises(EmptyIndexError):
         background_alone(open_store(tmp_path / "empty"), labels="folders")

@@ -17,6 +17,7 @@ from dinoscope.evaluation.report.page import Pictures, QueryRow, RemovedMap, Sho
 from dinoscope.evaluation.text import RULE, credited, scores_json, scores_text, verdicts
 from dinoscope.io.labels import labels_of
 from dinoscope.pipeline.embed import new_row, table_settings
+from dinoscope.pipeline.run import Run
 from dinoscope.store.schema import NewRow
 from dinoscope.store.store import FeatureStore, create_table, open_store
 from dinoscope.store.writer import open_writer
@@ -32,7 +33,7 @@ def planted_store(path: Path, *, background_knows: bool, dense: str | None = Non
     """
     rng = np.random.default_rng(0)
     axes = np.linalg.qr(rng.standard_normal((DIM, DIM)))[0]
-    settings = table_settings(FakeBackbone(), grid=SIDE, dense=dense)
+    settings = table_settings(FakeBackbone(), Run(SIDE), dense=dense)
     with open_writer(path, settings, commit_rows=20) as writer:
         for i in range(CLASSES * PER_CLASS):
             label = i % CLASSES
@@ -123,10 +124,10 @@ def test_what_cannot_be_scored_says_why(tmp_path: Path, independent: FeatureStor
         evaluate_retrieval(independent, labels={f"{i}.png": "one" for i in range(64)})
     with pytest.raises(InputError, match="no query has a relevant photograph"):
         evaluate_retrieval(independent, labels={f"{i}.png": str(i) for i in range(64)})
-    create_table(tmp_path / "empty", table_settings(FakeBackbone(), grid=SIDE))
+    create_table(tmp_path / "empty", table_settings(FakeBackbone(), Run(SIDE)))
     with pytest.raises(EmptyIndexError, match="no photographs"):
         evaluate_retrieval(open_store(tmp_path / "empty"), labels="folders")
-    settings = table_settings(FakeBackbone(), grid=SIDE)
+    settings = table_settings(FakeBackbone(), Run(SIDE))
     with open_writer(tmp_path / "few", settings) as writer:
         for i in range(2):
             values = np.random.default_rng(i).standard_normal((SIDE, SIDE, DIM))

@@ -14,7 +14,7 @@ from dinoscope.pipeline.batches import (
     batches_in_turn,
     equal_shapes,
     first_batch_size,
-    halving,
+    in_parts_that_fit,
     out_of_memory,
 )
 from dinoscope.pipeline.extract import extract
@@ -73,14 +73,14 @@ def test_a_lower_limit_holds_from_the_next_batch_on() -> None:
 
 
 @given(st.integers(1, 20), st.integers(1, 20))
-def test_halving_runs_all_in_order_in_parts_that_fit(size: int, fitting: int) -> None:
+def test_a_batch_runs_in_order_in_parts_that_fit(size: int, fitting: int) -> None:
     def run(members: list[int]) -> int:
         if len(members) > fitting:
             raise torch.OutOfMemoryError("too much")
         return sum(members)
 
     limits = BatchLimits(lambda _: size)
-    parts = list(halving(list(range(size)), SQUARE, run, limits))
+    parts = list(in_parts_that_fit(list(range(size)), SQUARE, run, limits))
     assert [m for part, _ in parts for m in part] == list(range(size))
     assert all(result == sum(part) for part, result in parts)
     assert limits.of(SQUARE) <= max(fitting, 1) or size <= fitting
@@ -91,7 +91,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
         raise RuntimeError("shapes do not match")
 
     with pytest.raises(RuntimeError, match="do not match"):
-        list(halving([1, 2], SQUARE, run, BatchLimits(lambda _: 2)))
+        list(in_parts_that_fit([1, 2], SQUARE, run, BatchLimits(lambda _: 2)))
 
 
 def test_a_real_allocation_that_fails_is_recognised() -> None:

@@ -12,8 +12,10 @@ from dinoscope.backbones.load import load_backbone
 from dinoscope.errors import InputError
 from dinoscope.pipeline.certificate import LEAST_MEAN, Certificate, certify, guarded, patch_cosines
 from dinoscope.pipeline.extract import extract
+from dinoscope.pipeline.run import AS_LOADED, Arithmetic, Run
 from tests.fakes import FakeBackbone
 
+HALF = Arithmetic(torch.float16)
 PHOTOS = [skimage.data.astronaut(), skimage.data.coffee()]
 
 
@@ -33,7 +35,7 @@ class Turned(Rough):
 
 
 def test_a_certificate_holds_the_cosines_to_float32() -> None:
-    proof = certify(Rough(), PHOTOS, dtype=torch.float16, grid=(8, 8))
+    proof = certify(Rough(), PHOTOS, HALF, Run((8, 8)))
     assert proof == Certificate("fake", "float16", proof.mean, proof.minimum, 2, 128)
     assert proof.mean == pytest.approx(1 - 2 / 8, abs=1e-6)  # one row in eight points the other way
     assert proof.minimum == pytest.approx(-1, abs=1e-6)
@@ -49,7 +51,7 @@ def test_the_mean_decides() -> None:
 
 def test_a_real_model_in_16_bits_against_a_slow_reference() -> None:
     mini = load_backbone("mini")
-    proof = certify(mini, PHOTOS[:1], dtype=torch.bfloat16, grid=8)
+    proof = certify(mini, PHOTOS[:1], Arithmetic(torch.bfloat16), Run(8))
     (a,) = extract(PHOTOS[0], mini, grid=8)
     (b,) = extract(PHOTOS[0], mini.to("cpu", torch.bfloat16), grid=8)
     slow = [
@@ -60,23 +62,23 @@ def test_a_real_model_in_16_bits_against_a_slow_reference() -> None:
     assert proof.minimum == pytest.approx(min(slow), abs=1e-6)
     assert 0.99 < proof.mean < 1 - 1e-7
     assert mini.dtype == torch.float32
-    same = certify(mini, PHOTOS[:1], grid=8)
+    same = certify(mini, PHOTOS[:1], AS_LOADED, Run(8))
     assert same.minimum == pytest.approx(1.0, abs=1e-6)
 
 
 def test_tiles_have_a_certificate_too() -> None:
-    proof = certify(load_backbone("mini"), PHOTOS[0], tile=48, grid=12)
+    proof = certify(load_backbone("mini"), PHOTOS[0], AS_LOADED, Run(12, tile=48))
     assert proof.way == "float32, tiles of 48 px"
     assert proof.minimum < proof.mean < 0.99999
 
 
 def test_measuring_with_an_inexact_way_is_refused_unless_asked_for() -> None:
     with pytest.raises(InputError, match=r"0\.75.*--allow-inexact"):
-        guarded(Rough(), PHOTOS, dtype=torch.float16, grid=(8, 8))
-    backbone, proof = guarded(Rough(), PHOTOS, dtype=torch.float16, grid=(8, 8), allow_inexact=True)
+        guarded(Rough(), PHOTOS, HALF, Run((8, 8)))
+    backbone, proof = guarded(Rough(), PHOTOS, replace(HALF, allow_inexact=True), Run((8, 8)))
     assert isinstance(backbone, Turned) and proof is not None and not proof.exact_enough
     model = Rough()
-    assert guarded(model, PHOTOS, dtype=torch.float32) == (model, None)
+    assert guarded(model, PHOTOS, Arithmetic(torch.float32), Run()) == (model, None)
 
 
 def test_the_proof_is_on_the_first_photographs_alone() -> None:
@@ -88,15 +90,15 @@ def test_the_proof_is_on_the_first_photographs_alone() -> None:
             taken.append(1)
             yield photo
 
-    _, proof = guarded(exact, photos(), dtype=torch.float16, grid=4, n_images=3)
+    _, proof = guarded(exact, photos(), HALF, Run(4), n_images=3)
     assert proof is not None and proof.n_images == 3 and len(taken) == 3
 
 
 def test_what_cannot_be_certified() -> None:
     with pytest.raises(InputError, match="against float32"):
-        certify(FakeBackbone(dtype=torch.float16), PHOTOS, dtype=torch.float16)
+        certify(FakeBackbone(dtype=torch.float16), PHOTOS, HALF, Run())
     with pytest.raises(InputError, match="no photograph"):
-        certify(FakeBackbone(), [], dtype=torch.float16)
+        certify(FakeBackbone(), [], HALF, Run())
 
 
 def test_a_patch_without_length_agrees_with_nothing() -> None:

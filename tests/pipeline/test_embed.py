@@ -20,6 +20,7 @@ from dinoscope.maths.pooling import gem_pool, mean_pool, own_foreground, weighte
 from dinoscope.pipeline.embed import embed, in_shard, table_settings
 from dinoscope.pipeline.extract import extract
 from dinoscope.pipeline.profile import profiled
+from dinoscope.pipeline.run import Run
 from dinoscope.store.dense import dense_bytes
 from dinoscope.store.lance import batches, open_dataset
 from dinoscope.store.locks import writing
@@ -279,7 +280,7 @@ def test_random_weights_of_another_seed_are_another_table() -> None:
         def origin(self) -> WeightsOrigin:
             return WeightsOrigin(source="random weights, seed 1")
 
-    assert table_settings(Seeded()).table_name != table_settings(FakeBackbone()).table_name
+    assert table_settings(Seeded(), Run()).table_name != table_settings(FakeBackbone(), Run()).table_name
 
 
 def test_every_photograph_belongs_to_exactly_one_shard() -> None:
@@ -422,7 +423,7 @@ def test_a_second_writer_is_refused_by_name_and_a_dead_one_does_not_count(
         target=run, args=(str(photos), str(tmp_path / "store")), kwargs={"seconds": 0.3, **SMALL}
     )
     process.start()
-    folder = tmp_path / "store" / "tables" / table_settings(FakeBackbone(), grid=6).table_name
+    folder = tmp_path / "store" / "tables" / table_settings(FakeBackbone(), Run(6)).table_name
     try:
         until = time.monotonic() + 30
         while not (folder / "vectors.lance" / "_versions").exists() and time.monotonic() < until:

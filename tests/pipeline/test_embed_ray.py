@@ -4,6 +4,7 @@ import math
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dinoscope.errors import DinoscopeError, InputError, MissingExtraError
 from dinoscope.pipeline.embed import embed
 from dinoscope.pipeline.embed_ray import _start, embed_with_ray
 from dinoscope.pipeline.ray_workers import RayOptions
+from dinoscope.pipeline.run import Run
 from dinoscope.store.locks import writing
 from dinoscope.store.reading import patch_statistics, read_failures
 from dinoscope.store.schema import POOLED
@@ -24,6 +26,8 @@ from tests.pipeline.ray_backbones import MarkedBackbone
 from tests.pipeline.test_embed import SMALL, all_rows, write_photographs
 
 N = 24
+RUN = Run(SMALL["grid"])
+TWO = RayOptions(commit_rows=SMALL["commit_rows"])
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +91,10 @@ def test_the_store_is_that_of_the_local_engine(
         photos,
         FakeBackbone(),
         tmp_path / "store",
+        RUN,
+        TWO,
         on_progress=done.append,
         on_failure=failures.append,
-        **SMALL,
     ).table()
     same_rows(table, local)
     assert done == list(range(1, N + 3))
@@ -105,10 +110,10 @@ def test_the_store_is_that_of_the_local_engine(
 def test_what_is_in_the_table_is_not_computed_again(ray: Any, photos: Path, tmp_path: Path) -> None:
     embed(photos / "a", FakeBackbone(), tmp_path / "store", **SMALL)
     marks = tmp_path / "marks"
-    table = embed_with_ray(photos, MarkedBackbone(marks=str(marks)), tmp_path / "store", **SMALL).table()
+    table = embed_with_ray(photos, MarkedBackbone(marks=str(marks)), tmp_path / "store", RUN, TWO).table()
     assert passes(marks) == N - N // 3
     assert len(table) == N
-    embed_with_ray(photos, MarkedBackbone(marks=str(marks)), tmp_path / "store", **SMALL)
+    embed_with_ray(photos, MarkedBackbone(marks=str(marks)), tmp_path / "store", RUN, TWO)
     assert passes(marks) == N - N // 3
 
 
@@ -117,8 +122,8 @@ def test_a_worker_killed_in_the_middle_of_a_batch_is_replaced(
 ) -> None:
     marks = tmp_path / "marks"
     backbone = MarkedBackbone(marks=str(marks), dies_at=(6, 15))
-    options = RayOptions(workers=2, parts=2)
-    table = embed_with_ray(photos, backbone, tmp_path / "store", options=options, **SMALL).table()
+    options = replace(TWO, parts=2)
+    table = embed_with_ray(photos, backbone, tmp_path / "store", RUN, options).table()
     same_rows(table, local)
     assert len(set(marks.read_text().split())) >= 3  # two died, and somebody went on
     assert N + 2 <= passes(marks) <= N + 2 * SMALL["commit_rows"] + 2
@@ -129,16 +134,16 @@ def test_an_error_that_passes_is_tried_again(
 ) -> None:
     marks = tmp_path / "marks"
     backbone = MarkedBackbone(marks=str(marks), fails_at=(7,))
-    table = embed_with_ray(photos, backbone, tmp_path / "store", **SMALL).table()
+    table = embed_with_ray(photos, backbone, tmp_path / "store", RUN, TWO).table()
     same_rows(table, local)
     assert passes(marks) > N
 
 
 def test_workers_that_always_die_end_the_run_with_words(ray: Any, photos: Path, tmp_path: Path) -> None:
     backbone = MarkedBackbone(marks=str(tmp_path / "marks"), dies_at=tuple(range(6, 100)))
-    options = RayOptions(workers=1, parts=1, max_restarts=1)
+    options = replace(TWO, workers=1, parts=1, max_restarts=1)
     with pytest.raises(DinoscopeError, match=r"workers died \(given up after 2 starts"):
-        embed_with_ray(photos, backbone, tmp_path / "store", options=options, **SMALL)
+        embed_with_ray(photos, backbone, tmp_path / "store", RUN, options)
     assert len(open_store(tmp_path / "store").table()) == SMALL["commit_rows"]
     whole = embed(photos, FakeBackbone(), tmp_path / "store", **SMALL).table()
     assert len(whole) == N
@@ -146,9 +151,9 @@ def test_workers_that_always_die_end_the_run_with_words(ray: Any, photos: Path, 
 
 def test_an_error_that_stays_comes_back_in_its_own_words(ray: Any, photos: Path, tmp_path: Path) -> None:
     backbone = MarkedBackbone(marks=str(tmp_path / "marks"), fails_at=tuple(range(6, 100)))
-    options = RayOptions(workers=1, parts=1, max_restarts=2)
+    options = replace(TWO, workers=1, parts=1, max_restarts=2)
     with pytest.raises(OSError, match=r"gone away \(given up after 3 starts"):
-        embed_with_ray(photos, backbone, tmp_path / "store", options=options, **SMALL)
+        embed_with_ray(photos, backbone, tmp_path / "store", RUN, options)
     assert len(open_store(tmp_path / "store").table()) == SMALL["commit_rows"]
 
 
@@ -165,14 +170,14 @@ def test_lance_ray_reads_the_table(ray: Any, local: FeatureTable) -> None:
 
 def test_a_cluster_that_is_too_small_is_refused(ray: Any, photos: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"need 9\.5 CPU, the cluster has 4"):
-        embed_with_ray(photos, FakeBackbone(), tmp_path / "store", options=RayOptions(workers=9), **SMALL)
+        embed_with_ray(photos, FakeBackbone(), tmp_path / "store", RUN, RayOptions(workers=9))
 
 
 def test_a_backbone_that_cannot_be_sent_is_refused(ray: Any, photos: Path, tmp_path: Path) -> None:
     backbone = FakeBackbone()
     backbone.lock = threading.Lock()  # type: ignore[attr-defined]
     with pytest.raises(InputError, match="fake cannot be sent to other processes"):
-        embed_with_ray(photos, backbone, tmp_path / "store", **SMALL)
+        embed_with_ray(photos, backbone, tmp_path / "store", RUN, TWO)
 
 
 def test_without_ray_the_extra_is_named(
@@ -180,7 +185,7 @@ def test_without_ray_the_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"dinoscope\[ray\]"):
-        embed_with_ray(photos, FakeBackbone(), tmp_path / "store", **SMALL)
+        embed_with_ray(photos, FakeBackbone(), tmp_path / "store", RUN, TWO)
     assert not (tmp_path / "store").exists()
 
 
@@ -204,3 +209,8 @@ def test_the_defaults_keep_one_reader_at_work() -> None:
     options = RayOptions(workers=3)
     assert options.n_parts == 24
     assert math.isclose(options.cpus, 3.5)
+
+
+def test_batches_without_photographs_are_refused() -> None:
+    with pytest.raises(InputError, match="commit_rows"):
+        RayOptions(commit_rows=0)

@@ -14,6 +14,7 @@ from dinoscope.errors import ImageError, InputError, LayerError
 from dinoscope.pipeline import memory
 from dinoscope.pipeline.extract import extract, extract_layers
 from dinoscope.pipeline.memory import check_grid, forward_bytes
+from dinoscope.pipeline.run import Run
 from dinoscope.pipeline.together import extract_together
 from tests.fakes import FakeBackbone
 
@@ -98,7 +99,7 @@ def test_the_model_sees_its_own_normalisation(folder: Path) -> None:
 
 def test_several_layers_share_one_forward_pass(folder: Path) -> None:
     model = FakeBackbone()
-    (layers,) = extract_layers(folder / "0.png", model, layers=(0, 1), grid=4)
+    (layers,) = extract_layers(folder / "0.png", model, Run(4, layers=(0, 1)))
     assert list(layers) == [0, 1]
     np.testing.assert_allclose(layers[1].values, 2 * layers[0].values, rtol=1e-6)
     assert model.batches == [1]
@@ -177,8 +178,8 @@ def test_together_uses_a_photograph_once_and_by_all_or_none(folder: Path) -> Non
         extract_together(
             sorted(folder.iterdir()),
             [FakeBackbone("a"), FakeBackbone("b", patch_size=4)],
-            grid=4,
-            layers=[None, 0],
+            Run(4),
+            [None, 0],
             on_failure=failures.append,
             on_progress=progress.append,
         )
@@ -196,8 +197,8 @@ def test_together_uses_a_photograph_once_and_by_all_or_none(folder: Path) -> Non
         extract_together(
             [folder / "0.png"],
             [FakeBackbone("a"), FakeBackbone("b", nan=True)],
-            grid=4,
-            layers=[None, None],
+            Run(4),
+            [None, None],
             on_failure=bad.append,
         )
     )

@@ -23,6 +23,7 @@ from dinoscope.pipeline.profile import (
     timed,
     waited,
 )
+from dinoscope.pipeline.run import Run
 from dinoscope.pipeline.together import extract_together
 from tests.fakes import FakeBackbone
 
@@ -124,8 +125,8 @@ def test_models_together_decode_beside_themselves(folder: Path) -> None:
             extract_together(
                 sorted(folder.iterdir()),
                 [FakeBackbone("a"), FakeBackbone("b")],
-                grid=4,
-                layers=[None, None],
+                Run(4),
+                [None, None],
                 on_failure=lambda _: None,
             )
         )

@@ -14,6 +14,7 @@ from dinoscope.data.results import Failure
 from dinoscope.errors import InputError
 from dinoscope.io.features import read_features, write_features
 from dinoscope.pipeline.extract import extract, extract_layers
+from dinoscope.pipeline.run import Run
 from dinoscope.pipeline.tiles import Blend, blend_weights, tile_starts, tiling
 from tests.fakes import FakeBackbone
 
@@ -55,11 +56,10 @@ def test_tiles_are_whole_patches() -> None:
 
 @pytest.mark.parametrize("batch_size", [None, 3])
 def test_a_model_that_looks_at_single_patches_gives_the_same_in_tiles(batch_size: int | None) -> None:
-    (whole,) = extract_layers(PHOTO, FakeBackbone(), layers=(0, 1), grid=12)
+    (whole,) = extract_layers(PHOTO, FakeBackbone(), Run(12, layers=(0, 1)))
     model = FakeBackbone()
-    (tiled,) = extract_layers(
-        PHOTO, model, layers=(0, 1), grid=12, tile=40, overlap=16, batch_size=batch_size
-    )
+    run = Run(12, layers=(0, 1), tile=40, overlap=16, batch_size=batch_size)
+    (tiled,) = extract_layers(PHOTO, model, run)
     assert len(model.batches) > 1 and max(model.batches) == (batch_size or 1)
     for layer in (0, 1):
         f = tiled[layer]
@@ -148,7 +148,7 @@ def test_an_overlap_without_tiles_and_a_broken_model_are_told(tmp_path: Path) ->
 
 
 def test_tiles_and_seam_are_kept_in_files(tmp_path: Path) -> None:
-    (by_layer,) = extract_layers(PHOTO, FakeBackbone(), grid=8, tile=32)
+    (by_layer,) = extract_layers(PHOTO, FakeBackbone(), Run(8, tile=32))
     for kind in ("npz", "safetensors"):
         write_features(tmp_path / f"f.{kind}", by_layer, format_=kind)  # type: ignore[arg-type]
         (f,) = read_features(tmp_path / f"f.{kind}").values()

@@ -23,6 +23,7 @@ from dinoscope.errors import (
 )
 from dinoscope.pipeline.embed import embed, table_settings
 from dinoscope.pipeline.extract import extract
+from dinoscope.pipeline.run import Run
 from dinoscope.retrieval.fits import fit_suppression
 from dinoscope.retrieval.patches import search_patches, why_match
 from dinoscope.retrieval.search import near_duplicates, search
@@ -271,7 +272,7 @@ def test_a_model_that_its_name_does_not_load_is_asked_for(store: FeatureStore, t
 
 
 def test_an_empty_table_is_said_to_be_empty(tmp_path: Path, photos: list[Path]) -> None:
-    settings = table_settings(FakeBackbone(), grid=GRID)
+    settings = table_settings(FakeBackbone(), Run(GRID))
     create_table(tmp_path / "store", settings)
     empty = FeatureStore(tmp_path / "store")
     for ask in (lambda: search(empty, photos[0]), lambda: near_duplicates(empty)):
@@ -280,7 +281,7 @@ def test_an_empty_table_is_said_to_be_empty(tmp_path: Path, photos: list[Path]) 
 
 
 def test_no_other_photograph_to_search_patches_in_is_said(tmp_path: Path, photos: list[Path]) -> None:
-    settings = table_settings(FakeBackbone(), grid=GRID, dense="float16")
+    settings = table_settings(FakeBackbone(), Run(GRID), dense="float16")
     create_table(tmp_path / "store", settings)
     with pytest.raises(EmptyIndexError, match="no other photograph"):
         search_patches(FeatureStore(tmp_path / "store"), features(photos[0]), (0.5, 0.5))

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.load import torch_dtype
 from dinoscope.comparison.controls import plan_controls, with_controls
 from dinoscope.comparison.exactness import exact_enough
 from dinoscope.comparison.fairness import fairness_ledger
@@ -39,6 +40,7 @@ from dinoscope.maths.similarity import similarity_map
 from dinoscope.pipeline.certificate import way_of
 from dinoscope.pipeline.extract import ImageLike
 from dinoscope.pipeline.memory import check_grid, check_memory
+from dinoscope.pipeline.run import Arithmetic, Run
 from dinoscope.pipeline.together import extract_together
 
 COMPONENTS = 6
@@ -100,6 +102,8 @@ def compare(
             is too far from float32.
         GridMismatchError: the models cannot be brought to one grid.
     """
+    run = Run(grid, resize=resize, batch_size=batch_size, seed=seed)
+    arithmetic = Arithmetic(None if dtype is None else torch_dtype(dtype), autocast, compiled, allow_inexact)
     models = as_backbones(backbones)
     if foreground not in FOREGROUNDS:
         raise InputError(f"no foreground rule {foreground!r}; there are {', '.join(FOREGROUNDS)}")
@@ -116,12 +120,9 @@ def compare(
     fast = exact_enough(
         models,
         images,
-        dtype=dtype,
-        autocast=autocast,
-        compiled=compiled,
-        allow_inexact=allow_inexact,
-        grid=grid,
-        layers=chosen_layers,
+        arithmetic,
+        run,
+        chosen_layers,
     )
     models = fast.backbones
     tally = tally_for(labels, beside, known)
@@ -139,10 +140,8 @@ def compare(
         for photograph, features in extract_together(
             fast.images,
             sources,
-            grid=grid,
-            layers=[*chosen_layers, *([None] * (len(sources) - len(models)))],
-            resize=resize,
-            batch_size=batch_size,
+            run,
+            [*chosen_layers, *([None] * (len(sources) - len(models)))],
             on_failure=failed,
             on_progress=on_progress,
         ):

@@ -9,12 +9,12 @@ from itertools import chain
 import torch
 
 from dinoscope.backbones.base import Backbone
-from dinoscope.backbones.load import torch_dtype
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Measurements
 from dinoscope.errors import DinoscopeError
 from dinoscope.pipeline.certificate import LEAST_MEAN, guarded
 from dinoscope.pipeline.extract import ImageLike, each_image, load_photograph
+from dinoscope.pipeline.run import Arithmetic, Run
 
 N_PHOTOGRAPHS = 2
 """How many of the photographs to be measured the proof is on: the first that can be read."""
@@ -42,40 +42,24 @@ class Guarded:
 def exact_enough(
     backbones: Sequence[Backbone],
     images: ImageLike | Iterable[ImageLike],
-    *,
-    dtype: torch.dtype | str | None,
-    autocast: bool,
-    compiled: bool,
-    allow_inexact: bool,
-    grid: int | tuple[int, int],
+    arithmetic: Arithmetic,
+    run: Run,
     layers: Sequence[int | None],
 ) -> Guarded:
     """The backbones in the way asked for, each with its proof on the first photographs.
 
     Args:
         backbones: in float32; see `dinoscope.pipeline.certificate.guarded`.
-        dtype, autocast, compiled, allow_inexact: as for `guarded`; None leaves each backbone as it is.
-        grid, layers: as they will be measured; no photograph is read where nothing needs a proof.
+        run, layers: as they will be measured; no photograph is read where nothing needs a proof.
 
     Raises:
         InputError: a way that is too far from float32, unless ``allow_inexact``.
     """
-    wanted = None if dtype is None else torch_dtype(dtype)
     looked_at = _FirstPhotographs(each_image(images))
     models: list[Backbone] = []
     notes: list[str] = []
     for backbone, layer in zip(backbones, layers, strict=True):
-        model, proof = guarded(
-            backbone,
-            looked_at,
-            dtype=wanted,
-            autocast=autocast,
-            compiled=compiled,
-            grid=grid,
-            layer=layer,
-            n_images=N_PHOTOGRAPHS,
-            allow_inexact=allow_inexact,
-        )
+        model, proof = guarded(backbone, looked_at, arithmetic, run.at(layer), n_images=N_PHOTOGRAPHS)
         models.append(model)
         if proof is not None:
             verdict = (

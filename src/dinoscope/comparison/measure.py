@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from dinoscope.backbones.base import Backbone
-from dinoscope.backbones.load import as_backbone
+from dinoscope.backbones.load import as_backbone, torch_dtype
 from dinoscope.comparison.axes import with_standardised
 from dinoscope.comparison.content_free import position_basis
 from dinoscope.comparison.controls import Controls, plan_controls, with_controls
@@ -39,6 +39,7 @@ from dinoscope.pipeline.certificate import way_of
 from dinoscope.pipeline.extract import ImageLike, failure_of, load_photograph
 from dinoscope.pipeline.fast import is_autocast, runs_compiled
 from dinoscope.pipeline.memory import check_grid
+from dinoscope.pipeline.run import Arithmetic, Run
 from dinoscope.pipeline.together import extract_together
 
 MAX_RANK = 64
@@ -102,6 +103,8 @@ def measure(
         InputError: no backbone, an impossible grid, no masks there, a journal of other settings, or a way of
             computing that is too far from float32.
     """
+    run = Run(grid, resize=resize, batch_size=batch_size, seed=seed)
+    arithmetic = Arithmetic(None if dtype is None else torch_dtype(dtype), autocast, compiled, allow_inexact)
     models = as_backbones(backbones)
     for backbone in models:
         check_grid(backbone.spec, grid)
@@ -113,12 +116,9 @@ def measure(
     fast = exact_enough(
         models,
         images,
-        dtype=dtype,
-        autocast=autocast,
-        compiled=compiled,
-        allow_inexact=allow_inexact,
-        grid=grid,
-        layers=chosen,
+        arithmetic,
+        run,
+        chosen,
     )
     models = fast.backbones
     sources = [*models, *(beside.backbones if beside else ())]
@@ -136,10 +136,8 @@ def measure(
         for photograph, features in extract_together(
             queue.wanted(),
             sources,
-            grid=grid,
-            layers=source_layers,
-            resize=resize,
-            batch_size=batch_size,
+            run,
+            source_layers,
             on_failure=failed,
             on_progress=lambda n: on_progress(n + queue.skipped),
         ):
@@ -151,7 +149,7 @@ def measure(
                 continue
             extra = (
                 [
-                    numbers_of_passes(f, photograph, b, layer=layer, resize=resize, annotation=annotation)
+                    numbers_of_passes(f, photograph, b, run.at(layer), annotation)
                     for f, b, layer in zip(mine, models, chosen, strict=True)
                 ]
                 if passes

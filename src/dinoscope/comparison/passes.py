@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import UInt8
 
@@ -14,7 +16,8 @@ from dinoscope.io.images import photograph_from_array
 from dinoscope.io.resize import filter_name, resize_pixels
 from dinoscope.metrics.registry import VIEWS
 from dinoscope.metrics.subject import SecondView, Seen, Subject, Views
-from dinoscope.pipeline.extract import extract
+from dinoscope.pipeline.extract import extracted
+from dinoscope.pipeline.run import Run
 
 SHIFT = 3
 """Patches that a photograph is moved by, down and right."""
@@ -31,9 +34,7 @@ def numbers_of_passes(
     features: PatchFeatures,
     photograph: Photograph,
     backbone: Backbone,
-    *,
-    layer: int | None,
-    resize: str,
+    run: Run,
     annotation: Annotation | None,
 ) -> dict[str, float]:
     """Consistency across resolutions, equivariance, and correspondence with a second view.
@@ -44,20 +45,18 @@ def numbers_of_passes(
     Args:
         features: of the photograph as it is.
         photograph: decoded at full size.
-        backbone, layer, resize: as the features were made.
+        backbone, run: as the features were made, on any grid.
         annotation: for the second view; without one ``pck`` is NaN.
     """
     grid = features.grid
     shape = grid.shape
 
-    def seen(pixels: UInt8[np.ndarray, "H W 3"], shape: tuple[int, int] = shape) -> PatchFeatures:
+    def seen(pixels: UInt8[np.ndarray, "H W 3"]) -> PatchFeatures:
         changed = photograph_from_array(np.ascontiguousarray(pixels), name=photograph.name)
-        return next(extract([changed], backbone, grid=shape, layer=layer, resize=resize))
+        return next(extracted([changed], backbone, replace(run, grid=shape)))
 
-    fine = next(
-        extract([photograph], backbone, grid=(2 * shape[0], 2 * shape[1]), layer=layer, resize=resize)
-    )
-    planes = resize_pixels(photograph, grid.input_size, filter_name(resize, backbone.spec.family))
+    fine = next(extracted([photograph], backbone, replace(run, grid=(2 * shape[0], 2 * shape[1]))))
+    planes = resize_pixels(photograph, grid.input_size, filter_name(run.resize, backbone.spec.family))
     pixels = (planes * 255).round().byte().permute(1, 2, 0).numpy()
     whole, half = SHIFT * grid.patch_size, grid.patch_size // 2
     base = seen(pixels)
@@ -76,7 +75,7 @@ def numbers_of_passes(
         (seen(_moved(pixels, half)), (half / grid.patch_size, half / grid.patch_size)),
         (seen(photograph.pixels[top:bottom, left:right]), exact),
         fine,
-        _second(grid, backbone, layer=layer, resize=resize, annotation=annotation),
+        _second(grid, backbone, run, annotation),
     )
     subject = Subject(features, Seen(shape))
     return {key: value for family in VIEWS for key, value in family.measure(subject, views).items()}
@@ -89,12 +88,12 @@ def _moved(pixels: UInt8[np.ndarray, "H W 3"], by: int) -> UInt8[np.ndarray, "H 
 
 
 def _second(
-    grid: PatchGrid, backbone: Backbone, *, layer: int | None, resize: str, annotation: Annotation | None
+    grid: PatchGrid, backbone: Backbone, run: Run, annotation: Annotation | None
 ) -> SecondView | None:
     second = None if annotation is None else annotation.second
     if second is None:
         return None
-    target = next(extract([second.photograph], backbone, grid=grid.shape, layer=layer, resize=resize))
+    target = next(extracted([second.photograph], backbone, replace(run, grid=grid.shape)))
     height, width = second.valid.shape
     rows = (2 * np.arange(grid.h) + 1) * height // (2 * grid.h)
     cols = (2 * np.arange(grid.w) + 1) * width // (2 * grid.w)

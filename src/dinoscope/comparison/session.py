@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
-
-import torch
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.comparison.axes import with_standardised
@@ -25,6 +24,7 @@ from dinoscope.errors import InputError
 from dinoscope.io.images import PREVIEW_PX, preview
 from dinoscope.pipeline.extract import extract
 from dinoscope.pipeline.memory import check_grid, check_memory
+from dinoscope.pipeline.run import AS_LOADED, DEFAULT_RUN, Arithmetic, Run
 
 KEPT_BYTES = 2 * 2**30
 """Features kept before those of other grids are let go, least recently used first."""
@@ -42,8 +42,9 @@ class Session:
 
     Args:
         backbones: one or more, or names of some; the first is the reference of differences and colours.
-        at, components, layers, resize, seed: as for `compare`.
-        dtype, autocast, compiled, allow_inexact: as for `compare`; proven on the first photograph.
+        run: how photographs become features, but for the grid.
+        arithmetic: of all models; proven on the first photograph.
+        at, components, layers: as for `compare`.
         kept_bytes: of features; those of the grid being extracted are never let go.
         preview_bytes: of previews; these are let go by `forget` alone.
     """
@@ -51,16 +52,12 @@ class Session:
     def __init__(
         self,
         backbones: Backbone | str | Sequence[Backbone | str],
+        run: Run = DEFAULT_RUN,
+        arithmetic: Arithmetic = AS_LOADED,
         *,
         at: Sequence[tuple[float, float]] = POINTS,
         components: tuple[int, int, int] = (0, 1, 2),
         layers: Sequence[int | None] | None = None,
-        resize: str = "bilinear",
-        seed: int = 0,
-        dtype: torch.dtype | str | None = None,
-        autocast: bool = False,
-        compiled: bool = False,
-        allow_inexact: bool = False,
         kept_bytes: int = KEPT_BYTES,
         preview_bytes: int = PREVIEW_BYTES,
     ) -> None:
@@ -73,14 +70,10 @@ class Session:
         ]
         self._at = tuple(at)
         self._components = components
-        self._resize = resize
-        self._seed = seed
+        self._run = run
         self._guard = partial(
             exact_enough,
-            dtype=dtype,
-            autocast=autocast,
-            compiled=compiled,
-            allow_inexact=allow_inexact,
+            arithmetic=arithmetic,
             layers=self._layers,
         )
         self._proven: Guarded | None = None
@@ -132,14 +125,14 @@ class Session:
         self._check_room(photograph, grid)
         seen = self._previews.get(photograph.digest) or self._fitting_preview(photograph)
         if self._proven is None:
-            self._proven = self._guard(self._backbones, [photograph], grid=grid)
+            self._proven = self._guard(self._backbones, [photograph], run=replace(self._run, grid=grid))
             self._backbones = self._proven.backbones
         features: list[PatchFeatures] = []
         for backbone, layer in zip(self._backbones, self._layers, strict=True):
             if cancelled():
                 return False
             on_progress(len(features), len(self._backbones))
-            features += extract([photograph], backbone, grid=grid, layer=layer, resize=self._resize)
+            features += extract([photograph], backbone, grid=grid, layer=layer, resize=self._run.resize)
         check_equal_grids(features)
         self._rows[key] = tuple(features)
         self._previews[photograph.digest] = seen
@@ -174,7 +167,7 @@ class Session:
         with closing(rows_of(jobs(), masked=False, n_models=len(self._backbones))) as measured:
             for row in measured:
                 tally.add(row)
-        measurements = with_standardised(tally.measurements(seed=self._seed), tally.sample)
+        measurements = with_standardised(tally.measurements(seed=self._run.seed), tally.sample)
         return assemble(
             [self._previews[digest] for digest in digests],
             [self._rows[digest, grid] for digest in digests],
@@ -185,8 +178,8 @@ class Session:
             grid=grid,
             at=self._at,
             components=self._components,
-            resize=self._resize,
-            seed=self._seed,
+            resize=self._run.resize,
+            seed=self._run.seed,
             arithmetic=notes,
         )
 

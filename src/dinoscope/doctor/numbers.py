@@ -27,6 +27,7 @@ from dinoscope.pipeline.fast import (
     compiled_backbone,
     runs_compiled,
 )
+from dinoscope.pipeline.run import Run
 
 GRID = 12
 """Patches on the short side of the photographs that fast paths are checked on."""
@@ -143,7 +144,7 @@ def path_finding(way: str, fast: Backbone, exact: Backbone, photographs: Sequenc
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", CompilationWarning)
         try:
-            proof = certified(fast, exact, photographs, way=way, grid=GRID)
+            proof = certified(fast, exact, photographs, Run(GRID), way=way)
         except InputError as error:  # no kernel, or NaN
             return Finding("numbers", way, "note", str(error), "use float32")
     if asked and not runs_compiled(fast):
@@ -159,7 +160,7 @@ def path_finding(way: str, fast: Backbone, exact: Backbone, photographs: Sequenc
 def tiles_finding(backbone: Backbone, photographs: Sequence[Photograph]) -> Finding:
     """What tiles change: never the features of the whole."""
     side = (GRID - GRID // 3) * backbone.spec.patch_size
-    proof = certified(backbone, backbone, photographs, tile=side, grid=GRID)
+    proof = certified(backbone, backbone, photographs, Run(GRID, tile=side))
     advice = "extract alone takes tiles, and prints a seam score with each photograph"
     return Finding("numbers", "tiles", "note", proof.words, advice)
 

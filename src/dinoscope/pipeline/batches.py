@@ -74,7 +74,7 @@ def equal_shapes(
             start += size
 
 
-def halving(
+def in_parts_that_fit(
     batch: list[T],
     shape: tuple[int, int],
     run: Callable[[list[T]], R],

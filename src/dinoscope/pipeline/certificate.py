@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -13,7 +13,7 @@ from jaxtyping import Float, Float64
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.results import Failure
 from dinoscope.errors import InputError
-from dinoscope.pipeline.extract import ImageLike, each_image, extract
+from dinoscope.pipeline.extract import ImageLike, each_image, extracted
 from dinoscope.pipeline.fast import (
     autocast_backbone,
     capability,
@@ -23,6 +23,7 @@ from dinoscope.pipeline.fast import (
     is_autocast,
     runs_compiled,
 )
+from dinoscope.pipeline.run import Arithmetic, Run
 
 LEAST_MEAN = 0.999
 """Mean cosine below which a way is not used for measuring unless asked for by name."""
@@ -62,16 +63,7 @@ class Certificate:
 
 
 def certify(
-    backbone: Backbone,
-    images: ImageLike | Iterable[ImageLike],
-    *,
-    dtype: torch.dtype | None = None,
-    autocast: bool = False,
-    compiled: bool = False,
-    tile: int | None = None,
-    overlap: int | None = None,
-    grid: int | tuple[int, int] = 32,
-    layer: int | None = None,
+    backbone: Backbone, images: ImageLike | Iterable[ImageLike], arithmetic: Arithmetic, run: Run
 ) -> Certificate:
     """Runs photographs both ways.
 
@@ -79,34 +71,29 @@ def certify(
         backbone: in float32, uncompiled.
         images: real photographs: noise excites other directions than they do. Those that the backbone cannot
             use in float32 say nothing and are left out.
-        dtype: of the weights and the arithmetic; None for float32.
-        autocast: keep the weights in float32, and only the products in ``dtype``.
-        compiled: through ``torch.compile``.
-        tile, overlap, grid, layer: as for `extract`.
+        arithmetic: what is certified.
+        run: one layer; tiles are of what is certified alone.
 
     Raises:
         InputError: a backbone that is not in float32; no photograph; a way that gives no features at all.
     """
     if backbone.dtype != torch.float32:
         raise InputError(f"a certificate is against float32, and this backbone is {backbone.dtype}")
-    fast = faster(backbone, dtype=dtype, autocast=autocast, compiled=compiled)
-    return certified(fast, backbone, images, tile=tile, overlap=overlap, grid=grid, layer=layer)
+    return certified(faster(backbone, arithmetic), backbone, images, run)
 
 
 def certified(
     fast: Backbone,
     exact: Backbone,
     images: ImageLike | Iterable[ImageLike],
+    run: Run,
     *,
     way: str | None = None,
-    tile: int | None = None,
-    overlap: int | None = None,
-    grid: int | tuple[int, int] = 32,
-    layer: int | None = None,
 ) -> Certificate:
     """The certificate of a backbone that is there already, against ``exact`` of the same weights.
 
     Args:
+        run: as for `certify`.
         way: what is certified, in words; None for what `way_of` says of ``fast``.
 
     Raises:
@@ -114,14 +101,14 @@ def certified(
     """
     cosines: list[Float64[np.ndarray, " n"]] = []
     unusable: list[Failure] = []
+    whole = replace(run, tile=None, overlap=None)
     for image in each_image(images):
-        whole = extract(image, exact, grid=grid, layer=layer, on_failure=unusable.append)
-        for reference in whole:
+        for reference in extracted(image, exact, whole, on_failure=unusable.append):
             try:
-                (found,) = extract(image, fast, grid=grid, layer=layer, tile=tile, overlap=overlap)
+                (found,) = extracted(image, fast, run)
             except RuntimeError as error:  # no kernel for it
                 reason = next(iter(str(error).splitlines()), type(error).__name__)
-                named = way or way_of(fast, tile=tile)
+                named = way or way_of(fast, tile=run.tile)
                 raise InputError(f"{exact.spec.name}, {named}: cannot be run here: {reason}") from error
             cosines.append(patch_cosines(reference.values, found.values))
     if not cosines:
@@ -130,7 +117,7 @@ def certified(
     every = np.concatenate(cosines)
     return Certificate(
         backbone=exact.spec.name,
-        way=way or way_of(fast, tile=tile),
+        way=way or way_of(fast, tile=run.tile),  # once it ran: its compiler may have failed
         mean=float(every.mean()),
         minimum=float(every.min()),
         n_images=len(cosines),
@@ -138,36 +125,21 @@ def certified(
     )
 
 
-def faster(
-    backbone: Backbone,
-    *,
-    dtype: torch.dtype | None = None,
-    autocast: bool = False,
-    compiled: bool = False,
-) -> Backbone:
+def faster(backbone: Backbone, arithmetic: Arithmetic) -> Backbone:
     """A backbone that computes this way; the one given stays as it is.
 
     Raises:
         InputError: a dtype that the device does not have.
     """
-    fast = backbone
+    fast, dtype = backbone, arithmetic.dtype
     if dtype is not None and dtype != backbone.dtype:
         check_dtype(dtype, backbone.device.type, capability(backbone.device))
-        fast = autocast_backbone(fast, dtype) if autocast else fast.to(fast.device, dtype)
-    return compiled_backbone(fast) if compiled else fast
+        fast = autocast_backbone(fast, dtype) if arithmetic.autocast else fast.to(fast.device, dtype)
+    return compiled_backbone(fast) if arithmetic.compiled else fast
 
 
 def guarded(
-    backbone: Backbone,
-    images: Iterable[ImageLike],
-    *,
-    dtype: torch.dtype | None = None,
-    autocast: bool = False,
-    compiled: bool = False,
-    grid: int | tuple[int, int] = 32,
-    layer: int | None = None,
-    n_images: int = 2,
-    allow_inexact: bool = False,
+    backbone: Backbone, images: Iterable[ImageLike], arithmetic: Arithmetic, run: Run, *, n_images: int = 2
 ) -> tuple[Backbone, Certificate | None]:
     """A backbone that computes a faster way and is exact enough to measure with, and the proof.
 
@@ -176,27 +148,27 @@ def guarded(
 
     Args:
         backbone: in float32; one that autocasts or is compiled already is held against its own weights.
-        dtype, autocast, compiled, grid, layer: as for `certify`.
+        run: one layer, without tiles.
 
     Raises:
-        InputError: it departs too far, or has no float32 to be held against, and ``allow_inexact`` is not
-            said; a way that this machine does not have.
+        InputError: it departs too far, or has no float32 to be held against, and that is not allowed; a way
+            that this machine does not have.
     """
-    asked = compiled or (dtype is not None and dtype != backbone.dtype)
+    asked = arithmetic.is_asked_of(backbone.dtype)
     exact = exact_backbone(backbone)
     if not asked and exact is backbone:
         return backbone, None
     if exact is None:
-        if not allow_inexact:
+        if not arithmetic.allow_inexact:
             raise InputError(
                 f"{backbone.spec.name} was loaded in {str(backbone.dtype).removeprefix('torch.')}: how far "
                 "that is from float32 cannot be said without its float32 weights. Load it in float32 and say "
                 "dtype where it is measured, or allow it by name (allow_inexact=True)"
             )
-        return faster(backbone, dtype=dtype, autocast=autocast, compiled=compiled), None
-    fast = faster(backbone, dtype=dtype, autocast=autocast, compiled=compiled) if asked else backbone
-    proof = certified(fast, exact, list(islice(images, n_images)), grid=grid, layer=layer)
-    if not (proof.exact_enough or allow_inexact):
+        return faster(backbone, arithmetic), None
+    fast = faster(backbone, arithmetic) if asked else backbone
+    proof = certified(fast, exact, list(islice(images, n_images)), run)
+    if not (proof.exact_enough or arithmetic.allow_inexact):
         raise InputError(
             f"{proof.words}; below {LEAST_MEAN} on average it is not used for measuring. Use float32, or "
             "allow it by name (--allow-inexact, allow_inexact=True)"

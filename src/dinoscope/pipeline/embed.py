@@ -30,10 +30,11 @@ from dinoscope.io.resize import filter_name
 from dinoscope.maths.pca import patch_moments
 from dinoscope.maths.pooling import gem_pool, mean_pool, own_foreground, weighted_pool
 from dinoscope.names import readable
-from dinoscope.pipeline.extract import ImageLike, OnFailure, extract, load_photograph
+from dinoscope.pipeline.extract import ImageLike, OnFailure, extracted, load_photograph
 from dinoscope.pipeline.feed import one_blas_thread
 from dinoscope.pipeline.photographs import reason_of
 from dinoscope.pipeline.profile import PHOTOGRAPHS, timed, waited
+from dinoscope.pipeline.run import Run
 from dinoscope.store.dense import DenseCoding
 from dinoscope.store.files import store_folder
 from dinoscope.store.moments import smaller_sample
@@ -99,46 +100,32 @@ def embed(
         MissingExtraError: the extra [store] is not installed.
         OSError: a commit failed, as on a full disk; everything committed before is intact.
     """
-    settings = table_settings(
-        backbone, grid=grid, layer=layer, final_norm=final_norm, resize=resize, dense=dense
-    )
+    run = Run(grid, final_norm=final_norm, resize=resize, batch_size=batch_size).at(layer)
+    settings = table_settings(backbone, run, dense=dense)
     with (
         open_writer(store_path, settings, shard=shard, commit_rows=commit_rows) as writer,
         one_blas_thread(),
     ):
-        run = _Run(writer, on_progress, on_failure)
+        progress = _Progress(writer, on_progress, on_failure)
         items = (item for item in source_items(source) if in_shard(item.key, shard))
         workers = 0 if backbone.device.type == "cpu" else min(8, os.cpu_count() or 1)
-        for f in extract(
-            run.new_photographs(items, workers),
-            backbone,
-            grid=grid,
-            layer=settings.layer,
-            final_norm=final_norm,
-            resize=resize,
-            batch_size=batch_size,
-            compiled=compiled,
-            on_failure=run.fail,
-        ):
-            run.add(f)
+        new = progress.new_photographs(items, workers)
+        for f in extracted(new, backbone, run, compiled=compiled, on_failure=progress.fail):
+            progress.add(f)
     return FeatureStore(store_folder(store_path), settings.table_name)
 
 
-def table_settings(
-    backbone: Backbone,
-    *,
-    grid: int | tuple[int, int] = 32,
-    layer: int | None = None,
-    final_norm: bool = True,
-    resize: str = "bilinear",
-    dense: str | None = None,
-) -> TableSettings:
-    """What `embed` with these arguments calls its table's vectors.
+def table_settings(backbone: Backbone, run: Run, *, dense: str | None = None) -> TableSettings:
+    """What `embed` so run calls its table's vectors.
+
+    Args:
+        run: of one layer.
 
     Raises:
-        InputError: an impossible grid, resize or dense coding.
+        InputError: an impossible grid, resize or dense coding; tiles, several layers.
         LayerError: no such layer.
     """
+    grid = run.grid
     sides = grid if isinstance(grid, tuple) else (grid, grid)
     if min(sides) < 1:
         raise InputError(f"a grid needs at least 1 patch on each side, got {sides[0]}x{sides[1]}")
@@ -146,14 +133,16 @@ def table_settings(
     rank = None if dense is None else DenseCoding.from_words(dense).rank
     if rank is not None and rank > spec.dim:
         raise InputError(f"cannot keep {rank} components of {spec.dim} channels")
-    (absolute,) = check_layers(None if layer is None else (layer,), spec.depth)
+    absolute, *others = check_layers(run.layers, spec.depth)
+    if others or run.size_px is not None or run.tile is not None:
+        raise InputError("a table holds vectors of whole photographs on a patch grid, by one layer")
     return TableSettings(
         backbone=spec.name,
         weights_digest=backbone.origin.digest,
         layer=absolute,
-        final_norm=final_norm,
+        final_norm=run.final_norm,
         dtype=str(backbone.dtype).removeprefix("torch."),
-        resize=filter_name(resize, spec.family),
+        resize=filter_name(run.resize, spec.family),
         mean=spec.mean,
         std=spec.std,
         dim=spec.dim,
@@ -213,7 +202,7 @@ def new_row(
     )
 
 
-class _Run:
+class _Progress:
     """One call of `embed`: which photograph came from where, and how many are done with."""
 
     def __init__(

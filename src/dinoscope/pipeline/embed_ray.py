@@ -20,6 +20,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from dinoscope.pipeline.embed import table_settings
 from dinoscope.pipeline.extract import OnFailure
 from dinoscope.pipeline.ray_stages import FREE_WITHIN_S, Work
 from dinoscope.pipeline.ray_workers import RayOptions, Workers
+from dinoscope.pipeline.run import Run
 from dinoscope.store.digests import note_digests
 from dinoscope.store.files import store_folder
 from dinoscope.store.lance import exists, tidy
@@ -48,16 +50,11 @@ def embed_with_ray(
     source: str | Path,
     backbone: Backbone,
     store_path: str | Path,
+    run: Run,
+    options: RayOptions,
     *,
-    options: RayOptions | None = None,
-    grid: int | tuple[int, int] = 32,
-    layer: int | None = None,
-    final_norm: bool = True,
-    resize: str = "bilinear",
     dense: str | None = None,
-    batch_size: int | None = None,
     compiled: bool = False,
-    commit_rows: int = 32,
     on_stage: Callable[[str], None] = lambda _: None,
     on_progress: Callable[[int], None] = lambda _: None,
     on_failure: OnFailure = lambda _: None,
@@ -71,9 +68,9 @@ def embed_with_ray(
         source: a collection by name, see `each_item`. Each part lists it anew.
         backbone: as `load_backbone` returns it, best on the CPU; it is sent to the workers.
         store_path: a folder on a file system with locks that all machines share.
+        run: of one layer.
         options: how the work is spread.
-        grid, layer, final_norm, resize, dense, batch_size, compiled: as for `embed`.
-        commit_rows: photographs in one commit; what is computed again when a worker dies.
+        dense, compiled: as for `embed`.
         on_stage: called with what is being waited for before there is any progress, in words.
         on_progress, on_failure: as for `embed`.
 
@@ -88,12 +85,7 @@ def embed_with_ray(
         OSError: a commit failed, as on a full disk; everything committed before is intact.
     """
     ray = _ray()
-    options = options or RayOptions()
-    if commit_rows < 1:
-        raise InputError(f"commit_rows must be at least 1, got {commit_rows}")
-    settings = table_settings(
-        backbone, grid=grid, layer=layer, final_norm=final_norm, resize=resize, dense=dense
-    )
+    settings = table_settings(backbone, run, dense=dense)
     text = str(source) if is_url(str(source)) else os.path.abspath(source)
     next(each_item(text))
     table = create_table(store_path, settings)
@@ -105,14 +97,13 @@ def embed_with_ray(
         work = Work(
             str(table.folder.parents[1]),
             settings,
-            resize,
-            batch_size,
+            replace(run, layers=(settings.layer,)),
             options.workers,
             compiled=compiled,
         )
         on_stage(f"loading {backbone.spec.name} in {_counted(options.workers, 'worker')}")
         with closing(Workers(ray, _sent(ray, backbone), work, options)) as workers:
-            for answer in workers.answers(text, str(table.vectors_path), commit_rows):
+            for answer in workers.answers(text, str(table.vectors_path), options.commit_rows):
                 for line in answer.to_pylist():
                     if line["reason"]:
                         on_failure(Failure(line["source"], line["reason"]))

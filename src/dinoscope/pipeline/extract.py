@@ -25,12 +25,12 @@ from dinoscope.pipeline.batches import (
     batches_in_turn,
     equal_shapes,
     first_batch_size,
-    halving,
+    in_parts_that_fit,
 )
 from dinoscope.pipeline.described import FeatureMaps
 from dinoscope.pipeline.fast import compiled_backbone
 from dinoscope.pipeline.feed import HELD_BYTES, ahead, cores, worker_count
-from dinoscope.pipeline.forward import Landing, Lane, Prepared, prepared
+from dinoscope.pipeline.forward import ForwardPass, Pending, Prepared, prepared
 from dinoscope.pipeline.memory import check_forward, device_bytes, forward_bytes, tiled_bytes
 from dinoscope.pipeline.photographs import (
     ImageLike,
@@ -40,6 +40,7 @@ from dinoscope.pipeline.photographs import (
     load_photograph,
     report,
 )
+from dinoscope.pipeline.run import Run
 from dinoscope.pipeline.tiles import Tiling, blended, tiling
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "each_image",
     "extract",
     "extract_layers",
+    "extracted",
     "failure_of",
     "load_photograph",
 ]
@@ -97,67 +99,74 @@ def extract(
         LayerError: no such layer.
         InputError: an impossible grid, size, resize or tile.
     """
-    chosen = None if layer is None else (layer,)
-    for by_layer in extract_layers(
-        images,
-        as_backbone(backbone),
-        layers=chosen,
-        grid=grid,
+    if grid is not None and size_px is not None:
+        raise InputError("give either grid= or size_px=, not both")
+    run = Run(
+        grid=32 if grid is None else grid,
         size_px=size_px,
+        layers=None if layer is None else (layer,),
         final_norm=final_norm,
         resize=resize,
         batch_size=batch_size,
         tile=tile,
         overlap=overlap,
-        compiled=compiled,
-        on_failure=on_failure,
-    ):
+    )
+    return extracted(images, as_backbone(backbone), run, compiled=compiled, on_failure=on_failure)
+
+
+def extracted(
+    images: ImageLike | Iterable[ImageLike],
+    backbone: Backbone,
+    run: Run,
+    *,
+    compiled: bool = False,
+    on_failure: OnFailure | None = None,
+) -> Iterator[PatchFeatures]:
+    """Patch features as `extract` gives them; of several layers one after the other."""
+    for by_layer in extract_layers(images, backbone, run, compiled=compiled, on_failure=on_failure):
         yield from by_layer.values()
 
 
 def extract_layers(
     images: ImageLike | Iterable[ImageLike],
     backbone: Backbone,
+    run: Run,
     *,
-    layers: tuple[int, ...] | None = None,
-    grid: int | tuple[int, int] | None = None,
-    size_px: int | None = None,
-    final_norm: bool = True,
-    resize: str = "bilinear",
-    batch_size: int | None = None,
-    tile: int | None = None,
-    overlap: int | None = None,
     compiled: bool = False,
     on_failure: OnFailure | None = None,
 ) -> Iterator[dict[int, PatchFeatures]]:
-    """Patch features by several layers of one forward pass; otherwise as `extract`."""
-    if grid is None and size_px is None:
-        grid = 32
-    layers = check_layers(layers, backbone.spec.depth)
-    if batch_size is not None and batch_size < 1:
-        raise InputError(f"batch_size must be at least 1, got {batch_size}")
-    if tile is None and overlap is not None:
-        raise InputError("an overlap is one of tiles; give tile too")
+    """Patch features by several layers of one forward pass.
+
+    Args:
+        images: as for `extract`.
+        backbone: as `load_backbone` returns it.
+        run: grid, layers, resize and the like.
+        compiled, on_failure: as for `extract`.
+
+    Raises:
+        As `extract`.
+    """
+    layers = check_layers(run.layers, backbone.spec.depth)
     spec = backbone.spec
-    filter_ = filter_name(resize, spec.family)
-    cut = None if tile is None else tiling(tile, overlap, spec.patch_size)
+    filter_ = filter_name(run.resize, spec.family)
+    cut = None if run.tile is None else tiling(run.tile, run.overlap, spec.patch_size)
     if compiled:
         backbone = compiled_backbone(backbone)
-    lane = Lane(backbone, layers, filter_, final_norm=final_norm)
-    maps = FeatureMaps(backbone, layers, filter_, final_norm=final_norm)
+    forward = ForwardPass(backbone, layers, filter_, final_norm=run.final_norm)
+    maps = FeatureMaps(backbone, layers, filter_, final_norm=run.final_norm)
     # Tiles are cut from the resized photograph: the decoding thread resizes it.
-    way = lane.route if cut is None else replace(lane.route, resize_there=False)
-    limits = BatchLimits(lambda shape: batch_size or _batch_size(backbone, shape))
-    room = _Room(backbone)
+    way = forward.route if cut is None else replace(forward.route, resize_there=False)
+    limits = BatchLimits(lambda shape: run.batch_size or _batch_size(backbone, shape))
+    memory = _FreeMemory(backbone)
 
     def prepare(image: ImageLike) -> Prepared:
         photograph = load_photograph(image)
-        patch_grid = PatchGrid.fit(photograph.size, spec.patch_size, grid=grid, size_px=size_px)
+        patch_grid = run.fit(photograph.size, spec.patch_size)
         whole = cut is None or cut.within(patch_grid).shape == patch_grid.shape
         check_forward(
             spec,
             patch_grid,
-            room.n_bytes,
+            memory.n_bytes,
             what=repr(photograph.name),
             n_bytes=None
             if cut is None or whole
@@ -165,15 +174,19 @@ def extract_layers(
         )
         return prepared(photograph, patch_grid, filter_, way)
 
-    feed = _numbered(each_image(images), prepare, _window_size(backbone, batch_size), backbone, on_failure)
+    feed = _numbered(
+        each_image(images), prepare, _window_size(backbone, run.batch_size), backbone, on_failure
+    )
     with closing(feed):  # whatever ends this run, the decoding threads end with it
         if cut is not None:
-            yield from _tiled(feed, lane, maps, cut, limits, room, on_failure)
+            yield from _tiled(feed, forward, maps, cut, limits, memory, on_failure)
         else:
-            yield from _whole(feed, lane, maps, limits, room, _window_size(backbone, batch_size), on_failure)
+            yield from _whole(
+                feed, forward, maps, limits, memory, _window_size(backbone, run.batch_size), on_failure
+            )
 
 
-class _Room:
+class _FreeMemory:
     """Memory for one forward pass: looked at between the passes, so that a pass that runs while the next
     photograph is prepared does not make that one seem too large.
     """
@@ -226,20 +239,20 @@ def _numbered(
 
 def _whole(
     feed: Iterator[tuple[int, Prepared | None]],
-    lane: Lane,
+    forward: ForwardPass,
     maps: FeatureMaps,
     limits: BatchLimits,
-    room: _Room,
+    memory: _FreeMemory,
     window_size: int,
     on_failure: OnFailure | None,
 ) -> Iterator[dict[int, PatchFeatures]]:
     order: InOrder[dict[int, PatchFeatures]] = InOrder()
-    started: deque[tuple[list[tuple[int, Prepared]], Landing]] = deque()
+    started: deque[tuple[list[tuple[int, Prepared]], Pending]] = deque()
 
     def collect(until: int) -> Iterator[dict[int, PatchFeatures]]:
         while len(started) > until:
-            batch, land = started.popleft()
-            outputs = land()
+            batch, pending = started.popleft()
+            outputs = pending()
             for row, (place, item) in enumerate(batch):
                 try:
                     found: dict[int, PatchFeatures] | None = maps.of_row(item, outputs, row)
@@ -255,42 +268,42 @@ def _whole(
                 yield from order.put(place, None)
         for batch in equal_shapes(usable, lambda member: member[1].grid.shape, limits):
             shape = batch[0][1].grid.shape
-            room.look()
-            for part, landing in halving(
+            memory.look()
+            for part, pending in in_parts_that_fit(
                 batch,
                 shape,
-                lambda members: lane.start([item for _, item in members]),
+                lambda members: forward.start([item for _, item in members]),
                 limits,
-                before_retry=lane.free_memory,
+                before_retry=forward.free_memory,
             ):
-                if isinstance(landing, InputError):
+                if isinstance(pending, InputError):
                     for place, item in part:
-                        report(item.photograph, landing, on_failure)
+                        report(item.photograph, pending, on_failure)
                         yield from order.put(place, None)
                 else:
-                    started.append((part, landing))
-                    yield from collect(lane.route.deferred)
+                    started.append((part, pending))
+                    yield from collect(forward.route.deferred)
     yield from collect(0)
 
 
 def _tiled(
     feed: Iterator[tuple[int, Prepared | None]],
-    lane: Lane,
+    forward: ForwardPass,
     maps: FeatureMaps,
     cut: Tiling,
     limits: BatchLimits,
-    room: _Room,
+    memory: _FreeMemory,
     on_failure: OnFailure | None,
 ) -> Iterator[dict[int, PatchFeatures]]:
     for _, item in feed:
-        room.look()
+        memory.look()
         if item is None:
             continue
         try:
             if cut.within(item.grid).shape == item.grid.shape:
-                found = maps.of_row(item, lane.start([item])(), 0)
+                found = maps.of_row(item, forward.start([item])(), 0)
             else:
-                found = maps.of_tiles(item, blended(item, lane, maps.layers, cut, limits), cut)
+                found = maps.of_tiles(item, blended(item, forward, maps.layers, cut, limits), cut)
         except InputError as error:
             report(item.photograph, error, on_failure)
             continue

@@ -108,12 +108,12 @@ def _per_channel(values: tuple[float, float, float], device: torch.device) -> Fl
     return torch.tensor(values, device=device).view(3, 1, 1)
 
 
-Landing = Callable[[], LayerOutputs]
+Pending = Callable[[], LayerOutputs]
 """Waits for a batch's tokens, on the host."""
 
 
-class Lane:
-    """The way through one backbone."""
+class ForwardPass:
+    """Batches through one backbone, started one after the other."""
 
     def __init__(
         self, backbone: Backbone, layers: tuple[int, ...], filter_: str, *, final_norm: bool
@@ -127,7 +127,7 @@ class Lane:
         self._inbound: Any = torch.cuda.Stream(backbone.device) if cuda else None
         self._outbound: Any = torch.cuda.Stream(backbone.device) if cuda else None
 
-    def start(self, batch: Sequence[Prepared]) -> Landing:
+    def start(self, batch: Sequence[Prepared]) -> Pending:
         """Starts a batch; on CUDA it is still running when this returns."""
         return self._start_beside(batch) if self._inbound is not None else self._start_in_turn(batch)
 
@@ -136,19 +136,19 @@ class Lane:
         if self._backbone.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _start_in_turn(self, batch: Sequence[Prepared]) -> Landing:
+    def _start_in_turn(self, batch: Sequence[Prepared]) -> Pending:
         with timed("transfer"):
             pixels = model_pixels(batch, self._backbone.spec, self._filter, self._backbone.device)
         with timed("model"):
             outputs = self._backbone.forward(pixels, layers=self._layers, final_norm=self._final_norm)
 
-        def land() -> LayerOutputs:
+        def collect() -> LayerOutputs:
             with timed("copy"):
                 return _mapped(outputs, lambda tensor: tensor.float().cpu())
 
-        return land
+        return collect
 
-    def _start_beside(self, batch: Sequence[Prepared]) -> Landing:
+    def _start_beside(self, batch: Sequence[Prepared]) -> Pending:
         device, watch = self._backbone.device, current_stopwatch()
         marks = [torch.cuda.Event(enable_timing=watch is not None) for _ in range(6)]
         compute = torch.cuda.current_stream(device)
@@ -174,7 +174,7 @@ class Lane:
             arrived = _mapped(outputs, back)
             marks[5].record()
 
-        def land() -> LayerOutputs:
+        def collect() -> LayerOutputs:
             with waited(DEVICE):
                 marks[5].synchronize()
             if watch is not None:
@@ -182,7 +182,7 @@ class Lane:
             with timed("copy"):
                 return _mapped(arrived, Tensor.clone)  # pinned memory is scarce: features hold none
 
-        return land
+        return collect
 
 
 def _add_device_times(watch: Stopwatch, marks: Sequence[Any]) -> None:

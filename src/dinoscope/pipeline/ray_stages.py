@@ -19,8 +19,9 @@ from dinoscope.errors import DinoscopeError, InputError, StoreInUseError
 from dinoscope.io.arrow import arrow
 from dinoscope.io.collections.collection import each_item
 from dinoscope.pipeline.embed import in_shard, new_row
-from dinoscope.pipeline.extract import extract
+from dinoscope.pipeline.extract import extracted
 from dinoscope.pipeline.photographs import reason_of
+from dinoscope.pipeline.run import Run
 from dinoscope.store.lance import batches, exists
 from dinoscope.store.schema import TableSettings
 from dinoscope.store.writer import TableWriter, open_writer
@@ -44,16 +45,14 @@ class Work:
     Attributes:
         store_path: absolute.
         settings: of the table.
-        resize: as asked for.
-        batch_size: photographs in one forward pass.
+        run: how photographs become features.
         places: how many workers write at the same time, each under the name of its place.
         compiled: through ``torch.compile``.
     """
 
     store_path: str
     settings: TableSettings
-    resize: str
-    batch_size: int | None
+    run: Run
     places: int
     compiled: bool = False
 
@@ -127,17 +126,8 @@ class Worker:
                 stamps[row["digest"]] = (row["source"], row["stamp"])
                 photographs.append(_photograph(row))
         settings = self._work.settings
-        for f in extract(
-            photographs,
-            self._backbone,
-            grid=settings.grid,
-            layer=settings.layer,
-            final_norm=settings.final_norm,
-            resize=self._work.resize,
-            batch_size=self._work.batch_size,
-            compiled=self._work.compiled,
-            on_failure=fail,
-        ):
+        compiled = self._work.compiled
+        for f in extracted(photographs, self._backbone, self._work.run, compiled=compiled, on_failure=fail):
             source, stamp = stamps[f.provenance.image_digest]
             try:
                 writer.add(new_row(f, source=source, stamp=stamp, keep_values=settings.dense is not None))

@@ -23,6 +23,7 @@ class RayOptions:
         gpus_per_worker: each takes, or a fraction of one; 0 computes on processors.
         cpus_per_worker: reserved for each; on processors also its threads.
         cpus_per_reader: reserved for each reading task; their number follows from what is free.
+        commit_rows: photographs in one commit; what is computed again when a worker dies.
         parts: of the collection, each listed and read by one task; None for eight for each worker.
         max_restarts: deaths and errors of workers, all together, after which the run is given up.
         address: of a Ray cluster; None for ``$RAY_ADDRESS``, or else for Ray on this machine alone.
@@ -32,6 +33,7 @@ class RayOptions:
     gpus_per_worker: float = 0.0
     cpus_per_worker: float = 1.0
     cpus_per_reader: float = 0.5
+    commit_rows: int = 32
     parts: int | None = None
     max_restarts: int = 8
     address: str | None = None
@@ -39,6 +41,8 @@ class RayOptions:
     def __post_init__(self) -> None:
         if self.workers < 1 or (self.parts is not None and self.parts < 1) or self.max_restarts < 0:
             raise InputError("Ray needs at least 1 worker and 1 part, and max_restarts of 0 or more")
+        if self.commit_rows < 1:
+            raise InputError(f"commit_rows must be at least 1, got {self.commit_rows}")
         if self.gpus_per_worker < 0 or self.cpus_per_worker <= 0 or self.cpus_per_reader <= 0:
             raise InputError("Ray needs processors for its workers and readers, and no negative GPUs")
 

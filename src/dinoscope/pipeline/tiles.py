@@ -15,8 +15,8 @@ from jaxtyping import Float32
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.errors import InputError
-from dinoscope.pipeline.batches import BatchLimits, halving
-from dinoscope.pipeline.forward import Lane, Prepared
+from dinoscope.pipeline.batches import BatchLimits, in_parts_that_fit
+from dinoscope.pipeline.forward import ForwardPass, Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class Blend:
 
 
 def blended(
-    item: Prepared, lane: Lane, layers: Sequence[int], cut: Tiling, limits: BatchLimits
+    item: Prepared, forward: ForwardPass, layers: Sequence[int], cut: Tiling, limits: BatchLimits
 ) -> dict[int, tuple[Float32[np.ndarray, "h w dim"], float | None]]:
     """Each layer's map of one photograph, from tiles, with its seam score.
 
@@ -151,7 +151,7 @@ def blended(
         for top in tile_starts(item.grid.h, tile.h, min(cut.overlap, tile.h - 1))
         for left in tile_starts(item.grid.w, tile.w, min(cut.overlap, tile.w - 1))
     ]
-    for batch, outputs in _passes(item, lane, tile, places, limits):
+    for batch, outputs in _passes(item, forward, tile, places, limits):
         for layer in layers:
             values = outputs.patches[layer].numpy()
             finer = values.shape[1] // tile.h  # earlier stages of a ConvNeXt have smaller patches
@@ -164,7 +164,7 @@ def blended(
 
 
 def _passes(
-    item: Prepared, lane: Lane, tile: PatchGrid, places: list[tuple[int, int]], limits: BatchLimits
+    item: Prepared, forward: ForwardPass, tile: PatchGrid, places: list[tuple[int, int]], limits: BatchLimits
 ) -> Iterator[tuple[list[tuple[int, int]], LayerOutputs]]:
     side = tile.patch_size
 
@@ -175,13 +175,15 @@ def _passes(
             ].contiguous()
             for top, left in batch
         ]
-        return lane.start([replace(item, grid=tile, pixels=pixels) for pixels in cuts])()
+        return forward.start([replace(item, grid=tile, pixels=pixels) for pixels in cuts])()
 
     start = 0
     while start < len(places):
         batch = places[start : start + limits.of(tile.shape)]
         start += len(batch)
-        for part, outputs in halving(batch, tile.shape, run, limits, before_retry=lane.free_memory):
+        for part, outputs in in_parts_that_fit(
+            batch, tile.shape, run, limits, before_retry=forward.free_memory
+        ):
             if isinstance(outputs, InputError):
                 raise outputs
             yield part, outputs

@@ -11,8 +11,9 @@ from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Failure
 from dinoscope.errors import DinoscopeError, InputError
-from dinoscope.pipeline.extract import ImageLike, OnFailure, extract, failure_of, load_photograph
+from dinoscope.pipeline.extract import ImageLike, OnFailure, extracted, failure_of, load_photograph
 from dinoscope.pipeline.feed import ahead, cores, worker_count
+from dinoscope.pipeline.run import Run
 
 WINDOW = 8
 """Decoded photographs held at a time."""
@@ -21,12 +22,9 @@ WINDOW = 8
 def extract_together(
     images: Iterable[ImageLike],
     backbones: Sequence[Backbone],
-    *,
-    grid: int | tuple[int, int],
+    run: Run,
     layers: Sequence[int | None],
-    final_norm: bool = True,
-    resize: str = "bilinear",
-    batch_size: int | None = None,
+    *,
     on_failure: OnFailure,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[tuple[Photograph, tuple[PatchFeatures, ...]]]:
@@ -38,9 +36,8 @@ def extract_together(
     Args:
         images: as for `extract`.
         backbones: at least one.
-        grid: the same for all.
+        run: the same for all, but for the layers.
         layers: one for each backbone; None for its last.
-        final_norm, resize, batch_size: as for `extract`.
         on_failure: called with each photograph left out.
         on_progress: called with how many photographs are done with, used or not.
     """
@@ -73,16 +70,7 @@ def extract_together(
                 columns.append(
                     {
                         f.provenance.image_digest: f
-                        for f in extract(
-                            usable,
-                            backbone,
-                            grid=grid,
-                            layer=layer,
-                            final_norm=final_norm,
-                            resize=resize,
-                            batch_size=batch_size,
-                            on_failure=on_failure,
-                        )
+                        for f in extracted(usable, backbone, run.at(layer), on_failure=on_failure)
                     }
                 )
             done += len(window)

@@ -70,6 +70,7 @@ def embed_command(
     from dinoscope.pipeline.fast import autocast_backbone, wanted_dtype
     from dinoscope.pipeline.profile import profile_told
     from dinoscope.pipeline.ray_workers import RayOptions
+    from dinoscope.pipeline.run import Run
     from dinoscope.shell.index_line import index_line
     from dinoscope.shell.terminal import end, load_models, note, progress, read_shard, tell
     from dinoscope.store.dense import dense_bytes
@@ -101,21 +102,15 @@ def embed_command(
         print(f"whole maps of {total} photographs: about {size / 1e9:,.2f} GB", file=sys.stderr)
     failures: list[Failure] = []
     with profile_told(tell, asked=profile), progress("photographs", total) as advance:
-        with_ray_run = partial(embed_with_ray, options=options, on_stage=tell)
-        run = with_ray_run if with_ray else partial(embed, shard=part)
-        result = run(
-            source,
-            backbone,
-            store,
-            grid=grid,
-            layer=layer,
-            resize=resize,
-            dense=dense,
-            batch_size=batch_size,
-            compiled=compiled,
-            on_progress=advance,
-            on_failure=note(failures),
-        )
+        if with_ray:
+            run = Run(grid, resize=resize, batch_size=batch_size).at(layer)
+            embed_all = partial(embed_with_ray, run=run, options=options, on_stage=tell)
+        else:
+            embed_all = partial(
+                embed, grid=grid, layer=layer, resize=resize, batch_size=batch_size, shard=part
+            )
+        embed_all = partial(embed_all, on_progress=advance, on_failure=note(failures))
+        result = embed_all(source, backbone, store, dense=dense, compiled=compiled)
     print(f"{len(result.table())} photographs in the table {result.chosen}: {store}")
     if index:
         print(index_line(result, "mean"))

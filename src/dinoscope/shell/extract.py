@@ -50,6 +50,7 @@ def extract_command(
     from dinoscope.pipeline.extract import extract_layers
     from dinoscope.pipeline.fast import autocast_backbone, wanted_dtype
     from dinoscope.pipeline.profile import profile_told, timed
+    from dinoscope.pipeline.run import Run
     from dinoscope.shell.terminal import end, load_models, note, progress, read_ints, read_photographs, tell
 
     suffix = check_format(file_format)
@@ -69,11 +70,7 @@ def extract_command(
         for by_layer in extract_layers(
             paths,
             backbone,
-            layers=chosen,
-            grid=grid,
-            resize=resize,
-            tile=tile,
-            overlap=overlap,
+            Run(grid, layers=chosen, resize=resize, tile=tile, overlap=overlap),
             compiled=compiled,
             on_failure=note(failures),
         ):

@@ -126,6 +126,7 @@ def _compare(
     from dinoscope.comparison.session import Session
     from dinoscope.io.images import decode_photograph, read_photograph
     from dinoscope.pipeline.fast import wanted_dtype
+    from dinoscope.pipeline.run import Arithmetic, Run
     from dinoscope.shell.terminal import load_models, read_photographs
 
     paths = read_photographs(photos)[0] if photos else []
@@ -133,13 +134,9 @@ def _compare(
     backbones = load_models(models, grid=grid, device=device, dtype="float32", seed=seed)
     session = Session(
         backbones,
+        Run(resize=resize, seed=seed),
+        Arithmetic(arithmetic, autocast, compiled, allow_inexact),
         layers=[layer] * len(backbones),
-        resize=resize,
-        seed=seed,
-        dtype=arithmetic,
-        autocast=autocast,
-        compiled=compiled,
-        allow_inexact=allow_inexact,
     )
     serve(
         paths,

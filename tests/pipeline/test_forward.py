@@ -8,7 +8,7 @@ from dinoscope.data.grid import PatchGrid
 from dinoscope.io.images import photograph_from_array
 from dinoscope.pipeline.forward import (
     LARGEST_REDUCTION,
-    Lane,
+    ForwardPass,
     Route,
     model_pixels,
     prepared,
@@ -62,8 +62,8 @@ def test_what_shrinks_too_much_for_a_cuda_block_is_resized_here() -> None:
     assert model_pixels(mixed, FakeBackbone().spec, "bilinear", torch.device("cpu")).shape == (2, 3, 8, 8)
 
 
-def test_a_lane_gives_float32_on_the_host() -> None:
-    lane = Lane(FakeBackbone(), (1,), "bilinear", final_norm=True)
-    outputs = lane.start([prepared(PHOTO, GRID, "bilinear", lane.route)])()
+def test_a_forward_pass_gives_float32_on_the_host() -> None:
+    passing = ForwardPass(FakeBackbone(), (1,), "bilinear", final_norm=True)
+    outputs = passing.start([prepared(PHOTO, GRID, "bilinear", passing.route)])()
     assert outputs.patches[1].shape == (1, 4, 6, 12)
     assert outputs.patches[1].dtype == torch.float32
