@@ -9,8 +9,15 @@ does not import torch. ``__init__.pyi`` says what they are and where they live.
 
 from __future__ import annotations
 
+import sys
+
 import lazy_loader
 
 __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+if "IPython" in sys.modules:
+    from dinoscope.drawing.notebook import register
+
+    register()

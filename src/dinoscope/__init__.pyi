@@ -14,6 +14,7 @@ from .comparison.figures.plane import plot_plane as plot_plane
 from .comparison.measure import measure as measure
 from .comparison.output import write_comparison as write_comparison
 from .comparison.report.report import write_report as write_report
+from .comparison.show import show as show
 from .comparison.tables.paper import metrics_latex as metrics_latex
 from .comparison.tables.paper import metrics_markdown as metrics_markdown
 from .data.features import PatchFeatures as PatchFeatures

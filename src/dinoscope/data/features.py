@@ -79,6 +79,10 @@ class PatchFeatures:
             if array is not None:
                 object.__setattr__(self, name, read_only(array))
 
+    def __repr__(self) -> str:
+        what = f"{self.grid.h}x{self.grid.w} patches, {self.dim} channels"
+        return f"PatchFeatures({self.provenance.backbone}: {what}, {self.provenance.image!r})"
+
     @classmethod
     def from_array(
         cls,

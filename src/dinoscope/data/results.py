@@ -94,6 +94,11 @@ class SimilarityMap:
     patch: tuple[int, int]
     grid: PatchGrid
 
+    def __repr__(self) -> str:
+        low, high = float(self.values.min()), float(self.values.max())
+        shape = f"{self.grid.h}x{self.grid.w} patches"
+        return f"SimilarityMap({shape}, cosines {low:.2f} to {high:.2f}, at {self.at})"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatchPCA:
@@ -118,6 +123,11 @@ class PatchPCA:
     limits: Float[np.ndarray, "n 2"]
     n_patches: int
     normalised: bool = False
+
+    def __repr__(self) -> str:
+        n, dim = self.components.shape
+        share = float(self.explained_variance_ratio.sum())
+        return f"PatchPCA({n} of {dim} components, {share:.1%} of the variance of {self.n_patches:,} patches)"
 
     def project(self, features: PatchFeatures) -> Float[np.ndarray, "h w n"]:
         """Component scores of every patch."""
@@ -299,6 +309,10 @@ class Measurements:
     undefined: Mapping[str, str] = field(default_factory=dict)
     checks: AxisChecks | None = None
 
+    def __repr__(self) -> str:
+        models = ", ".join(self.models)
+        return f"Measurements({_photographs(len(self.images))}, {len(self.values)} metrics: {models})"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
@@ -327,3 +341,11 @@ class Comparison:
     ledger: tuple[LedgerEntry, ...]
     failures: tuple[Failure, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        models = ", ".join(model.label for model in self.models)
+        return f"Comparison({_photographs(len(self.photographs))}: {models})"
+
+
+def _photographs(n: int) -> str:
+    return f"{n} photograph" if n == 1 else f"{n:,} photographs"

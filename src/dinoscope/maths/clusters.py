@@ -22,7 +22,7 @@ RESTARTS = 4
 LARGEST_K = 16
 """Clusters at most where their number is left to the rule."""
 
-RULE = "the largest fall of the normalised cut's spectrum, as a ratio"
+RULE = "by the largest fall of the normalised cut's spectrum, as a ratio"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +38,10 @@ class PatchClusters:
     centres: Float64[np.ndarray, "k dim"]
     sizes: Int64[np.ndarray, " k"]
     chosen_by: str
+
+    def __repr__(self) -> str:
+        k, dim = self.centres.shape
+        return f"PatchClusters({k} of {self.sizes.sum():,} patches, {dim} channels; number {self.chosen_by})"
 
     def label(self, features: PatchFeatures) -> Int64[np.ndarray, "h w"]:
         """The number of each patch's nearest centre, 0-based.

@@ -76,6 +76,11 @@ class PatchSpectral:
     total: Float64[np.ndarray, " dim_plus_1"]
     n_patches: int
 
+    def __repr__(self) -> str:
+        values = ", ".join(f"{value:.3g}" for value in self.eigenvalues[:4])
+        more = ", …" if len(self.eigenvalues) > 4 else ""
+        return f"PatchSpectral(eigenvalues {values}{more} of {self.n_patches:,} patches)"
+
     def project(self, features: PatchFeatures) -> Float64[np.ndarray, "h w n"]:
         """Every patch's entries of the eigenvectors, which have unit length over the patches fitted on.
 
