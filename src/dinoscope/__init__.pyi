@@ -1,3 +1,5 @@
+from .backbones.facets import facet_of as facet_of
+from .backbones.finer import finer_of as finer_of
 from .backbones.load import load_backbone as load_backbone
 from .comparison.compare import compare as compare
 from .comparison.content_free import position_basis as position_basis
@@ -85,6 +87,8 @@ from .maths.spectral import fit_spectral as fit_spectral
 from .maths.spectral import n_clusters as n_clusters
 from .maths.spectral import patch_totals as patch_totals
 from .maths.spectral import spectral_of_moments as spectral_of_moments
+from .pipeline.attention import AttentionMap as AttentionMap
+from .pipeline.attention import attention as attention
 from .pipeline.embed import embed as embed
 from .pipeline.extract import extract as extract
 from .pipeline.extract import extract_layers as extract_layers

@@ -12,6 +12,8 @@ from contextlib import closing
 from dataclasses import replace
 
 from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.facets import TOKEN, facet_of
+from dinoscope.backbones.finer import finer_of
 from dinoscope.backbones.load import as_backbone
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
@@ -66,6 +68,8 @@ def extract(
     size_px: int | None = None,
     layer: int | None = None,
     final_norm: bool = True,
+    facet: str = TOKEN,
+    finer: int = 1,
     resize: str = "bilinear",
     batch_size: int | None = None,
     tile: int | None = None,
@@ -82,6 +86,10 @@ def extract(
         size_px: instead: pixels on the short side of the input.
         layer: absolute 0-based block number; None for the last.
         final_norm: apply the backbone's final normalisation.
+        facet: ``token``; or the block's ``key``, ``query`` or ``value``, and ``rotated-key`` and
+            ``rotated-query`` after rotary positions: see `facet_of`.
+        finer: so many times as many places along each side, by passes over shifted inputs: see
+            `dinoscope.backbones.finer.Finer`. It divides the patch size.
         resize: ``bilinear`` or ``bicubic`` for every model, or ``official``, each family's own.
         batch_size: photographs (tiles) in one forward pass, at most; None chooses 1 on a CPU and by the free
             memory elsewhere. Where memory runs out it is halved.
@@ -97,7 +105,8 @@ def extract(
     Raises:
         ImageError: a photograph cannot be used, and there is no ``on_failure``.
         LayerError: no such layer.
-        InputError: an impossible grid, size, resize or tile.
+        InputError: an impossible grid, size, resize, tile, facet or factor.
+        BackboneError: the backbone has no such facet.
     """
     if grid is not None and size_px is not None:
         raise InputError("give either grid= or size_px=, not both")
@@ -111,7 +120,8 @@ def extract(
         tile=tile,
         overlap=overlap,
     )
-    return extracted(images, as_backbone(backbone), run, compiled=compiled, on_failure=on_failure)
+    seen = finer_of(facet_of(as_backbone(backbone), facet), finer)
+    return extracted(images, seen, run, compiled=compiled, on_failure=on_failure)
 
 
 def extracted(

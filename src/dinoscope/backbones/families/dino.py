@@ -66,6 +66,11 @@ class DinoBackbone:
         return self._found.architecture
 
     @property
+    def blocks(self) -> nn.ModuleList:
+        """The blocks of its network, or a ConvNeXt's stages."""
+        return blocks(self._model)
+
+    @property
     def device(self) -> torch.device:
         """Where its weights are."""
         return next(self._model.parameters()).device
