@@ -154,7 +154,10 @@ def comparison(
         maps=tuple(zip(*drawn, strict=True)),
         points=tuple(points),
         components=(0, 1, 2),
-        measurements=measurements(columns, photographs, labels, undefined=undefined),
+        measurements=replace(
+            measurements(columns, photographs, labels, undefined=undefined),
+            is_control=tuple(model.spec.control for model in models),
+        ),
         ledger=(
             LedgerEntry("Every model sees a photograph on the same patch grid", True, "patches 6x8."),
             LedgerEntry("The models differ in one thing only", False, "They do <b>not</b>."),
@@ -208,7 +211,9 @@ def with_planted(made: Comparison, **chosen: object) -> Comparison:
     images = tuple(p.name for p in made.photographs)
     digests = tuple(p.digest for p in made.photographs)
     controls = measured.controls and replace(measured.controls, images=images, digests=digests)
-    return replace(made, measurements=replace(measured, images=images, digests=digests, controls=controls))
+    kinds = tuple(model.spec.control for model in made.models)
+    measured = replace(measured, images=images, digests=digests, controls=controls, is_control=kinds)
+    return replace(made, measurements=measured)
 
 
 PLANTED: Mapping[str, tuple[float, float]] = {
@@ -308,7 +313,10 @@ def parted(whole: Measurements, n: int) -> Measurements:
                 curves={key: replace(curve, y=curve.y[part]) for key, curve in whole.curves.items()},
             )
         )
-    return replace(parts[0], controls=parts[1])
+    labels = parts[1].models
+    borrowed = next((label for label in labels if label.startswith("other:")), "")
+    controls = replace(parts[1], is_control=(True,) * len(labels), borrowed=borrowed)
+    return replace(parts[0], controls=controls)
 
 
 def summarised(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dinoscope.metrics.facts import Planted
 from dinoscope.metrics.registry import EVERY
-from validation.causes import CAUSES
 
 SMALL = 0.5
 """Tolerance of ``0``: the whole interval of the effect within so many standard deviations: Cohen's medium."""
@@ -24,7 +23,7 @@ NATIVE = {key: p.tolerance for key, p in PLANTED.items() if p.tolerance is not N
 
 def expected() -> dict[str, dict[str, str]]:
     """Signs by metric and cause."""
-    return {key: {cause: str(getattr(p, cause)) for cause in CAUSES} for key, p in PLANTED.items()}
+    return {key: planted.by_cause for key, planted in PLANTED.items()}
 
 
 def groups() -> dict[str, list[str]]:

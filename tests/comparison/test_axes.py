@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from dinoscope.comparison.axes import HALF_BLUR, half_blurred_axes, with_standardised
+from dinoscope.comparison.collected import Collected
 from dinoscope.comparison.numbers import axes_of, seen_on
 from dinoscope.comparison.plane_words import plane_changes, plane_readings
+from dinoscope.comparison.row import Job, Row, row_of
 from dinoscope.comparison.sample import Sample
-from dinoscope.comparison.tally import Row, Tally, row_of
 from dinoscope.data.annotation import REGIONS, Annotation, MaskKind
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
@@ -50,15 +51,18 @@ def _annotation(_: Photograph) -> Annotation:
     return Annotation(LABELS, None, KIND)
 
 
-def _measured(n: int = 8, kept: int = 48, scale: np.ndarray | float = 1.0) -> tuple[Measurements, Tally]:
-    rng, tally = np.random.default_rng(3), Tally(("a", "b"), masks=("m",), kind=KIND, sample=Sample(kept))
+def _measured(n: int = 8, kept: int = 48, scale: np.ndarray | float = 1.0) -> tuple[Measurements, Collected]:
+    rng, collected = (
+        np.random.default_rng(3),
+        Collected(("a", "b"), masks=("m",), kind=KIND, sample=Sample(kept)),
+    )
     for i in range(n):
         first, second = _told_by_a_faint_channel(rng)
         features = (_features(first, "a"), _features(second * scale, "b"))
         photograph = _photograph(i)
-        tally.sample.add(photograph, features, _annotation(photograph))
-        tally.add(row_of(photograph, features, _annotation(photograph), masked=True))
-    return tally.measurements(seed=0), tally
+        collected.sample.add(photograph, features, _annotation(photograph))
+        collected.add(row_of(Job(photograph, features, _annotation(photograph)), masked=True))
+    return collected.measurements(seed=0), collected
 
 
 def _checks(measured: Measurements) -> AxisChecks:
@@ -97,22 +101,23 @@ def test_what_lies_beyond_the_blur_and_the_blur_add_up_to_the_difference() -> No
 
 
 def test_standardised_differences_are_those_of_all_patches_together() -> None:
-    measured, tally = _measured()
-    checks = _checks(with_standardised(measured, tally.sample, _annotation))
+    measured, collected = _measured()
+    checks = _checks(with_standardised(measured, collected.sample, _annotation))
     assert checks.n_sampled == 8
     tables = []
     for j in range(2):
-        maps = {digest: features[j].values for digest, (features, _) in tally.sample.rows.items()}
+        photographs = collected.sample.photographs
+        maps = {digest: features[j].values for digest, (features, _) in collected.sample.rows.items()}
         rows = np.concatenate([m.reshape(-1, DIM) for m in maps.values()]).astype(np.float64)
         scaled = {digest: (m - rows.mean(axis=0)) / rows.std(axis=0) for digest, m in maps.items()}
         tables.append(
             [
                 axes_of(
                     scaled[digest],
-                    seen_on(features[0].grid, tally.sample.photographs[digest], annotation=_annotation(None)),  # type: ignore[arg-type]
+                    seen_on(features[0].grid, photographs[digest], annotation=_annotation(None)),  # type: ignore[arg-type]
                     masked=True,
                 )
-                for digest, (features, _) in sorted(tally.sample.rows.items())
+                for digest, (features, _) in sorted(collected.sample.rows.items())
             ]
         )
     for key in checks.standardised:
@@ -123,8 +128,8 @@ def test_standardised_differences_are_those_of_all_patches_together() -> None:
 
 
 def test_a_verdict_that_hangs_on_the_scale_of_channels_is_told() -> None:
-    measured, tally = _measured()
-    told = with_standardised(measured, tally.sample, _annotation)
+    measured, collected = _measured()
+    told = with_standardised(measured, collected.sample, _annotation)
     changes = plane_changes(told, axes="with masks")
     assert any(said.startswith("b against a: sharper (+") for said in changes)
     assert all("instead of no clear difference" in said for said in changes)
@@ -145,44 +150,44 @@ def test_the_scale_of_a_models_channels_does_not_reach_the_standardised_verdict(
 
 
 def test_a_sample_is_judged_alone_and_said_to_be_one() -> None:
-    measured, tally = _measured(n=9, kept=7)
-    told = with_standardised(measured, tally.sample, _annotation)
+    measured, collected = _measured(n=9, kept=7)
+    told = with_standardised(measured, collected.sample, _annotation)
     assert _checks(told).n_sampled == 7
     assert _checks(told).sampled["boundary_auc"][0].interval.n == 7
     assert "7 of the 9 photographs, chosen by digest" in " ".join(plane_readings(told))
-    measured, tally = _measured(n=9, kept=5)
-    told = with_standardised(measured, tally.sample, _annotation)
+    measured, collected = _measured(n=9, kept=5)
+    told = with_standardised(measured, collected.sample, _annotation)
     assert not any("standard" in said for said in plane_readings(told)), "five are too few for a verdict"
 
 
 def test_a_single_model_has_nothing_to_check() -> None:
-    tally = Tally(("a",), masks=("m",), kind=KIND)
+    collected = Collected(("a",), masks=("m",), kind=KIND)
     photograph, features = _photograph(0), (_features(RNG.standard_normal((SIDE, SIDE, DIM)), "a"),)
-    tally.sample.add(photograph, features, _annotation(photograph))
-    tally.add(row_of(photograph, features, _annotation(photograph), masked=True))
-    measured = tally.measurements(seed=0)
+    collected.sample.add(photograph, features, _annotation(photograph))
+    collected.add(row_of(Job(photograph, features, _annotation(photograph)), masked=True))
+    measured = collected.measurements(seed=0)
     assert measured.checks is None
-    assert with_standardised(measured, tally.sample, _annotation).checks is None
+    assert with_standardised(measured, collected.sample, _annotation).checks is None
 
 
 def test_a_row_keeps_the_blurred_numbers_through_the_journal() -> None:
     photograph = _photograph(0)
     features = [_features(m, n) for m, n in zip(_told_by_a_faint_channel(RNG), "ab", strict=True)]
-    row = row_of(photograph, features, None, masked=True)
+    row = row_of(Job(photograph, features), masked=True)
     assert np.isnan(row.half_blur["boundary_auc"]) and np.isfinite(row.half_blur["proxy_sharpness"])
     again = Row.from_json({**row.as_json(), "key": row.digest})
     assert again.half_blur == pytest.approx(row.half_blur, nan_ok=True)
-    assert row_of(photograph, features, None, n_models=1).half_blur == {}
+    assert row_of(Job(photograph, features), n_models=1).half_blur == {}
 
 
 def test_controls_are_no_models_to_be_checked() -> None:
     photograph = _photograph(0)
     features = [_features(m, n) for m, n in zip(_told_by_a_faint_channel(RNG), "ab", strict=True)]
-    tally = Tally(("a", "b"), ("pixels",))
+    collected = Collected(("a", "b"), ("pixels",))
     for i in range(2):
         shown = replace(photograph, digest=f"{i}")
-        tally.sample.add(shown, (*features, features[0]), None)
-        tally.add(row_of(shown, [*features, features[0]], None, n_models=2))
-    measured = with_standardised(tally.measurements(seed=0), tally.sample)
+        collected.sample.add(shown, (*features, features[0]), None)
+        collected.add(row_of(Job(shown, [*features, features[0]]), n_models=2))
+    measured = with_standardised(collected.measurements(seed=0), collected.sample)
     assert len(_checks(measured).standardised["proxy_sharpness"]) == 1
     assert measured.controls is not None and measured.controls.checks is None

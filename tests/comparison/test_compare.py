@@ -11,8 +11,10 @@ from scipy.ndimage import gaussian_filter
 
 from dinoscope.backbones import bundled
 from dinoscope.backbones.load import load_backbone
-from dinoscope.comparison.compare import POINTS, compare
-from dinoscope.comparison.measure import check_equal_grids, measure
+from dinoscope.comparison.compare import compare
+from dinoscope.comparison.maps import POINTS
+from dinoscope.comparison.measure import measure
+from dinoscope.comparison.measuring import check_equal_grids
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.results import Comparison, Failure
 from dinoscope.errors import GridMismatchError, InputError, NoUsablePhotographError

@@ -8,11 +8,12 @@ import math
 import numpy as np
 import pytest
 
+from dinoscope.comparison.collected import Collected
 from dinoscope.comparison.plane_words import plane_readings
+from dinoscope.comparison.row import Row
 from dinoscope.comparison.tables.files import measurements_json
 from dinoscope.comparison.tables.paper import metrics_markdown
 from dinoscope.comparison.tables.terminal import measurements_text
-from dinoscope.comparison.tally import Row, Tally
 from dinoscope.data.annotation import REGIONS, MaskKind
 from dinoscope.data.results import FEW_WARNING, Measurements
 
@@ -23,12 +24,12 @@ DIRECTIONS = ("sharper", "less sharp", "more coherent", "less coherent", "higher
 def measured(n: int, *, gap: float = 0.1) -> Measurements:
     """Two models; the second differs by the gap, a little more or less in each photograph."""
     rng = np.random.default_rng(n)
-    tally = Tally(("one", "two"), masks=("regions",), kind=MaskKind(REGIONS, "as asked for"))
+    collected = Collected(("one", "two"), masks=("regions",), kind=MaskKind(REGIONS, "as asked for"))
     for i in range(n):
         first = {name: float(rng.uniform(0.6, 0.9)) for name in METRICS}
         values = {name: [v, v + gap * rng.uniform(0.8, 1.2)] for name, v in first.items()}
-        tally.add(Row(f"{i}.png", f"{i:064x}", values, {}))
-    return tally.measurements(seed=0)
+        collected.add(Row(f"{i}.png", f"{i:064x}", values, {}))
+    return collected.measurements(seed=0)
 
 
 def everything(found: Measurements) -> str:

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import same_color
 from matplotlib.text import Text
 
-from dinoscope.comparison.columns import columns_of, is_control
+from dinoscope.comparison.columns import columns_of
 from dinoscope.comparison.figures.curves import plot_curve
 from dinoscope.comparison.figures.plane import plot_plane
 from dinoscope.comparison.report.report import report_html
@@ -55,7 +55,7 @@ def test_people_come_last_and_are_no_controls(sample: Measurements) -> None:
     columns = columns_of(sample)
     assert [c.label for c in columns if c.person] == list(WHERE) == [c.label for c in columns[-2:]]
     assert not any(c.control for c in columns if c.person)
-    assert is_control(OTHER) and not is_control("person:2")
+    assert next(c for c in columns if c.label == OTHER).control
     assert all(c.difference("coherence_auc") is None for c in columns if c.person)
 
 

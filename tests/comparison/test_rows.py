@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from dinoscope.comparison import rows as rows_module
-from dinoscope.comparison.rows import Job, rows_of
-from dinoscope.comparison.tally import Row, row_of
+from dinoscope.comparison.row import Job, Row, row_of
+from dinoscope.comparison.rows import rows_of
 from dinoscope.errors import InputError
 from dinoscope.io.images import photograph_from_array
 from dinoscope.pipeline.extract import extract
@@ -56,7 +56,7 @@ def test_rows_are_those_made_one_by_one(
     assert threads == {"MainThread" if large else "dinoscope-measure"}
     assert [row.image for row in found] == [f"{i}.png" for i in range(N)]
     for row, job in zip(found, jobs, strict=True):
-        same(row, row_of(job.photograph, job.features, None, n_models=2, extra=job.extra))
+        same(row, row_of(job, n_models=2))
 
 
 def test_no_more_than_a_window_is_taken_ahead(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import pytest
 from dinoscope.backbones.load import load_backbone
 from dinoscope.comparison import session as session_module
 from dinoscope.comparison.compare import compare
+from dinoscope.comparison.maps import MapOptions
 from dinoscope.comparison.session import Session
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import InputError
@@ -32,13 +33,13 @@ def photographs() -> list[Photograph]:
 def extractions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Which photograph went through which model, in order."""
     seen: list[tuple[str, str]] = []
-    real = session_module.extract
+    real = session_module.extracted
 
-    def counted(images: list[Photograph], backbone: Any, **options: Any) -> Any:
+    def counted(images: list[Photograph], backbone: Any, run: Run) -> Any:
         seen.extend((image.name, backbone.spec.name) for image in images)
-        return real(images, backbone, **options)
+        return real(images, backbone, run)
 
-    monkeypatch.setattr(session_module, "extract", counted)
+    monkeypatch.setattr(session_module, "extracted", counted)
     return seen
 
 
@@ -141,6 +142,8 @@ def test_an_impossible_grid_is_refused_before_any_work(
 
 def test_an_impossible_request_is_refused_at_once(pixels: Any) -> None:
     with pytest.raises(InputError, match="reference place"):
-        Session(pixels, at=[(2.0, 0.0)])
+        Session(pixels, options=MapOptions(at=[(2.0, 0.0)]))
+    with pytest.raises(InputError, match="pixels has"):
+        Session(pixels, options=MapOptions(components=(0, 1, 10**6)))
     with pytest.raises(InputError, match="at least one backbone"):
         Session([])

@@ -143,6 +143,7 @@ def test_measurements_alone_are_json_too(sample: Comparison, tmp_path: Path) -> 
     assert set(data) == {
         "schema_version",
         "models",
+        "is_control",
         "images",
         "summary",
         "differences",

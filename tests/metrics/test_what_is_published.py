@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dinoscope.comparison.tally import Tally, row_of
+from dinoscope.comparison.collected import Collected
+from dinoscope.comparison.row import Job, row_of
 from dinoscope.data.annotation import INSTANCES, MaskKind
 from dinoscope.data.features import PatchFeatures
 from dinoscope.io.images import photograph_from_array
@@ -66,11 +67,11 @@ def test_what_the_first_model_has_not_is_not_called_undefined() -> None:
     pixels = RNG.integers(0, 256, (48, 48, 3), dtype=np.uint8)
     photograph = photograph_from_array(pixels, name="noise")
     features = PatchFeatures.from_array(RNG.normal(size=(12, 12, 4)), image_size=(48, 48))
-    tally = Tally(("alone",))
-    tally.add(row_of(photograph, [features], None))
-    told = [line for line in tally.measurements(seed=0).warnings if line.startswith("undefined")]
+    collected = Collected(("alone",))
+    collected.add(row_of(Job(photograph, [features])))
+    told = [line for line in collected.measurements(seed=0).warnings if line.startswith("undefined")]
     assert told == ["undefined for every photograph: CLS-patch cosine"]
-    masked = Tally(("alone",), kind=MaskKind(INSTANCES, "as asked for"))
-    masked.add(row_of(photograph, [features], None, masked=True))
+    masked = Collected(("alone",), kind=MaskKind(INSTANCES, "as asked for"))
+    masked.add(row_of(Job(photograph, [features]), masked=True))
     (line,) = (w for w in masked.measurements(seed=0).warnings if w.startswith("undefined"))
     assert all((m.title in line) == m.needs_masks for m in EVERY.values() if m.key.endswith("_auc"))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dinoscope.maths.patches import as_map, as_rows
-from dinoscope.metrics import agreement, equivariance, frequency, smoothness, subject, tokens
+from dinoscope.metrics import agreement, equivariance, facts, frequency, smoothness, subject, tokens
 from dinoscope.metrics.registry import EVERY, METRICS
 from validation.__main__ import unexplained
 from validation.causes import CAUSES
@@ -65,6 +65,15 @@ def test_a_stale_trap_and_an_unlisted_one_are_both_found(committed, monkeypatch)
         ("neighbour", "half_blur"),
         ("neighbour", "position"),
     ]
+
+
+def test_every_metric_has_a_sign_for_every_cause_and_no_other():
+    assert tuple(CAUSES) == facts.CAUSES
+    assert all(tuple(planted.by_cause) == facts.CAUSES for planted in PLANTED.values())
+    whole = PLANTED["neighbour"].signs
+    for broken in (whole.removesuffix(" finer:0"), whole.replace("noise:-", "noise:?"), f"{whole} fog:+"):
+        with pytest.raises(ValueError, match="a sign for each of blur, half_blur"):
+            facts.Planted(broken)
 
 
 def test_revisions_and_reasons_speak_of_cells_that_exist():

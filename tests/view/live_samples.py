@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dinoscope.comparison.page.desk import Desk
+from dinoscope.comparison.page.options import PageOptions
+from dinoscope.comparison.page.photographs import LivePhotographs
 from dinoscope.comparison.page.routes import live_app
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Comparison
@@ -93,16 +94,11 @@ def gate(
     on_report: Callable[[str], None] = lambda said: None,
 ) -> Gate:
     """The whole server but its socket."""
-    desk = Desk(extractor, named, read=read_photograph, decode=named_decode, total_bytes=total_bytes)
-    app = live_app(
-        desk,
-        labels=("first", "second"),
-        grid=6,
-        export=export,
-        upload_bytes=LIMIT,
-        closing=closing or threading.Event(),
-        on_report=on_report,
+    shown = LivePhotographs(
+        extractor, named, read=read_photograph, decode=named_decode, total_bytes=total_bytes
     )
+    page = PageOptions(("first", "second"), 6, export, LIMIT, on_report)
+    app = live_app(shown, page, closing or threading.Event())
     return Gate(app, token=TOKEN, host="127.0.0.1", port=8000)
 
 

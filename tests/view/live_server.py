@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from dinoscope.backbones.load import load_backbone
+from dinoscope.comparison.page.options import PageOptions
 from dinoscope.comparison.page.viewer import serve
 from dinoscope.comparison.report.report import write_report
 from dinoscope.comparison.session import Session
@@ -24,13 +25,10 @@ def main(folder: str, *photographs: str) -> None:
     serve(
         [Path(photograph) for photograph in photographs],
         Session([load_backbone("pixels"), load_backbone("pixels")]),
+        PageOptions(("pixels", "pixels (2)"), 8, write, on_report=lambda said: print(said, flush=True)),
         read=read_photograph,
         decode=lambda data, name: decode_photograph(data, name=name),
-        labels=("pixels", "pixels (2)"),
-        export=write,
-        grid=8,
         on_ready=lambda address: print(address, flush=True),
-        on_report=lambda said: print(said, flush=True),
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from dinoscope.backbones.load import load_backbone
+from dinoscope.comparison.page.options import PageOptions
 from dinoscope.comparison.page.viewer import serve
 from dinoscope.comparison.session import Session
 from dinoscope.data.results import Comparison
@@ -561,12 +562,12 @@ def test_a_taken_port_is_an_input_error() -> None:
         port = taken.getsockname()[1]
         assert taken.getsockname()[0] == "127.0.0.1"
         with pytest.raises(InputError, match="name another port"):
-            serve([], CountingExtractor(), read=lambda _: None, decode=named_decode, port=port)  # type: ignore[arg-type,return-value]
+            serve([], CountingExtractor(), PageOptions(), read=lambda _: None, decode=named_decode, port=port)  # type: ignore[arg-type,return-value]
 
 
 def test_an_impossible_first_grid_is_refused_before_listening(extractor: CountingExtractor) -> None:
     with pytest.raises(InputError, match="smaller grid"):
-        serve([], extractor, read=lambda _: None, decode=named_decode, grid=101)  # type: ignore[arg-type,return-value]
+        serve([], extractor, PageOptions(grid=101), read=lambda _: None, decode=named_decode)  # type: ignore[arg-type,return-value]
 
 
 def test_the_address_can_be_opened_here() -> None:

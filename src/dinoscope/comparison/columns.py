@@ -6,13 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dinoscope.comparison.mask_words import OTHER
 from dinoscope.data.results import Comparison, Interval, Measurements, PairedDifference
 from dinoscope.drawing.style import INK, model_colour
 from dinoscope.metrics.facts import GROUPS, Metric
 from dinoscope.metrics.registry import METRICS
-
-CONTROL_PREFIXES = ("random:", "blur:", "shuffled:", OTHER)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +39,7 @@ class Column:
         return metric in self.measured.summaries or metric in self.measured.collection
 
     def interval(self, metric: str) -> Interval:
-        """Of a metric of photographs or of the collection; of no photograph where it was not measured."""
+        """A metric's mean over photographs, or its value of the collection; of none where not measured."""
         if metric in self.measured.summaries:
             return self.measured.summaries[metric][self.index]
         value = self.measured.collection.get(metric, ())
@@ -59,11 +56,10 @@ class Column:
 def columns_of(source: Measurements | Comparison) -> tuple[Column, ...]:
     """Models in their order, then the controls that ran beside, then people."""
     measured = source.measurements if isinstance(source, Comparison) else source
-    known = [m.spec.control for m in source.models] if isinstance(source, Comparison) else None
-    shown = []
-    for j, label in enumerate(measured.models):
-        control = known[j] if known else is_control(label)
-        shown.append(Column(label, control, measured, j, model_colour(j, control=control)))
+    shown = [
+        Column(label, control, measured, j, model_colour(j, control=control))
+        for j, (label, control) in enumerate(zip(measured.models, measured.is_control, strict=True))
+    ]
     if measured.controls is not None:
         grey = model_colour(0, control=True)
         shown += [
@@ -83,12 +79,7 @@ def curve_columns(source: Measurements | Comparison, kind: str) -> tuple[Column,
     model's over again.
     """
     columns = columns_of(source)
-    return tuple(c for c in columns if kind in c.measured.curves and not c.label.startswith(OTHER))
-
-
-def is_control(label: str) -> bool:
-    """Whether a label is that of a control: ``pixels``, or one of `CONTROL_PREFIXES` and a name."""
-    return label == "pixels" or label.startswith(CONTROL_PREFIXES)
+    return tuple(c for c in columns if kind in c.measured.curves and c.label != c.measured.borrowed)
 
 
 def grouped(measured: Measurements, *, without: Sequence[str] = ()) -> dict[str, tuple[Metric, ...]]:

@@ -8,56 +8,39 @@ from typing import Annotated
 
 import typer
 
-from dinoscope.shell.options import (
-    AllowInexact,
-    At,
-    Autocast,
-    Compile,
-    Controls,
-    Device,
-    Dtype,
-    Grid,
-    Layer,
-    MaskKind,
-    Masks,
-    Models,
-    Photos,
-    Profile,
-    RemovePosition,
-    ResizeFilter,
-    Seed,
-)
+from dinoscope.shell import options
 
 
 def compare_command(
-    photos: Photos,
+    photos: options.Photos,
     *,
-    models: Models,
-    grid: Grid = 32,
+    models: options.Models,
+    grid: options.Grid = 32,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("dinoscope-report"),
-    at: At = None,
+    at: options.At = None,
     components: Annotated[
         str, typer.Option(help="Components shown as red, green, blue (0-based).")
     ] = "0,1,2",
     foreground: Annotated[str, typer.Option(help="none, or pc1: colour only the foreground.")] = "none",
-    masks: Masks = None,
-    mask_kind: MaskKind = None,
-    controls: Controls = True,
-    remove_position: RemovePosition = 0,
-    layer: Layer = None,
-    resize: ResizeFilter = "bilinear",
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    autocast: Autocast = False,
-    compiled: Compile = False,
-    allow_inexact: AllowInexact = False,
-    profile: Profile = False,
-    seed: Seed = 0,
+    masks: options.Masks = None,
+    mask_kind: options.MaskKind = None,
+    controls: options.Controls = True,
+    remove_position: options.RemovePosition = 0,
+    layer: options.Layer = None,
+    resize: options.ResizeFilter = "bilinear",
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    autocast: options.Autocast = False,
+    compiled: options.Compile = False,
+    allow_inexact: options.AllowInexact = False,
+    profile: options.Profile = False,
+    seed: options.Seed = 0,
 ) -> None:
     """Compare models on photographs: report.html, figures, metrics and a manifest."""
     from dinoscope.backbones.load import torch_device
-    from dinoscope.comparison.compare import POINTS, compare
+    from dinoscope.comparison.compare import compare
     from dinoscope.comparison.content_free import without_position
+    from dinoscope.comparison.maps import POINTS
     from dinoscope.comparison.output import write_comparison
     from dinoscope.comparison.tables.files import summary_text
     from dinoscope.pipeline.fast import wanted_dtype

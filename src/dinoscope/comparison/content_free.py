@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float64
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.projected import Projected
 from dinoscope.data.features import PatchFeatures
+from dinoscope.data.results import Curve
 from dinoscope.errors import InputError
-from dinoscope.maths.position import content_free_basis
+from dinoscope.maths.position import content_free_basis, energy_curve
 from dinoscope.pipeline.extract import extract
 
 COLOURS = ((0, 0, 0), (64, 64, 64), (128, 128, 128), (192, 192, 192), (255, 255, 255))
 """The content-free photographs: one forward pass each."""
+
+MAX_RANK = 64
+"""Directions that the sweep of positional energy goes to."""
 
 
 def content_free_features(
@@ -41,6 +47,30 @@ def position_basis(
         InputError: more directions asked for than vary.
     """
     return content_free_basis(content_free_features(backbone, grid, layer=layer), rank)
+
+
+def position_curve(
+    models: Sequence[tuple[Backbone, int | None, Sequence[PatchFeatures]]], grid: int | tuple[int, int]
+) -> Curve:
+    """Variance of patches inside the directions that place alone moves them in, swept over their number.
+
+    Args:
+        models: each with the layer that its features are by, and these.
+        grid: of the features.
+    """
+    lines = []
+    for backbone, layer, features in models:
+        basis = position_basis(backbone, grid, layer=layer)[:MAX_RANK]
+        shares = [energy_curve(f, basis) for f in features]
+        line = np.full(MAX_RANK, np.nan)
+        line[: len(basis)] = np.nanmean(shares, axis=0) if len(basis) else []
+        lines.append(line)
+    return Curve(
+        "directions that place alone moves patches in",
+        "share of the variance inside them",
+        np.arange(1, MAX_RANK + 1, dtype=np.float64),
+        np.array(lines),
+    )
 
 
 def without_position(

@@ -68,7 +68,7 @@ def blurred(features: PatchFeatures) -> PatchFeatures:
 
 
 def shuffled(features: PatchFeatures, *, seed: int = 0) -> PatchFeatures:
-    """The same patches in places drawn by the seed and the photograph's digest: no space, same statistics."""
+    """A map's patches in places drawn by the seed and the photograph's digest: no space, same statistics."""
     digest = features.provenance.image_digest
     rng = np.random.default_rng([seed, int(digest[:8] or "0", 16)])
     flat = features.values.reshape(-1, features.dim)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 
 import torch
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.photograph import Photograph
-from dinoscope.data.results import Measurements
 from dinoscope.errors import DinoscopeError
 from dinoscope.pipeline.certificate import LEAST_MEAN, guarded
 from dinoscope.pipeline.extract import ImageLike, each_image, load_photograph
@@ -33,10 +32,6 @@ class Guarded:
     backbones: list[Backbone]
     images: Iterator[ImageLike]
     notes: tuple[str, ...] = ()
-
-    def noted(self, measurements: Measurements) -> Measurements:
-        """The measurements with the notes before what else must be read beside them."""
-        return replace(measurements, warnings=(*self.notes, *measurements.warnings))
 
 
 def exact_enough(

@@ -179,7 +179,7 @@ def _trained(models: Sequence[ModelResult]) -> list[ModelResult]:
 
 
 def _controls(models: Sequence[ModelResult], *, met: bool | None) -> str:
-    """Of which models a line is, where it is not of all."""
+    """Which models a line of the ledger judges, where it does not judge all."""
     controls = [m.label for m in models if m.spec.control]
     trained = [m.label for m in models if not m.spec.control]
     if not controls or not trained:

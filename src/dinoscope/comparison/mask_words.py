@@ -5,9 +5,6 @@ from __future__ import annotations
 from dinoscope.data.results import Measurements
 from dinoscope.metrics.registry import METRICS
 
-OTHER = "other:"
-"""How the label of the control begins that has another photograph's features."""
-
 
 def masks_told(measured: Measurements) -> tuple[str, ...]:
     """Sentences without their full stops; none where nothing was scored against masks."""
@@ -26,19 +23,15 @@ def undefined_told(measured: Measurements) -> tuple[str, ...]:
 def others_told(measured: Measurements) -> tuple[str, ...]:
     """What the control of other photographs' features is, and of how many photographs."""
     controls = measured.controls
-    if controls is None:
+    if controls is None or not controls.borrowed:
         return ()
-    told = []
-    for j, label in enumerate(controls.models):
-        if label.startswith(OTHER):
-            n = max((summaries[j].n for summaries in controls.summaries.values()), default=0)
-            what = f"{label}: features of another photograph of the same grid shape"
-            told.append(
-                f"{what}, for {n} of {len(controls.images)} photographs"
-                if n
-                else f"{label} is undefined: no photograph has another one of its grid shape"
-            )
-    return tuple(told)
+    label = controls.borrowed
+    j = controls.models.index(label)
+    n = max((summaries[j].n for summaries in controls.summaries.values()), default=0)
+    if not n:
+        return (f"{label} is undefined: no photograph has another one of its grid shape",)
+    what = f"{label}: features of another photograph of the same grid shape"
+    return (f"{what}, for {n} of {len(controls.images)} photographs",)
 
 
 def _kind(measured: Measurements) -> tuple[str, ...]:

@@ -7,35 +7,18 @@ from typing import Annotated
 
 import typer
 
-from dinoscope.shell.options import (
-    AllowInexact,
-    Autocast,
-    Compile,
-    Controls,
-    Device,
-    Dtype,
-    Grid,
-    Layer,
-    MaskKind,
-    Masks,
-    Models,
-    Photos,
-    Profile,
-    RemovePosition,
-    ResizeFilter,
-    Seed,
-)
+from dinoscope.shell import options
 
 
 def measure_command(
-    photos: Photos,
+    photos: options.Photos,
     *,
-    models: Models,
-    grid: Grid = 32,
-    masks: Masks = None,
-    mask_kind: MaskKind = None,
-    controls: Controls = True,
-    remove_position: RemovePosition = 0,
+    models: options.Models,
+    grid: options.Grid = 32,
+    masks: options.Masks = None,
+    mask_kind: options.MaskKind = None,
+    controls: options.Controls = True,
+    remove_position: options.RemovePosition = 0,
     passes: Annotated[
         bool,
         typer.Option(
@@ -50,15 +33,15 @@ def measure_command(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
-    layer: Layer = None,
-    resize: ResizeFilter = "bilinear",
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    autocast: Autocast = False,
-    compiled: Compile = False,
-    allow_inexact: AllowInexact = False,
-    profile: Profile = False,
-    seed: Seed = 0,
+    layer: options.Layer = None,
+    resize: options.ResizeFilter = "bilinear",
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    autocast: options.Autocast = False,
+    compiled: options.Compile = False,
+    allow_inexact: options.AllowInexact = False,
+    profile: options.Profile = False,
+    seed: options.Seed = 0,
 ) -> None:
     """Measure models on photographs; no pictures, memory does not grow with their number."""
     from dinoscope.backbones.load import torch_device

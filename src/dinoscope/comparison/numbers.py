@@ -23,7 +23,7 @@ ON_AXES = frozenset(key for keys in AXES.values() for key in keys)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Numbers:
-    """Of one photograph by one model.
+    """What one model's features of one photograph say.
 
     Attributes:
         values: by the keys of `dinoscope.metrics.registry.METRICS`; NaN where undefined.

@@ -10,9 +10,10 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Int64
 
-from dinoscope.comparison.rows import Job, rows_of
+from dinoscope.comparison.collected import Beside
+from dinoscope.comparison.row import Job
+from dinoscope.comparison.rows import rows_of
 from dinoscope.comparison.sample import Features, Sample, collection_numbers
-from dinoscope.comparison.tally import Beside
 from dinoscope.data.annotation import Annotation
 from dinoscope.data.photograph import Photograph
 

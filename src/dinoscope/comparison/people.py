@@ -32,7 +32,7 @@ def people_labels(n_folders: int) -> tuple[str, ...]:
 
 
 def people_numbers(annotations: Sequence[Annotation | None], grid: PatchGrid) -> dict[str, tuple[float, ...]]:
-    """Of one photograph: by metric of `CEILING`, one value for each of `people_labels`.
+    """Scores of one photograph, by metric of `CEILING`: one for each of `people_labels`.
 
     A person's features are the shares of each of their regions in a patch, so that the cosine of two patches
     is 1 within a region and 0 between two. Nobody is scored against themselves.

@@ -131,7 +131,7 @@ def plane_notes(measurements: Measurements | Comparison, *, axes: AxesChoice = "
 
 def blur_of(columns: Sequence[Column]) -> Column | None:
     """The blurred first model, where it was measured."""
-    blurred = [c for c in columns if c.label.startswith("blur:") and c is not columns[0]]
+    blurred = [c for c in columns if c.control and c.label.startswith("blur:") and c is not columns[0]]
     own = [c for c in blurred if c.label == f"blur:{columns[0].label}"]
     return own[0] if own else blurred[0] if len(blurred) == 1 else None
 

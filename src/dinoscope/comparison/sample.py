@@ -24,7 +24,7 @@ KEPT = 48
 not depend on the order of the photographs."""
 
 LARGE_BYTES = 2**28
-"""Of one model's maps: above that models are measured one at a time, each takes several times as much."""
+"""One model's maps: above that models are measured one at a time, each takes several times as much."""
 
 
 Features = tuple[PatchFeatures, ...]

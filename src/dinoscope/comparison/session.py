@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 from dinoscope.backbones.base import Backbone
-from dinoscope.comparison.axes import with_standardised
-from dinoscope.comparison.compare import POINTS, assemble, check_request
-from dinoscope.comparison.exactness import Guarded, exact_enough
-from dinoscope.comparison.measure import as_backbones, check_equal_grids, unique_labels
-from dinoscope.comparison.rows import Job, rows_of
-from dinoscope.comparison.tally import Tally
+from dinoscope.comparison.compare import assemble
+from dinoscope.comparison.maps import DEFAULT_MAPS, MapOptions
+from dinoscope.comparison.measuring import check_equal_grids, measurements_of, raise_failure
+from dinoscope.comparison.plan import Plan, as_backbones, plan_for
+from dinoscope.comparison.sample import Features
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Comparison
-from dinoscope.data.spec import check_layers
 from dinoscope.errors import InputError
 from dinoscope.io.images import PREVIEW_PX, preview
-from dinoscope.pipeline.extract import extract
+from dinoscope.pipeline.extract import extracted
 from dinoscope.pipeline.memory import check_grid, check_memory
 from dinoscope.pipeline.run import AS_LOADED, DEFAULT_RUN, Arithmetic, Run
 
@@ -31,8 +27,6 @@ KEPT_BYTES = 2 * 2**30
 
 PREVIEW_BYTES = 2**30
 """Previews kept, about 340 of the largest; a photograph beyond that is refused."""
-
-Row = tuple[PatchFeatures, ...]
 
 
 class Session:
@@ -44,7 +38,8 @@ class Session:
         backbones: one or more, or names of some; the first is the reference of differences and colours.
         run: how photographs become features, but for the grid.
         arithmetic: of all models; proven on the first photograph.
-        at, components, layers: as for `compare`.
+        options: what the maps show.
+        layers: one for each backbone; None for the last.
         kept_bytes: of features; those of the grid being extracted are never let go.
         preview_bytes: of previews; these are let go by `forget` alone.
     """
@@ -54,32 +49,21 @@ class Session:
         backbones: Backbone | str | Sequence[Backbone | str],
         run: Run = DEFAULT_RUN,
         arithmetic: Arithmetic = AS_LOADED,
+        options: MapOptions = DEFAULT_MAPS,
         *,
-        at: Sequence[tuple[float, float]] = POINTS,
-        components: tuple[int, int, int] = (0, 1, 2),
         layers: Sequence[int | None] | None = None,
         kept_bytes: int = KEPT_BYTES,
         preview_bytes: int = PREVIEW_BYTES,
     ) -> None:
-        self._backbones = as_backbones(backbones)
-        check_request(self._backbones, 1, at, components)
-        self._labels = unique_labels(self._backbones)
-        self._layers = [
-            check_layers(None if layer is None else (layer,), backbone.spec.depth)[0]
-            for layer, backbone in zip(layers or [None] * len(self._backbones), self._backbones, strict=True)
-        ]
-        self._at = tuple(at)
-        self._components = components
-        self._run = run
-        self._guard = partial(
-            exact_enough,
-            arithmetic=arithmetic,
-            layers=self._layers,
-        )
-        self._proven: Guarded | None = None
+        models = as_backbones(backbones)
+        options.check(models)
+        self._plan = plan_for(models, replace(run, grid=1), layers)
+        self._arithmetic = arithmetic
+        self._is_proven = False
+        self._options = options
         self._kept_bytes = kept_bytes
         self._preview_bytes = preview_bytes
-        self._rows: OrderedDict[tuple[str, int], Row] = OrderedDict()
+        self._rows: OrderedDict[tuple[str, int], Features] = OrderedDict()
         self._previews: dict[str, Photograph] = {}
 
     def check(self, grid: int) -> None:
@@ -88,8 +72,8 @@ class Session:
         Raises:
             InputError: below 1, or too large for the memory there is.
         """
-        for backbone in self._backbones:
-            check_grid(backbone.spec, grid)
+        for model in self._plan.models:
+            check_grid(model.spec, grid)
 
     def has(self, digest: str, grid: int) -> bool:
         """Whether the photograph of this content needs no extraction at this grid."""
@@ -124,20 +108,21 @@ class Session:
         self.check(grid)
         self._check_room(photograph, grid)
         seen = self._previews.get(photograph.digest) or self._fitting_preview(photograph)
-        if self._proven is None:
-            self._proven = self._guard(self._backbones, [photograph], run=replace(self._run, grid=grid))
-            self._backbones = self._proven.backbones
+        plan = self._at(grid)
+        if not self._is_proven:
+            plan, _ = plan.proven(self._arithmetic, [photograph])
+            self._plan, self._is_proven = plan, True
         features: list[PatchFeatures] = []
-        for backbone, layer in zip(self._backbones, self._layers, strict=True):
+        for model, layer in zip(plan.models, plan.layers, strict=True):
             if cancelled():
                 return False
-            on_progress(len(features), len(self._backbones))
-            features += extract([photograph], backbone, grid=grid, layer=layer, resize=self._run.resize)
+            on_progress(len(features), len(plan.models))
+            features += extracted([photograph], model, plan.run.at(layer))
         check_equal_grids(features)
         self._rows[key] = tuple(features)
         self._previews[photograph.digest] = seen
         self._let_go(grid)
-        on_progress(len(features), len(self._backbones))
+        on_progress(len(features), len(plan.models))
         return True
 
     def comparison(self, digests: Sequence[str], grid: int) -> Comparison:
@@ -154,34 +139,14 @@ class Session:
             raise InputError(
                 f"{len(missing)} of {len(digests)} photographs were not extracted at grid {grid}"
             )
-        notes = () if self._proven is None else self._proven.notes
-        tally = Tally(self._labels)
-
-        def jobs() -> Iterator[Job]:
-            for digest in digests:
-                self._rows.move_to_end((digest, grid))
-                features = self._rows[digest, grid]
-                tally.sample.add(self._previews[digest], features, None)
-                yield Job(self._previews[digest], features, None)
-
-        with closing(rows_of(jobs(), masked=False, n_models=len(self._backbones))) as measured:
-            for row in measured:
-                tally.add(row)
-        measurements = with_standardised(tally.measurements(seed=self._run.seed), tally.sample)
-        return assemble(
-            [self._previews[digest] for digest in digests],
-            [self._rows[digest, grid] for digest in digests],
-            self._backbones,
-            self._labels,
-            self._layers,
-            measurements=measurements if self._proven is None else self._proven.noted(measurements),
-            grid=grid,
-            at=self._at,
-            components=self._components,
-            resize=self._run.resize,
-            seed=self._run.seed,
-            arithmetic=notes,
-        )
+        plan, digests = self._at(grid), list(dict.fromkeys(digests))
+        for digest in digests:
+            self._rows.move_to_end((digest, grid))
+        photographs = [self._previews[digest] for digest in digests]
+        rows = [self._rows[digest, grid] for digest in digests]
+        stream = zip(photographs, rows, strict=True)
+        measurements = measurements_of(stream, plan, failed=raise_failure)
+        return assemble(plan, photographs, rows, measurements, self._options)
 
     def forget(self, digest: str) -> None:
         """Let go of everything about one photograph; nothing happens where there is none."""
@@ -189,10 +154,13 @@ class Session:
             del self._rows[key]
         self._previews.pop(digest, None)
 
+    def _at(self, grid: int) -> Plan:
+        return replace(self._plan, run=replace(self._plan.run, grid=grid))
+
     def _check_room(self, photograph: Photograph, grid: int) -> None:
         needed = sum(
-            PatchGrid.fit(photograph.size, backbone.spec.patch_size, grid=grid).n * backbone.spec.dim * 4
-            for backbone in self._backbones
+            PatchGrid.fit(photograph.size, model.spec.patch_size, grid=grid).n * model.spec.dim * 4
+            for model in self._plan.models
         )
         check_memory(needed, f"keeping the features of {photograph.name!r}", "Ask for a smaller grid.")
 
@@ -214,5 +182,5 @@ class Session:
             held -= _bytes(self._rows.pop(key))
 
 
-def _bytes(row: Row) -> int:
+def _bytes(row: Features) -> int:
     return sum(features.values.nbytes for features in row)

@@ -291,6 +291,8 @@ class Measurements:
         mask_kind: what their numbers mean; None without masks.
         undefined: why a metric is undefined for every photograph, by its key, where that is known.
         checks: of the differences on the plane's axes; None of a single model.
+        is_control: for each of ``models``, whether it is no trained model; empty stands for none that is.
+        borrowed: the label of the control that has another photograph's features; empty without it.
     """
 
     images: tuple[str, ...]
@@ -308,6 +310,14 @@ class Measurements:
     mask_kind: MaskKind | None = None
     undefined: Mapping[str, str] = field(default_factory=dict)
     checks: AxisChecks | None = None
+    is_control: tuple[bool, ...] = ()
+    borrowed: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.is_control:
+            object.__setattr__(self, "is_control", (False,) * len(self.models))
+        if len(self.is_control) != len(self.models):
+            raise ShapeError("is_control", expected="models", actual=(len(self.is_control),))
 
     def __repr__(self) -> str:
         models = ", ".join(self.models)

@@ -31,16 +31,7 @@ COHERENCE = Metric(
     chance=0.5,
     needs_masks=True,
     planted=Planted(
-        blur="0",
-        half_blur="0",
-        noise="-",
-        shuffle="-",
-        collapse="0",
-        position="-",
-        outliers="-",
-        rotation="=",
-        rescale="=",
-        finer="0",
+        "blur:0 half_blur:0 noise:- shuffle:- collapse:0 position:- outliers:- rotation:= rescale:= finer:0",
         reasons=((("blur",), "a blurred map knows no more about distant patches"),),
     ),
 )
@@ -55,16 +46,7 @@ PURE_COHERENCE = Metric(
     chance=0.5,
     needs_masks=True,
     planted=Planted(
-        blur="0",
-        half_blur="0",
-        noise="-",
-        shuffle="-",
-        collapse="0",
-        position="-",
-        outliers="-",
-        rotation="=",
-        rescale="=",
-        finer="0",
+        "blur:0 half_blur:0 noise:- shuffle:- collapse:0 position:- outliers:- rotation:= rescale:= finer:0",
     ),
 )
 

@@ -27,16 +27,7 @@ PCK = Metric(
     range=(0.0, 1.0),
     passes=1,
     planted=Planted(
-        blur=".",
-        half_blur=".",
-        noise="-",
-        shuffle="-",
-        collapse="0",
-        position="-",
-        outliers="-",
-        rotation="=",
-        rescale="=",
-        finer="0",
+        "blur:. half_blur:. noise:- shuffle:- collapse:0 position:- outliers:- rotation:= rescale:= finer:0",
         reasons=(
             (("blur",), "detail is lost and noise is averaged away: either may win"),
             (

@@ -41,16 +41,7 @@ TOKENCUT = Metric(
     needs_masks=True,
     needs="objects",
     planted=Planted(
-        blur=".",
-        half_blur=".",
-        noise=".",
-        shuffle="-",
-        collapse="0",
-        position=".",
-        outliers=".",
-        rotation="=",
-        rescale="=",
-        finer=".",
+        "blur:. half_blur:. noise:. shuffle:- collapse:0 position:. outliers:. rotation:= rescale:= finer:.",
         reasons=(
             (
                 ("blur", "noise", "position", "outliers", "finer"),
@@ -71,16 +62,7 @@ LOST = Metric(
     needs_masks=True,
     needs="objects",
     planted=Planted(
-        blur=".",
-        half_blur=".",
-        noise=".",
-        shuffle="-",
-        collapse="0",
-        position=".",
-        outliers=".",
-        rotation="=",
-        rescale="=",
-        finer=".",
+        "blur:. half_blur:. noise:. shuffle:- collapse:0 position:. outliers:. rotation:= rescale:= finer:.",
         revised=(FEW_CHANGE,),
     ),
 )

@@ -15,7 +15,7 @@ DSE_KEPT = 16
 
 
 def _measure(collection: Collection) -> Values:
-    """Of the photographs of the commonest grid, at most `DSE_KEPT`; NaN where they have too few patches."""
+    """DSE of the photographs of the commonest grid, at most `DSE_KEPT`; NaN with too few patches."""
     shapes = Counter(map_shape(f) for f in collection.maps)
     if not shapes:
         return {"dse": math.nan}
@@ -39,16 +39,7 @@ DSE = Metric(
     warning="rises with blur and with a positional field, and falls with a finer grid: not comparable "
     "between smoothed and unsmoothed features or between token counts",
     planted=Planted(
-        blur="0",
-        half_blur="0",
-        noise="-",
-        shuffle="0",
-        collapse="0",
-        position="0",
-        outliers=".",
-        rotation="0",
-        rescale="0",
-        finer="0",
+        "blur:0 half_blur:0 noise:- shuffle:0 collapse:0 position:0 outliers:. rotation:0 rescale:0 finer:0",
         traps=("blur", "half_blur", "position", "finer"),
         reasons=((("blur", "position"), "higher is held to be better, and neither says more about content"),),
         revised=(

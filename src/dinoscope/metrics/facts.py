@@ -25,6 +25,20 @@ GROUPS = (
 )
 """In the order they are shown; masked metrics and proxies never share a picture."""
 
+CAUSES = (
+    "blur",
+    "half_blur",
+    "noise",
+    "shuffle",
+    "collapse",
+    "position",
+    "outliers",
+    "rotation",
+    "rescale",
+    "finer",
+)
+"""What is planted: two blurs, of one patch and of half a patch, and the rest."""
+
 Values: TypeAlias = Mapping[str, float]
 
 
@@ -45,8 +59,7 @@ class Planted:
     rounding), ``.`` no expectation.
 
     Attributes:
-        blur, half_blur: signs under a blur of one patch, and of half a patch.
-        noise, shuffle, collapse, position, outliers, rotation, rescale, finer: signs under the other causes.
+        signs: of every one of `CAUSES`, as ``cause:sign`` in their order.
         traps: causes that move it though they must not; its `Metric.warning` says so wherever it is shown.
         reasons: causes whose signs are not obvious, and why they are what they are.
         tolerance: of ``0`` in the metric's own unit, where its spread over planted data is all but nothing.
@@ -55,22 +68,23 @@ class Planted:
         revised: signs that were first declared otherwise.
     """
 
-    blur: str
-    half_blur: str
-    noise: str
-    shuffle: str
-    collapse: str
-    position: str
-    outliers: str
-    rotation: str
-    rescale: str
-    finer: str
+    signs: str
     traps: tuple[str, ...] = ()
     reasons: tuple[tuple[tuple[str, ...], str], ...] = ()
     tolerance: float | None = None
     floor: float = -math.inf
     note: str = ""
     revised: tuple[Revision, ...] = ()
+
+    def __post_init__(self) -> None:
+        found = self.by_cause
+        if tuple(found) != CAUSES or not set(found.values()) <= set("+-0=."):
+            raise ValueError(f"a sign for each of {', '.join(CAUSES)}, not {self.signs!r}")
+
+    @property
+    def by_cause(self) -> dict[str, str]:
+        """The signs."""
+        return {cause: sign for cause, _, sign in (word.partition(":") for word in self.signs.split())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +131,7 @@ class Metric:
 
     @property
     def sentence(self) -> str:
-        """Its meaning with a capital letter and a full stop."""
+        """The meaning with a capital letter and a full stop."""
         return f"{self.meaning[0].upper()}{self.meaning[1:]}."
 
 

@@ -46,16 +46,7 @@ KNN = Metric(
     needs="classes",
     collection=True,
     planted=Planted(
-        blur=".",
-        half_blur=".",
-        noise="-",
-        shuffle="-",
-        collapse="0",
-        position="-",
-        outliers="-",
-        rotation="=",
-        rescale="=",
-        finer="0",
+        "blur:. half_blur:. noise:- shuffle:- collapse:0 position:- outliers:- rotation:= rescale:= finer:0",
         reasons=((("blur",), "detail is lost and noise is averaged away, as for PCK; so `linear_miou`"),),
     ),
 )
@@ -71,16 +62,7 @@ LINEAR = Metric(
     needs="classes",
     collection=True,
     planted=Planted(
-        blur=".",
-        half_blur=".",
-        noise="-",
-        shuffle="-",
-        collapse="0",
-        position="-",
-        outliers="-",
-        rotation="0",
-        rescale="0",
-        finer="0",
+        "blur:. half_blur:. noise:- shuffle:- collapse:0 position:- outliers:- rotation:0 rescale:0 finer:0",
         reasons=(
             (
                 ("rotation", "rescale"),

@@ -23,16 +23,7 @@ BY_CKA = Metric(
     passes=1,
     warning="rises with a positional field: agreement about place is no agreement about content",
     planted=Planted(
-        blur=".",
-        half_blur=".",
-        noise="-",
-        shuffle="-",
-        collapse="=",
-        position="0",
-        outliers="-",
-        rotation="=",
-        rescale="=",
-        finer="0",
+        "blur:. half_blur:. noise:- shuffle:- collapse:= position:0 outliers:- rotation:= rescale:= finer:0",
         traps=("position",),
         reasons=(
             (("position",), "agreement about place alone is no agreement about the photograph"),
@@ -51,16 +42,7 @@ BY_GRAM = Metric(
     warning="rises with a positional field and falls with collapse: agreement about place is no agreement "
     "about content",
     planted=Planted(
-        blur=".",
-        half_blur=".",
-        noise="-",
-        shuffle="-",
-        collapse="0",
-        position="0",
-        outliers="-",
-        rotation="=",
-        rescale="=",
-        finer="0",
+        "blur:. half_blur:. noise:- shuffle:- collapse:0 position:0 outliers:- rotation:= rescale:= finer:0",
         traps=("collapse", "position"),
     ),
 )

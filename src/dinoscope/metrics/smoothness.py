@@ -23,16 +23,7 @@ NEIGHBOUR = Metric(
     warning="rises with blur, with collapse, with a positional field and with a finer grid: never a headline "
     "alone",
     planted=Planted(
-        blur="0",
-        half_blur="0",
-        noise="-",
-        shuffle="-",
-        collapse="0",
-        position="0",
-        outliers="-",
-        rotation="=",
-        rescale="=",
-        finer="0",
+        "blur:0 half_blur:0 noise:- shuffle:- collapse:0 position:0 outliers:- rotation:= rescale:= finer:0",
         traps=("blur", "half_blur", "collapse", "position", "finer"),
         reasons=(
             (
@@ -52,16 +43,7 @@ RANDOM_PAIR = Metric(
     "mean cosine over all pairs of different patches, -1 to 1; 1 for a collapsed map",
     range=(-1.0, 1.0),
     planted=Planted(
-        blur="+",
-        half_blur="+",
-        noise="-",
-        shuffle="=",
-        collapse="+",
-        position="-",
-        outliers="-",
-        rotation="=",
-        rescale="=",
-        finer="0",
+        "blur:+ half_blur:+ noise:- shuffle:= collapse:+ position:- outliers:- rotation:= rescale:= finer:0",
         reasons=(
             (
                 ("shuffle",),
@@ -82,16 +64,7 @@ LOCALITY = Metric(
     chance=0.0,
     warning="rises with blur, with a positional field and with a finer grid: smoother is not sharper",
     planted=Planted(
-        blur="0",
-        half_blur="0",
-        noise="-",
-        shuffle="-",
-        collapse="0",
-        position="0",
-        outliers="-",
-        rotation="=",
-        rescale="=",
-        finer="0",
+        "blur:0 half_blur:0 noise:- shuffle:- collapse:0 position:0 outliers:- rotation:= rescale:= finer:0",
         traps=("blur", "half_blur", "position", "finer"),
         reasons=(
             (

@@ -25,7 +25,7 @@ ever lie between two neighbours, and nothing would be left to measure."""
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Of one photograph's masks, on the patch grid.
+    """One photograph's masks, on the patch grid.
 
     Attributes:
         labels: region of each patch.
@@ -69,7 +69,7 @@ class Seen:
 
     @cached_property
     def edges(self) -> Float64[np.ndarray, " neighbours"] | None:
-        """Of the photograph, between neighbouring patches; None without a photograph."""
+        """Edges of the photograph between neighbouring patches; None without a photograph."""
         return None if self.pixels is None else edge_strength(self.pixels, self.shape)
 
     @cached_property
@@ -98,12 +98,12 @@ class Subject:
 
     @cached_property
     def energy(self) -> MapEnergy:
-        """Of the map over frequencies of the grid."""
+        """The map's energy over frequencies of the grid."""
         return map_energy(self.features)
 
     @cached_property
     def singular_values(self) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, " k"]]:
-        """Of the patches as they are, and of the centred ones."""
+        """Singular values of the patches as they are, and of the centred ones."""
         return singular_values_both(as_rows(self.features))
 
 

@@ -27,16 +27,7 @@ CLS_PATCH = Metric(
     "mean cosine of the class token with the patches, -1 to 1; undefined without a class token",
     range=(-1.0, 1.0),
     planted=Planted(
-        blur="+",
-        half_blur="+",
-        noise="-",
-        shuffle="=",
-        collapse="+",
-        position="-",
-        outliers="-",
-        rotation="=",
-        rescale="=",
-        finer="0",
+        "blur:+ half_blur:+ noise:- shuffle:= collapse:+ position:- outliers:- rotation:= rescale:= finer:0",
     ),
 )
 OUTLIERS = Metric(
@@ -50,16 +41,7 @@ OUTLIERS = Metric(
     range=(0.0, 1.0),
     collection=True,
     planted=Planted(
-        blur="0",
-        half_blur="0",
-        noise="0",
-        shuffle="=",
-        collapse="0",
-        position="0",
-        outliers="+",
-        rotation="=",
-        rescale="=",
-        finer="0",
+        "blur:0 half_blur:0 noise:0 shuffle:= collapse:0 position:0 outliers:+ rotation:= rescale:= finer:0",
         tolerance=0.002,
     ),
 )

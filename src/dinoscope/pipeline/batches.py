@@ -18,7 +18,7 @@ LARGEST = 32
 """More photographs of a usual size in one pass gain nothing."""
 
 SHARE = 0.6
-"""Of the free memory that a batch may be estimated to take."""
+"""How much of the free memory a batch may be estimated to take."""
 
 
 def first_batch_size(device_type: str, bytes_each: int, free_bytes: int | None) -> int:

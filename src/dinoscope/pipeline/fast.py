@@ -69,12 +69,12 @@ def wanted_dtype(name: str, device: torch.device, *, autocast: bool = False) -> 
 
 
 def capability(device: torch.device) -> tuple[int, int] | None:
-    """Of a CUDA device; None elsewhere."""
+    """Compute capability of a CUDA device; None elsewhere."""
     return torch.cuda.get_device_capability(device) if device.type == "cuda" else None
 
 
 def autocast_backbone(backbone: Backbone, dtype: torch.dtype | None = None) -> Backbone:
-    """The same weights, with matrix products in a 16-bit dtype and normalisation in float32.
+    """A backbone with its matrix products in a 16-bit dtype and normalisation in float32.
 
     Args:
         backbone: in float32.
@@ -98,7 +98,7 @@ _said: set[str] = set()
 
 
 def compiled_backbone(backbone: Backbone) -> Backbone:
-    """The same backbone with its blocks through ``torch.compile``: tens of seconds the first time it runs.
+    """A backbone with its blocks through ``torch.compile``: tens of seconds the first time it runs.
 
     A copy, kept for as long as ``backbone`` lives. Where the compiler fails, it runs uncompiled and one
     `CompilationWarning` says so. Only DINO backbones are compiled; others come back as they are, with that
@@ -119,7 +119,7 @@ def compiled_backbone(backbone: Backbone) -> Backbone:
 
 
 def exact_backbone(backbone: Backbone) -> Backbone | None:
-    """The same weights in float32 and eager: itself where it computes so.
+    """A backbone of these weights in float32 and eager: itself where it computes so.
 
     None where its very weights are in 16 bits.
     """

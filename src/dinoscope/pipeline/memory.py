@@ -33,7 +33,7 @@ def forward_bytes(spec: BackboneSpec, grid: PatchGrid) -> int:
 
 
 def tiled_bytes(spec: BackboneSpec, grid: PatchGrid, tile: PatchGrid, n_layers: int) -> int:
-    """The same for one that goes through in tiles: one tile, the resized photograph, and the maps."""
+    """About how much memory a photograph in tiles needs: one tile, the resized photograph, and the maps."""
     height, width = grid.input_size
     kept = grid.n * spec.dim * 4 * 2 * n_layers
     return forward_bytes(spec, tile) + height * width * 3 * 4 * 2 + kept

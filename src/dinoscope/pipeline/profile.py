@@ -40,7 +40,7 @@ class Profile:
 
     @property
     def hidden_share(self) -> float | None:
-        """Of the decoding and resizing in other threads: what the caller did not wait for, in [0, 1];
+        """Share of the decoding and resizing in other threads that the caller did not wait for, in [0, 1];
         None where there was none.
         """
         ahead = self.overlapped_s.get("decode", 0.0) + self.overlapped_s.get("resize", 0.0)

@@ -77,7 +77,7 @@ def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
 
 
 def blend_weights(length: int, overlap: int) -> Float32[np.ndarray, " length"]:
-    """Of the patches along one axis of a tile: rising from its edge over ``overlap`` patches, then 1."""
+    """Weights of patches along one axis of a tile: rising from its edge over ``overlap`` patches, then 1."""
     from_edge = np.minimum(np.arange(length), np.arange(length)[::-1]) + 1
     return np.minimum(from_edge / (overlap + 1), 1.0).astype(np.float32)
 

@@ -146,7 +146,9 @@ def _foliage(rng: np.random.Generator, raster: Raster, scale: float) -> LinearLi
         trunk = ramp(0.45 - 0.28 * off + 0.16 * bark, "1d1610", "4a3b2c", "7f6d57")
         canvas = mix(canvas, trunk, step(1.0 - np.abs(off), 0.0, 0.15))
     greens = ("2f4a1e", "456428", "5f7f35", "7d9a45", "28401d", "97ab58")
-    scatter(rng, canvas, int(h * w / scale**2 / 110), 3.5 * scale, 12.0 * scale, greens, slimness=(0.35, 0.6))
+    scatter(
+        rng, canvas, int(h * w / scale**2 / 110), (3.5 * scale, 12.0 * scale), greens, slimness=(0.35, 0.6)
+    )
     sun = step(cloudy(rng, raster, 1.5) + 0.5 * up, -0.6, 1.6)
     return to_linear(np.clip(canvas * (0.55 + 0.55 * sun)[..., None], 0, 1))
 

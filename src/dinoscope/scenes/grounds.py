@@ -22,8 +22,7 @@ def scatter(
     rng: np.random.Generator,
     canvas: Colours,
     n: int,
-    smallest: float,
-    largest: float,
+    half_lengths: tuple[float, float],
     colours: tuple[str, ...],
     *,
     slimness: tuple[float, float] = (0.35, 0.8),
@@ -37,12 +36,13 @@ def scatter(
     Source: Lee, Mumford, Huang, "Occlusion models for natural images", IJCV 2001, section 3.
 
     Args:
-        smallest, largest: half lengths in texels.
+        half_lengths: from the smallest to the largest, in texels.
         slimness: range of half width over half length.
         pointed: leaves with two tips; otherwise ellipses.
         upright: pointing up, with some spread; otherwise in every direction.
     """
     h, w = canvas.shape[:2]
+    smallest, largest = half_lengths
     for _ in range(n):
         u, cx, cy, aim, slim, tone, pick = rng.random(7)
         length = min(smallest / np.sqrt(1.0 - u * (1.0 - (smallest / largest) ** 2)), min(h, w) / 2.5)
@@ -81,8 +81,7 @@ def _grass(rng: np.random.Generator, raster: Raster, scale: float) -> LinearLigh
         rng,
         canvas,
         int(area / 420),
-        3.0 * scale,
-        9.0 * scale,
+        (3.0 * scale, 9.0 * scale),
         ("4c6a26", "6e8a38", "88a047", "37511d"),
         slimness=(0.10, 0.2),
         upright=True,
@@ -93,8 +92,7 @@ def _grass(rng: np.random.Generator, raster: Raster, scale: float) -> LinearLigh
             rng,
             canvas,
             int(area / 1500),
-            1.1 * scale,
-            2.4 * scale,
+            (1.1 * scale, 2.4 * scale),
             (petal,),
             slimness=(0.8, 1.0),
             pointed=False,
@@ -116,8 +114,7 @@ def _sand(rng: np.random.Generator, raster: Raster, scale: float) -> LinearLight
         rng,
         canvas,
         int(area / 1500),
-        1.0 * scale,
-        5.0 * scale,
+        (1.0 * scale, 5.0 * scale),
         ("8a7a63", "e9dfcc", "6c6459", "b59a83"),
         slimness=(0.5, 0.9),
         pointed=False,
@@ -192,9 +189,9 @@ def _litter(rng: np.random.Generator, raster: Raster, scale: float) -> LinearLig
     canvas = ramp(soil, "17110b", "332517", "57432b")
     area = raster[0] * raster[1] / scale**2
     fallen = ("6b4423", "8a5a2b", "a8743a", "5a3a22", "b98a4e", "7c3f20", "4a3320", "c49a5a", "76683a")
-    scatter(rng, canvas, int(area / 150), 4.0 * scale, 17.0 * scale, fallen, slimness=(0.35, 0.62))
+    scatter(rng, canvas, int(area / 150), (4.0 * scale, 17.0 * scale), fallen, slimness=(0.35, 0.62))
     if rng.random() < 0.6:
-        scatter(rng, canvas, int(area / 1100), 3.0 * scale, 8.0 * scale, ("56702c", "7b8f3e", "3f5a24"))
+        scatter(rng, canvas, int(area / 1100), (3.0 * scale, 8.0 * scale), ("56702c", "7b8f3e", "3f5a24"))
     fibre = 1.0 + 0.07 * blobs(rng, raster, 2.6 * scale, width=0.5)
     return to_linear(np.clip(canvas * fibre[..., None], 0, 1))
 
@@ -237,8 +234,7 @@ def _snow(rng: np.random.Generator, raster: Raster, scale: float) -> LinearLight
         rng,
         canvas,
         int(area / 2600),
-        2.0 * scale,
-        7.0 * scale,
+        (2.0 * scale, 7.0 * scale),
         ("8b7350", "6e5a3c", "a08a60"),
         slimness=(0.08, 0.16),
     )

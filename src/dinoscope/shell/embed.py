@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dinoscope.errors import InputError
-from dinoscope.shell.options import Autocast, Compile, Device, Dtype, Grid, Layer, Profile, ResizeFilter, Seed
+from dinoscope.shell import options
 
 
 def embed_command(
@@ -25,7 +25,7 @@ def embed_command(
     ],
     *,
     model: Annotated[str, typer.Option(help="NAME, PATH or NAME=PATH.", show_default=False)],
-    grid: Grid = 32,
+    grid: options.Grid = 32,
     dense: Annotated[
         str | None,
         typer.Option(
@@ -52,14 +52,14 @@ def embed_command(
             "--index", help="Then build the approximate index of the mean vectors, if the table is large."
         ),
     ] = False,
-    layer: Layer = None,
-    resize: ResizeFilter = "bilinear",
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    autocast: Autocast = False,
-    compiled: Compile = False,
-    profile: Profile = False,
-    seed: Seed = 0,
+    layer: options.Layer = None,
+    resize: options.ResizeFilter = "bilinear",
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    autocast: options.Autocast = False,
+    compiled: options.Compile = False,
+    profile: options.Profile = False,
+    seed: options.Seed = 0,
 ) -> None:
     """Fill a store with the vectors of a collection; the same command again goes on where it stopped."""
     from dinoscope.backbones.load import torch_device
@@ -87,7 +87,7 @@ def embed_command(
         raise InputError("--engine ray cannot ask its workers' GPUs: say --dtype bfloat16 or float16, too")
     if with_ray and profile:
         raise InputError("--profile sees this process alone: leave it out with --engine ray")
-    options = RayOptions(workers=workers, gpus_per_worker=gpus_per_worker)
+    spread = RayOptions(workers=workers, gpus_per_worker=gpus_per_worker)
     total = sum(in_shard(item.key, part) for item in each_item(source))
     placed = "cpu" if with_ray else device  # Ray's workers take it to their own devices
     wanted = wanted_dtype(dtype, torch_device(placed), autocast=autocast)
@@ -104,7 +104,7 @@ def embed_command(
     with profile_told(tell, asked=profile), progress("photographs", total) as advance:
         if with_ray:
             run = Run(grid, resize=resize, batch_size=batch_size).at(layer)
-            embed_all = partial(embed_with_ray, run=run, options=options, on_stage=tell)
+            embed_all = partial(embed_with_ray, run=run, options=spread, on_stage=tell)
         else:
             embed_all = partial(
                 embed, grid=grid, layer=layer, resize=resize, batch_size=batch_size, shard=part

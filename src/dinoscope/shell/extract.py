@@ -9,40 +9,28 @@ import typer
 
 from dinoscope.data.features import Provenance
 from dinoscope.errors import InputError
-from dinoscope.shell.options import (
-    Autocast,
-    Compile,
-    Device,
-    Dtype,
-    Grid,
-    Overlap,
-    Photos,
-    Profile,
-    ResizeFilter,
-    Seed,
-    Tile,
-)
+from dinoscope.shell import options
 
 
 def extract_command(
-    photos: Photos,
+    photos: options.Photos,
     *,
     model: Annotated[str, typer.Option(help="NAME, PATH or NAME=PATH.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
-    grid: Grid = 32,
+    grid: options.Grid = 32,
     layers: Annotated[
         str, typer.Option(help="0-based layers, separated by commas; the last by default.")
     ] = "",
     file_format: Annotated[str, typer.Option("--format", help="safetensors or npz.")] = "safetensors",
-    resize: ResizeFilter = "bilinear",
-    tile: Tile = None,
-    overlap: Overlap = None,
-    compiled: Compile = False,
-    profile: Profile = False,
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    autocast: Autocast = False,
-    seed: Seed = 0,
+    resize: options.ResizeFilter = "bilinear",
+    tile: options.Tile = None,
+    overlap: options.Overlap = None,
+    compiled: options.Compile = False,
+    profile: options.Profile = False,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    autocast: options.Autocast = False,
+    seed: options.Seed = 0,
 ) -> None:
     """Write the patch features of photographs, one file each."""
     from dinoscope.backbones.load import torch_device

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dinoscope.errors import InputError
-from dinoscope.shell.options import AllowInexact, Autocast, Compile, Device, Dtype, Layer, ResizeFilter, Seed
+from dinoscope.shell import options
 
 GRID = 32
 
@@ -47,14 +47,14 @@ def view_command(
             show_default=False,
         ),
     ] = None,
-    layer: Layer = None,
-    resize: ResizeFilter = "bilinear",
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    autocast: Autocast = False,
-    compiled: Compile = False,
-    allow_inexact: AllowInexact = False,
-    seed: Seed = 0,
+    layer: options.Layer = None,
+    resize: options.ResizeFilter = "bilinear",
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    autocast: options.Autocast = False,
+    compiled: options.Compile = False,
+    allow_inexact: options.AllowInexact = False,
+    seed: options.Seed = 0,
 ) -> None:
     """Open a page on this machine: what every model makes of photographs, or a store to search in."""
     from dinoscope.retrieval.stored import is_store
@@ -84,68 +84,38 @@ def view_command(
         raise InputError("no model: --models takes names separated by commas; see `dinoscope models`")
     if table is not None:
         raise InputError("--table is for a store")
-    _compare(
-        photos,
-        models,
-        grid=GRID if grid is None else grid,
-        host=host,
-        port=port,
-        export=export,
-        layer=layer,
-        resize=resize,
-        device=device,
-        dtype=dtype,
-        autocast=autocast,
-        compiled=compiled,
-        allow_inexact=allow_inexact,
-        seed=seed,
-    )
-
-
-def _compare(
-    photos: list[Path] | None,
-    models: str,
-    *,
-    grid: int,
-    host: str,
-    port: int,
-    export: Path | None,
-    layer: int | None,
-    resize: str,
-    device: str,
-    dtype: str,
-    autocast: bool,
-    compiled: bool,
-    allow_inexact: bool,
-    seed: int,
-) -> None:
     from dinoscope.backbones.load import torch_device
-    from dinoscope.comparison.measure import unique_labels
     from dinoscope.comparison.output import write_comparison
+    from dinoscope.comparison.page.options import PageOptions
     from dinoscope.comparison.page.viewer import serve
+    from dinoscope.comparison.plan import unique_labels
     from dinoscope.comparison.session import Session
     from dinoscope.io.images import decode_photograph, read_photograph
     from dinoscope.pipeline.fast import wanted_dtype
     from dinoscope.pipeline.run import Arithmetic, Run
     from dinoscope.shell.terminal import load_models, read_photographs
 
+    grid = GRID if grid is None else grid
     paths = read_photographs(photos)[0] if photos else []
-    arithmetic = wanted_dtype(dtype, torch_device(device), autocast=autocast)
+    wanted = wanted_dtype(dtype, torch_device(device), autocast=autocast)
     backbones = load_models(models, grid=grid, device=device, dtype="float32", seed=seed)
     session = Session(
         backbones,
         Run(resize=resize, seed=seed),
-        Arithmetic(arithmetic, autocast, compiled, allow_inexact),
+        Arithmetic(wanted, autocast, compiled, allow_inexact),
         layers=[layer] * len(backbones),
+    )
+    page = PageOptions(
+        labels=unique_labels(backbones),
+        grid=grid,
+        export=None if export is None else lambda comparison: write_comparison(comparison, export),
     )
     serve(
         paths,
         session,
+        page,
         read=read_photograph,
         decode=lambda data, name: decode_photograph(data, name=name),
-        labels=unique_labels(backbones),
-        export=None if export is None else lambda comparison: write_comparison(comparison, export),
-        grid=grid,
         host=host,
         port=port,
         on_ready=_say,

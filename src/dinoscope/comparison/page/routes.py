@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,8 +20,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from dinoscope.comparison.page.desk import Desk, Say, check_grid_words
 from dinoscope.comparison.page.html import page_html
+from dinoscope.comparison.page.options import PageOptions
+from dinoscope.comparison.page.photographs import LivePhotographs, Say, check_grid_words
 from dinoscope.data.results import Comparison
 from dinoscope.drawing.server.answers import REFUSALS, json_answer, page_routes
 from dinoscope.drawing.server.uploads import WAKE_S, display_name, read_body
@@ -35,43 +36,36 @@ _log = logging.getLogger("dinoscope.view")
 Job = Callable[[Say, Callable[[], bool]], None]
 
 
-def live_app(
-    desk: Desk,
-    *,
-    labels: Sequence[str],
-    grid: int,
-    export: Callable[[Comparison], Path] | None,
-    upload_bytes: int,
-    closing: threading.Event,
-    on_report: Callable[[str], None],
-) -> Starlette:
+def live_app(photographs: LivePhotographs, page: PageOptions, closing: threading.Event) -> Starlette:
     """The app behind the gate; once ``closing`` is set its jobs stop.
 
-    Where the desk begins with named photographs and there is an ``export``, a first report is written as
-    soon as they are extracted at ``grid``; ``on_report`` is told the outcome in words.
+    Where there are named photographs to begin with and an export, a first report is written as soon as they
+    are extracted.
     """
-    room = _Room(desk, export, upload_bytes, closing)
-    shown = page_html(labels, grid=grid, upload_bytes=upload_bytes, can_export=export is not None)
+    routes = _Routes(photographs, page, closing)
+    shown = page_html(
+        page.labels, grid=page.grid, upload_bytes=page.upload_bytes, can_export=page.export is not None
+    )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        if export is not None and desk.has_named:
-            room.first_report(export, grid, on_report)
+        if page.export is not None and photographs.has_named:
+            routes.first_report(page.export)
         yield
         closing.set()
-        for thread in (room.worker, room.writer):
+        for thread in (routes.worker, routes.writer):
             thread.shutdown(wait=True, cancel_futures=True)
 
     return Starlette(
         routes=[
             *page_routes(shown),
-            Route("/state", room.state),
-            Route("/photographs", room.upload, methods=["POST"]),
-            Route("/prepare", room.prepare, methods=["POST"]),
-            Route("/remove", room.remove, methods=["POST"]),
-            Route("/failures/clear", room.clear_failures, methods=["POST"]),
-            Route("/export", room.export, methods=["POST"]),
-            Route("/payload", room.payload),
+            Route("/state", routes.state),
+            Route("/photographs", routes.upload, methods=["POST"]),
+            Route("/prepare", routes.prepare, methods=["POST"]),
+            Route("/remove", routes.remove, methods=["POST"]),
+            Route("/failures/clear", routes.clear_failures, methods=["POST"]),
+            Route("/export", routes.export, methods=["POST"]),
+            Route("/payload", routes.payload),
         ],
         lifespan=lifespan,
         exception_handlers=REFUSALS,
@@ -79,12 +73,11 @@ def live_app(
 
 
 @dataclass
-class _Room:
+class _Routes:
     """One worker thread, one thread that writes reports, and the requests that give them work."""
 
-    desk: Desk
-    exporter: Callable[[Comparison], Path] | None
-    upload_bytes: int
+    photographs: LivePhotographs
+    page: PageOptions
     closing: threading.Event
 
     def __post_init__(self) -> None:
@@ -93,24 +86,24 @@ class _Room:
         self.waiting: set[Say] = set()
 
     async def state(self, request: Request) -> Response:
-        return json_answer(self.desk.snapshot())
+        return json_answer(self.photographs.snapshot())
 
     async def upload(self, request: Request) -> Response:
         grid = check_grid_words(request.query_params.get("grid", ""))
         name = display_name(request.query_params.get("name", ""))
         try:
-            data = await read_body(request, self.upload_bytes)
+            data = await read_body(request, self.page.upload_bytes)
         except ClientDisconnect:
             return Response(status_code=499)
-        return _Progress(self, lambda say, cancelled: self.desk.take(data, name, grid, say, cancelled))
+        return _Progress(self, lambda say, cancelled: self.photographs.take(data, name, grid, say, cancelled))
 
     async def prepare(self, request: Request) -> Response:
         grid = check_grid_words(request.query_params.get("grid", ""))
-        return _Progress(self, lambda say, cancelled: self.desk.prepare(grid, say, cancelled))
+        return _Progress(self, lambda say, cancelled: self.photographs.prepare(grid, say, cancelled))
 
     async def payload(self, request: Request) -> Response:
         grid = check_grid_words(request.query_params.get("grid", ""))
-        revision, payload = await self.run(lambda: self.desk.payload(grid))
+        revision, payload = await self.run(lambda: self.photographs.payload(grid))
         header = payload.header.encode("ascii")
         return Response(
             len(header).to_bytes(4, "little") + header + payload.data,
@@ -120,31 +113,30 @@ class _Room:
 
     async def remove(self, request: Request) -> Response:
         digest = request.query_params.get("digest", "")
-        await self.run(lambda: self.desk.remove(digest))
+        await self.run(lambda: self.photographs.remove(digest))
         return await self.state(request)
 
     async def clear_failures(self, request: Request) -> Response:
-        await self.run(self.desk.clear_failures)
+        await self.run(self.photographs.clear_failures)
         return await self.state(request)
 
     async def export(self, request: Request) -> Response:
-        exporter = self.exporter
+        exporter = self.page.export
         if exporter is None:
             raise HTTPException(404, "no folder to export to was named")
         grid = check_grid_words(request.query_params.get("grid", ""))
-        shown = await self.run(lambda: self.desk.comparison(grid))
+        shown = await self.run(lambda: self.photographs.comparison(grid))
         written = await self.run(lambda: exporter(shown), self.writer)
         return json_answer({"path": str(written)})
 
-    def first_report(
-        self, exporter: Callable[[Comparison], Path], grid: int, on_report: Callable[[str], None]
-    ) -> None:
+    def first_report(self, exporter: Callable[[Comparison], Path]) -> None:
         """Have what was named at the start extracted, and a report of it written."""
+        grid, on_report = self.page.grid, self.page.on_report
 
         def prepare() -> None:
-            self.desk.prepare(grid, self.tell_waiting, self.closing.is_set)
+            self.photographs.prepare(grid, self.tell_waiting, self.closing.is_set)
             if not self.closing.is_set():
-                shown = self.desk.comparison(grid)
+                shown = self.photographs.comparison(grid)
                 follow(self.writer.submit(lambda: on_report(f"report: {exporter(shown)}")))
 
         def follow(job: Future[None]) -> None:
@@ -182,10 +174,10 @@ class _Room:
 class _Progress(Response):
     """Runs a job and tells its steps, one JSON object a line; who hangs up cancels it."""
 
-    def __init__(self, room: _Room, job: Job) -> None:
+    def __init__(self, routes: _Routes, job: Job) -> None:
         super().__init__(media_type="application/x-ndjson")
         del self.headers["content-length"]
-        self._room = room
+        self._routes = routes
         self._job = job
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -194,18 +186,18 @@ class _Progress(Response):
         gone = threading.Event()
 
         def say(line: Mapping[str, object] | None) -> None:
-            if not self._room.closing.is_set():
+            if not self._routes.closing.is_set():
                 loop.call_soon_threadsafe(lines.put_nowait, line)
 
         def cancelled() -> bool:
-            return gone.is_set() or self._room.closing.is_set()
+            return gone.is_set() or self._routes.closing.is_set()
 
         def say_all(line: Mapping[str, object]) -> None:
             say(line)
-            self._room.tell_waiting(line)
+            self._routes.tell_waiting(line)
 
         def work() -> None:
-            self._room.waiting.discard(say)
+            self._routes.waiting.discard(say)
             if not cancelled():
                 self._job(say_all, cancelled)
 
@@ -215,9 +207,9 @@ class _Progress(Response):
             gone.set()
             lines.put_nowait(None)
 
-        self._room.waiting.add(say)
+        self._routes.waiting.add(say)
         watcher = asyncio.create_task(watch())
-        future = loop.run_in_executor(self._room.worker, work)
+        future = loop.run_in_executor(self._routes.worker, work)
         future.add_done_callback(lambda _: lines.put_nowait(None))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -237,5 +229,5 @@ class _Progress(Response):
             await send({"type": "http.response.body", "body": b""})
         finally:
             gone.set()
-            self._room.waiting.discard(say)
+            self._routes.waiting.discard(say)
             watcher.cancel()

@@ -15,7 +15,6 @@ from typing import BinaryIO
 import numpy as np
 
 from dinoscope.atomic import write_whole
-from dinoscope.comparison.columns import is_control
 from dinoscope.comparison.figures.plane_files import write_plane
 from dinoscope.comparison.plane_words import plane_axes, plane_changes
 from dinoscope.comparison.tables.paper import metrics_latex, metrics_markdown
@@ -72,7 +71,7 @@ def metrics_csv(measurements: Measurements) -> str:
     for part in (measurements, *(p for p in (measurements.controls, measurements.people) if p)):
         for i, (image, digest) in enumerate(zip(part.images, part.digests, strict=True)):
             for j, model in enumerate(part.models):
-                control = int(part is measurements.controls or is_control(model))
+                control = int(part.is_control[j])
                 for name, values in part.values.items():
                     value = float(values[i, j])
                     shown = repr(value) if math.isfinite(value) else ""
@@ -194,6 +193,7 @@ def _robustness(measurements: Measurements) -> dict[str, object] | None:
 def _numbers(measurements: Measurements) -> dict[str, object]:
     return {
         "models": measurements.models,
+        "is_control": dict(zip(measurements.models, measurements.is_control, strict=True)),
         "images": [
             {
                 "name": name,
@@ -227,7 +227,9 @@ def _numbers(measurements: Measurements) -> dict[str, object]:
 
 def _people(people: Measurements) -> dict[str, object]:
     numbers = _numbers(people)
-    return {key: numbers[key] for key in ("models", "images", "summary")} | {"masks": people.masks}
+    return {key: numbers[key] for key in ("models", "is_control", "images", "summary")} | {
+        "masks": people.masks
+    }
 
 
 def _difference(difference: PairedDifference) -> dict[str, object]:

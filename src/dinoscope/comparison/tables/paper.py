@@ -74,7 +74,7 @@ def metrics_markdown(measurements: Measurements) -> str:
 
 
 def metrics_latex(measurements: Measurements) -> str:
-    r"""The same as `metrics_markdown`, as ``tabular`` environments; needs ``\usepackage{booktabs}``.
+    r"""What `metrics_markdown` shows, as ``tabular`` environments; needs ``\usepackage{booktabs}``.
 
     Names are escaped: nothing in them is a command.
     """

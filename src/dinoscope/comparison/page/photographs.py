@@ -1,4 +1,4 @@
-"""The photographs on the live page's desk, and what is known of them. Shared by every page that looks."""
+"""The photographs of the live page, and what is known of them. Shared by everything that looks at it."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Extractor(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """One photograph on the desk: how to have its pixels again, without holding them."""
+class LivePhotograph:
+    """One photograph of the page: how to have its pixels again, without holding them."""
 
     digest: str
     name: str
@@ -58,14 +58,14 @@ class Sheet:
     kept_bytes: int
 
 
-class Desk:
+class LivePhotographs:
     """An ordered set of photographs (by content), and payloads of them at any grid.
 
     All methods but `snapshot` and `has` are for one worker thread.
 
     Args:
         extractor: does the work.
-        named: files of the user's own choice, put on the desk by the first `prepare`.
+        named: files of the user's own choice, added by the first `prepare`.
         read: a named file's photograph.
         decode: an uploaded file's photograph, from its bytes and name; its digest is the sha256 of the
             bytes.
@@ -87,7 +87,7 @@ class Desk:
         self._decode = decode
         self._total_bytes = total_bytes
         self._lock = threading.Lock()
-        self._sheets: dict[str, Sheet] = {}
+        self._photographs: dict[str, LivePhotograph] = {}
         self._failures: tuple[Failure, ...] = ()
         self._unusable: dict[int, dict[str, Failure]] = {}
         self._revision = 0
@@ -98,7 +98,7 @@ class Desk:
         with self._lock:
             return {
                 "revision": self._revision,
-                "photographs": [{"digest": s.digest, "name": s.name} for s in self._sheets.values()],
+                "photographs": [{"digest": s.digest, "name": s.name} for s in self._photographs.values()],
                 "failures": [{"name": f.source, "reason": f.reason} for f in self._failures],
             }
 
@@ -108,17 +108,17 @@ class Desk:
         return bool(self._named)
 
     def has(self, digest: str) -> bool:
-        """Whether a photograph of this content lies on the desk. From any thread."""
+        """Whether a photograph of this content is on the page. From any thread."""
         with self._lock:
-            return digest in self._sheets
+            return digest in self._photographs
 
     def take(self, data: bytes, name: str, grid: int, say: Say, cancelled: Callable[[], bool]) -> None:
-        """Put an uploaded file on the desk, or say why not; then nothing else has changed."""
+        """Add an uploaded file, or say why not; then nothing else has changed."""
         digest = hashlib.sha256(data).hexdigest()
         if self.has(digest) and self._extractor.has(digest, grid):
             say({"kind": "known", "digest": digest})
             return
-        held = sum(sheet.kept_bytes for sheet in self._sheets.values())
+        held = sum(one.kept_bytes for one in self._photographs.values())
         try:
             self._extractor.check(grid)
         except DinoscopeError as error:
@@ -132,7 +132,7 @@ class Desk:
             read = partial(self._decode, data, name)
             photograph = read()
             if self._extract(photograph, grid, say, cancelled):
-                self._put(Sheet(digest, photograph.name, read, len(data)))
+                self._put(LivePhotograph(digest, photograph.name, read, len(data)))
                 say({"kind": "added", "digest": digest})
             else:
                 say({"kind": "cancelled"})
@@ -140,7 +140,7 @@ class Desk:
             say({"kind": "failed", "name": name, "reason": self._fail(name, error).reason})
 
     def prepare(self, grid: int, say: Say, cancelled: Callable[[], bool]) -> None:
-        """Extract whatever lies on the desk and is missing at this grid."""
+        """Extract whatever is on the page and missing at this grid."""
         try:
             self._extractor.check(grid)
         except DinoscopeError as error:
@@ -154,28 +154,28 @@ class Desk:
             say({"kind": "reading", "name": path.name})
             try:
                 photograph = self._read(path)
-                self._put(Sheet(photograph.digest, photograph.name, partial(self._read, path), 0))
+                self._put(LivePhotograph(photograph.digest, photograph.name, partial(self._read, path), 0))
             except DinoscopeError as error:
                 self._fail(path.name, error)
             del self._named[0]
-        sheets = list(self._sheets.values())
+        known = list(self._photographs.values())
         unusable = self._unusable.setdefault(grid, {})
-        for i, sheet in enumerate(sheets):
+        for i, one in enumerate(known):
             if cancelled():
                 say({"kind": "cancelled"})
                 return
-            say({"kind": "photograph", "name": sheet.name, "done": i, "of": len(sheets)})
-            if sheet.digest in unusable or self._extractor.has(sheet.digest, grid):
+            say({"kind": "photograph", "name": one.name, "done": i, "of": len(known)})
+            if one.digest in unusable or self._extractor.has(one.digest, grid):
                 continue
             try:
-                photograph = sheet.read()
-                if photograph.digest != sheet.digest:
-                    raise ImageError(sheet.name, "the file has changed since it was first read")
+                photograph = one.read()
+                if photograph.digest != one.digest:
+                    raise ImageError(one.name, "the file has changed since it was first read")
                 if not self._extract(photograph, grid, say, cancelled):
                     say({"kind": "cancelled"})
                     return
             except DinoscopeError as error:
-                unusable[sheet.digest] = Failure(sheet.name, _reason(error))
+                unusable[one.digest] = Failure(one.name, _reason(error))
         say(
             {
                 "kind": "ready",
@@ -189,7 +189,7 @@ class Desk:
         """What the view is fed, and the revision it is of; the last few are kept.
 
         Raises:
-            InputError: nothing on the desk can be shown at this grid.
+            InputError: no photograph can be shown at this grid.
         """
         key = (grid, tuple(self._usable(grid)))
         if key not in self._payloads:
@@ -198,7 +198,7 @@ class Desk:
         return self._revision, self._payloads[key]
 
     def comparison(self, grid: int) -> Comparison:
-        """Of everything prepared at this grid, with every failure.
+        """Compare everything prepared at this grid; with every failure.
 
         Raises:
             InputError: there is nothing.
@@ -208,9 +208,9 @@ class Desk:
         return replace(compared, failures=(*compared.failures, *self._failures, *unusable))
 
     def remove(self, digest: str) -> None:
-        """Take a photograph off the desk; nothing happens where there is none."""
+        """Take a photograph away; nothing happens where there is none."""
         with self._lock:
-            if self._sheets.pop(digest, None) is None:
+            if self._photographs.pop(digest, None) is None:
                 return
             self._revision += 1
         for unusable in self._unusable.values():
@@ -224,7 +224,7 @@ class Desk:
             self._revision += 1
 
     def _usable(self, grid: int) -> list[str]:
-        return [digest for digest in self._sheets if self._extractor.has(digest, grid)]
+        return [digest for digest in self._photographs if self._extractor.has(digest, grid)]
 
     def _extract(self, photograph: Photograph, grid: int, say: Say, cancelled: Callable[[], bool]) -> bool:
         def told(done: int, of: int) -> None:
@@ -232,10 +232,10 @@ class Desk:
 
         return self._extractor.add(photograph, grid, told, cancelled)
 
-    def _put(self, sheet: Sheet) -> None:
+    def _put(self, photograph: LivePhotograph) -> None:
         with self._lock:
-            if sheet.digest not in self._sheets:
-                self._sheets[sheet.digest] = sheet
+            if photograph.digest not in self._photographs:
+                self._photographs[photograph.digest] = photograph
                 self._revision += 1
 
     def _fail(self, name: str, error: DinoscopeError) -> Failure:
