@@ -114,6 +114,7 @@ from .store.store import FeatureStore as FeatureStore
 from .store.store import open_store as open_store
 from .store.suppressions import load_suppression as load_suppression
 from .store.suppressions import save_suppression as save_suppression
+from .training.anchor import GramAnchor as GramAnchor
 
 __version__: str
 __all__: list[str]

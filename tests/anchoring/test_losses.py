@@ -13,7 +13,6 @@ from dinoscope.anchoring.losses import (
     feature_mse,
     ibot_loss,
     koleo_loss,
-    reduced_patches,
     sinkhorn,
 )
 from dinoscope.errors import ShapeError
@@ -119,24 +118,3 @@ def test_feature_mse_sees_a_rotation_that_the_gram_loss_does_not() -> None:
     assert float(feature_mse(patches, 7 * patches)) < 1e-10
     with pytest.raises(ShapeError):
         feature_mse(patches, patches[:, :8])
-
-
-def test_patches_are_halved_bicubically_without_antialiasing() -> None:
-    """Half the grid, corners not aligned: every new patch lies midway, and the four taps of the cubic
-    kernel with a = -0.75 at distances 0.5 and 1.5 are 0.59375 and -0.09375."""
-    fine, grid = 6, 3
-    patches = numbers(1, fine * fine, 2)
-    maps = patches.double().numpy().reshape(fine, fine, 2)
-    taps = {-1: -0.09375, 0: 0.59375, 1: 0.59375, 2: -0.09375}
-    expected = np.zeros((grid, grid, 2))
-    for row in range(grid):
-        for column in range(grid):
-            for i, a in taps.items():
-                for j, b in taps.items():
-                    y, x = np.clip(2 * row + i, 0, fine - 1), np.clip(2 * column + j, 0, fine - 1)
-                    expected[row, column] += a * b * maps[y, x]
-    found = reduced_patches(patches, fine, grid)[0].numpy().reshape(grid, grid, 2)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert torch.equal(reduced_patches(patches, fine, fine), patches)
-    with pytest.raises(ShapeError):
-        reduced_patches(patches, 5, 3)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from dinoscope.anchoring.checks import require
 from dinoscope.errors import InputError
+from dinoscope.maths.ramp import cosine_ramp
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +174,7 @@ class SecondStage:
 
     def share(self, step: int) -> float:
         """How far the ramp has come at a step, in [0, 1]."""
-        if step <= self.start:
-            return 0.0
-        along = min(1.0, (step - self.start) / self.ramp) if self.ramp else 1.0
-        return (1.0 - math.cos(math.pi * along)) / 2.0
+        return cosine_ramp(step, self.start, self.ramp)
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,23 +138,3 @@ def cls_pull(patches: Float[Tensor, "b n dim"], cls: Float[Tensor, "b dim"]) -> 
         raise ShapeError("cls", expected=f"b={len(patches)} dim={patches.shape[2]}", actual=cls.shape)
     towards = F.normalize(cls.detach().float(), dim=-1)
     return 1.0 - torch.einsum("bnd,bd->bn", F.normalize(patches.float(), dim=-1), towards).mean()
-
-
-def reduced_patches(patches: Float[Tensor, "b n_fine dim"], fine: int, grid: int) -> Float[Tensor, "b n dim"]:
-    """Patches of a square grid brought to a smaller one, before any normalisation.
-
-    Source: DINOv3 (arXiv 2508.10104), section 4.3: bicubic. Without antialiasing, corners not aligned:
-    facebookresearch/dinov3@6876159.
-
-    Args:
-        patches: row-major.
-        fine: patches on a side of it.
-        grid: patches wanted on a side.
-    """
-    if patches.shape[1] != fine * fine:
-        raise ShapeError("patches", expected=f"b n={fine * fine} dim", actual=patches.shape)
-    if fine == grid:
-        return patches
-    maps = patches.float().unflatten(1, (fine, fine)).permute(0, 3, 1, 2)
-    small = F.interpolate(maps, size=(grid, grid), mode="bicubic", antialias=False, align_corners=False)
-    return small.flatten(2).mT

@@ -17,7 +17,6 @@ from dinoscope.anchoring.losses import (
     feature_mse,
     ibot_loss,
     koleo_loss,
-    reduced_patches,
     sinkhorn,
 )
 from dinoscope.anchoring.network import follow
@@ -25,6 +24,7 @@ from dinoscope.anchoring.seeds import Purpose, torch_seed
 from dinoscope.anchoring.state import State
 from dinoscope.backbones.controls import blur
 from dinoscope.maths.gram_loss import gram_loss
+from dinoscope.maths.reduced import reduced_patches
 
 
 class NotFiniteError(ArithmeticError):
@@ -146,7 +146,8 @@ def anchor_patches(anchor: nn.Module, batch: Batch, grid: int, *, compiled: bool
     if batch.clean_crops is None:
         raise ValueError("the batch was cut without clean crops")
     patches = every_token(anchor, batch.clean_crops, compiled=compiled).patches
-    return reduced_patches(patches, math.isqrt(patches.shape[1]), grid)
+    fine = math.isqrt(patches.shape[1])
+    return reduced_patches(patches, (fine, fine), (grid, grid))
 
 
 def _distillation(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -26,7 +26,7 @@ CANCELLED_SINGLE = 0.05
 def gram_loss(
     student: Float[Tensor, "b n dim"],
     teacher: Float[Tensor, "b n dim_teacher"],
-    clip_negatives: bool = False,  # noqa: FBT001, FBT002  (the official loss has it so)
+    clip_negatives: bool | Literal["teacher"] = False,  # noqa: FBT001, FBT002  (the official loss has it so)
 ) -> Float[Tensor, ""]:
     """Mean squared difference of the cosine Gram matrices, image by image: mean over b·n² entries.
 
@@ -37,7 +37,8 @@ def gram_loss(
     Args:
         student: patches, in any scale; differentiable (once).
         teacher: patches of the same places; the channels may differ. Differentiable too.
-        clip_negatives: set negative cosines of both to 0 before comparing.
+        clip_negatives: set negative cosines of both to 0 before comparing. ``"teacher"``: the teacher's, and
+            the student's only where the teacher's is negative too (the official ``remove_only_teacher_neg``).
 
     Returns:
         A scalar in [0, 4]; float64 if an input is, else float32. Patches shorter than 1e-12 count as
@@ -50,8 +51,10 @@ def gram_loss(
 
     Raises:
         ShapeError: not ``b n dim``, or different ``b`` or ``n``.
-        InputError: NaN or infinite values.
+        InputError: NaN or infinite values; another word than ``"teacher"``.
     """
+    if clip_negatives not in (False, True, "teacher"):
+        raise InputError(f"clip_negatives is False, True or 'teacher', not {clip_negatives!r}")
     for name, value in (("student", student), ("teacher", teacher)):
         if value.ndim != 3:
             raise ShapeError(name, expected="b n dim", actual=value.shape)
@@ -69,20 +72,21 @@ def _loss(
     teacher: Float[Tensor, "b n dim_teacher"],
     dtype: torch.dtype,
     *,
-    clip_negatives: bool = False,
+    clip_negatives: bool | Literal["teacher"] = False,
 ) -> Float[Tensor, ""]:
     """`gram_loss` of checked inputs, with products in ``dtype``."""
     n, dim = student.shape[1], max(student.shape[2], teacher.shape[2])
     with torch.autocast(student.device.type, enabled=False):
         one_image: type[torch.autograd.Function]
+        how: tuple[object, ...] = (dtype,)
         if clip_negatives:
-            one_image = _Clipped
+            one_image, how = _Clipped, (dtype, clip_negatives == "teacher")
         elif n > WIDE * dim:
             one_image = _Narrow
         else:
             return _dense(student, teacher, dtype)
         totals = [
-            one_image.apply(s, t, dtype)  # type: ignore[no-untyped-call]  # torch leaves it bare
+            one_image.apply(s, t, *how)  # type: ignore[no-untyped-call]  # torch leaves it bare
             for s, t in zip(student, teacher, strict=True)
         ]
         return (torch.stack(totals).mean() / n**2).to(dtype)
@@ -241,33 +245,41 @@ class _Narrow(torch.autograd.Function):
 class _Clipped(torch.autograd.Function):
     """||max(S Sᵀ, 0) - max(T Tᵀ, 0)||² of one image, by blocks of `ROWS` x `ROWS` on and above the diagonal.
 
-    With C the difference and P marking where S Sᵀ is positive, the gradient in S is 4 (C ∘ P) S.
+    With C the difference and P marking which entries of S Sᵀ are kept, the gradient in S is 4 (C ∘ P) S.
     """
 
     @staticmethod
-    def forward(ctx: Any, student: Tensor, teacher: Tensor, dtype: torch.dtype) -> Tensor:
+    def forward(
+        ctx: Any,
+        student: Tensor,
+        teacher: Tensor,
+        dtype: torch.dtype,
+        teacher_only: bool,  # noqa: FBT001
+    ) -> Tensor:
         ctx.save_for_backward(student, teacher)
-        ctx.dtype = dtype
+        ctx.dtype, ctx.teacher_only = dtype, teacher_only
         total = student.new_zeros((), dtype=_wide(student))
-        for _, gap, _, weight in _clipped_blocks(student, teacher, dtype):
+        for _, gap, _, weight in _clipped_blocks(student, teacher, dtype, teacher_only=teacher_only):
             total += weight * gap.square().sum(dtype=total.dtype)
         return total
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         raws: tuple[Tensor, Tensor] = ctx.saved_tensors
         gradients = [
             torch.zeros_like(raw, dtype=ctx.dtype) if needed else None
             for raw, needed in zip(raws, ctx.needs_input_grad[:2], strict=True)
         ]
         with torch.autocast(raws[0].device.type, enabled=False):
-            for (left, right), gap, above, weight in _clipped_blocks(raws[0], raws[1], ctx.dtype):
+            for (left, right), gap, kept, weight in _clipped_blocks(
+                raws[0], raws[1], ctx.dtype, teacher_only=ctx.teacher_only
+            ):
                 for which, out in enumerate(gradients):
                     if out is None:
                         continue
                     dim = out.shape[1]
-                    live = gap * above[which]
+                    live = gap * kept[which]
                     out[left.rows] += live @ right.units[which][:, :dim]
                     if weight == 2:
                         out[right.rows] += live.mT @ left.units[which][:, :dim]
@@ -280,7 +292,7 @@ class _Clipped(torch.autograd.Function):
         student, teacher = (
             None if out is None else out.to(raw.dtype) for out, raw in zip(gradients, raws, strict=True)
         )
-        return student, teacher, None
+        return student, teacher, None, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,11 +311,12 @@ def _rows(student: Tensor, teacher: Tensor, rows: slice, dtype: torch.dtype) -> 
 
 
 def _clipped_blocks(
-    student: Tensor, teacher: Tensor, dtype: torch.dtype
+    student: Tensor, teacher: Tensor, dtype: torch.dtype, *, teacher_only: bool
 ) -> Iterator[tuple[tuple[_Rows, _Rows], Tensor, tuple[Tensor, Tensor], int]]:
-    """Blocks of max(S Sᵀ, 0) - max(T Tᵀ, 0), where each Gram is positive, and how often a block counts.
+    """Blocks of max(S Sᵀ, 0) - max(T Tᵀ, 0), where each Gram is kept, and how often a block counts.
 
-    Where both are positive the difference is (D Eᵀ + E Dᵀ) / 2, which does not subtract the two Grams.
+    Where both are kept the difference is (D Eᵀ + E Dᵀ) / 2, which does not subtract the two Grams.
+    ``teacher_only``: the student's negatives are dropped only where the teacher's are.
     """
     blocks = chunks(len(student), ROWS)
     for i, rows in enumerate(blocks):
@@ -312,7 +325,8 @@ def _clipped_blocks(
             right = left if i == j else _rows(student, teacher, columns, dtype)
             gap = (left.d @ right.e.mT + left.e @ right.d.mT).div_(2)
             mine = left.units[0] @ right.units[0].mT
-            theirs = mine - gap
-            above = (mine > 0, theirs > 0)
-            gap = torch.where(above[0] & above[1], gap, mine.clamp_min_(0) - theirs.clamp_min_(0))
-            yield (left, right), gap, above, 1 if i == j else 2
+            # Where the teacher's sign decides the loss jumps there, so that its rounding would be seen.
+            theirs = left.units[1] @ right.units[1].mT if teacher_only else mine - gap
+            kept = ((mine > 0) | (theirs >= 0) if teacher_only else mine > 0, theirs > 0)
+            gap = torch.where(kept[0] & kept[1], gap, mine.mul_(kept[0]) - theirs.mul_(kept[1]))
+            yield (left, right), gap, kept, 1 if i == j else 2

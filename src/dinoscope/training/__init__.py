@@ -1,0 +1,1 @@
+"""For anybody's training: an anchor for its patches, and an eye on them."""
