@@ -25,7 +25,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dinoscope.names import printable, well_formed
+from dinoscope.names import printable, well_formed, without_secrets
+
+LONGEST = 300
+"""Characters of what came from outside that a message repeats."""
+
+
+def shortened(error: BaseException | str) -> str:
+    """What a message repeats of another's error or of an input: one line of at most `LONGEST` characters."""
+    said = printable(str(error).strip() or type(error).__name__)
+    return said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…"
 
 
 class DinoscopeError(Exception):
@@ -45,9 +54,9 @@ class ImageError(InputError):
     """
 
     def __init__(self, source: str, reason: str) -> None:
-        self.source = well_formed(source)
-        self.reason = well_formed(reason)
-        super().__init__(f"'{printable(source)}': {self.reason}")
+        self.source = without_secrets(well_formed(source))
+        self.reason = without_secrets(well_formed(reason))
+        super().__init__(f"'{printable(self.source)}': {self.reason}")
 
 
 class NoUsablePhotographError(InputError):

@@ -15,6 +15,12 @@ from pathlib import Path
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LOOKALIKE = re.compile(r"\\(?=x5c|x[89a-f][0-9a-f]|ud[89a-f][0-9a-f]{2})")
+_USER = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*:/{1,2})[^\s/?#@]+(?:@[^\s/?#@]*)*@")
+"""One slash, too: `Path` makes one of two."""
+_SECRET = re.compile(
+    r"([?&;][\w.-]*(?:token|key|secret|passw(?:or)?d|pwd|signature|sig|credential|auth)[\w.-]*=)[^&\s'\"#]+",
+    re.I,
+)
 _ESCAPED = re.compile(r"\\x(5c|[89a-f][0-9a-f])|\\u(d[89a-f][0-9a-f]{2})")
 
 
@@ -45,6 +51,15 @@ def printable(text: str) -> str:
     """
     shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in well_formed(text))
     return "".join(shown)
+
+
+def without_secrets(text: str) -> str:
+    """Text in which addresses say neither their password nor the value of a key in their query.
+
+    >>> without_secrets("https://me:secret@example.org/a.jpg?size=2&token=abc")
+    'https://…@example.org/a.jpg?size=2&token=…'
+    """
+    return _SECRET.sub(r"\1…", _USER.sub(r"\1…@", text))
 
 
 def _escaped(match: re.Match[str]) -> str:

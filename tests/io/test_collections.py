@@ -17,7 +17,7 @@ from PIL import Image
 
 from dinoscope.errors import ImageError, InputError
 from dinoscope.io.collections.collection import count_items, each_item
-from dinoscope.io.collections.lists import fetch
+from dinoscope.io.collections.web import fetch
 from dinoscope.io.images import read_photograph
 
 
@@ -224,6 +224,6 @@ def test_addresses_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, server: s
         fetch("file:///etc/passwd")
     with pytest.raises(ImageError, match="cannot be fetched"):
         fetch("http://127.0.0.1:9/x.png")
-    monkeypatch.setattr("dinoscope.io.collections.lists.FETCH_MAX_BYTES", 10)
+    monkeypatch.setattr("dinoscope.io.collections.web.FETCHED_BYTES", 10)
     with pytest.raises(ImageError, match="more than 10 bytes"):
         fetch(f"{server}/b.png")

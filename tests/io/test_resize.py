@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from dinoscope.errors import InputError
+from dinoscope.io import resize
 from dinoscope.io.images import photograph_from_array
 from dinoscope.io.resize import filter_name, resize_pixels
 
@@ -27,6 +28,20 @@ def test_agrees_with_pillow_within_its_eight_bits(
     assert ours.shape == (3, *size)
     assert float((ours - torch.from_numpy(theirs).permute(2, 0, 1)).abs().max()) < 4 / 255
     assert 0.0 <= float(ours.min()) <= float(ours.max()) <= 1.0
+
+
+@pytest.mark.parametrize("filter_", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(64, 80), (256, 320), (180, 200), (90, 320)])
+@pytest.mark.parametrize("rows", [1, 7, 1000])
+def test_in_bands_it_is_the_same_to_the_last_bit(
+    monkeypatch: pytest.MonkeyPatch, filter_: str, size: tuple[int, int], rows: int
+) -> None:
+    monkeypatch.setattr(resize, "BAND_BYTES", rows * 240 * 3 * 4)
+    planes = torch.from_numpy(np.array(PHOTO.pixels)).permute(2, 0, 1).float() / 255.0
+    whole = torch.nn.functional.interpolate(
+        planes[None], size=size, mode=filter_, antialias=True, align_corners=False
+    )
+    assert torch.equal(resize_pixels(PHOTO, size, filter_), whole[0].clamp(0.0, 1.0))
 
 
 def test_the_whole_photograph_is_used() -> None:

@@ -18,7 +18,8 @@ from dinoscope.anchoring.checks import require
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Failure
 from dinoscope.errors import ImageError, InputError, NoUsablePhotographError
-from dinoscope.io.collections.collection import TAR_SUFFIXES, each_item
+from dinoscope.io.collections.archives import TAR_SUFFIXES
+from dinoscope.io.collections.collection import each_item
 from dinoscope.io.images import read_photograph
 from dinoscope.io.sources import photograph_paths
 from dinoscope.names import readable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from dataclasses import dataclass
 
 from dinoscope.errors import InputError
@@ -159,6 +160,22 @@ class PatchGrid:
     def _check(self, row: int, col: int) -> None:
         if not (0 <= row < self.h and 0 <= col < self.w):
             raise InputError(f"no patch ({row}, {col}) in a grid of {self.h}x{self.w}")
+
+
+def whole_number(value: object) -> int:
+    """A count, from an int or whatever else is one (a NumPy integer, but no bool, float or text).
+
+    Raises:
+        InputError: something else.
+    """
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    raise InputError(
+        f"a number of patches or pixels is a whole number, got {str(value)[:80]!r} ({type(value).__name__})"
+    )
 
 
 def _round(numerator: int, denominator: int) -> int:

@@ -13,8 +13,11 @@ import numpy as np
 
 from dinoscope.atomic import write_whole
 from dinoscope.data.features import PatchFeatures, Provenance
-from dinoscope.data.grid import PatchGrid
-from dinoscope.errors import InputError
+from dinoscope.data.grid import PatchGrid, whole_number
+from dinoscope.errors import InputError, shortened
+from dinoscope.io.arrays import open_npz
+from dinoscope.io.limits import ARRAY_BYTES, file_size
+from dinoscope.names import readable
 
 Format = Literal["safetensors", "npz"]
 FORMAT_VERSION = 1
@@ -61,37 +64,50 @@ def read_features(path: str | Path) -> dict[int, PatchFeatures]:
     """
     path = Path(path)
     try:
-        if path.suffix == ".npz":
-            with np.load(path) as archive:
-                arrays = {name: archive[name] for name in archive.files if name != "dinoscope"}
-                header = json.loads(str(archive["dinoscope"]))
-        else:
-            from safetensors import safe_open
-
-            with safe_open(path, framework="numpy") as file:
-                header = json.loads((file.metadata() or {})["dinoscope"])
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+        header, arrays = _contents(path)
+        version = header["format_version"]
+        if version != FORMAT_VERSION:
+            raise InputError(f"it has format version {version!r}; this dinoscope reads {FORMAT_VERSION}")
+        return {int(layer): _features(layer, facts, arrays) for layer, facts in header["layers"].items()}
     except Exception as error:  # every reader has errors of its own; all mean the same here
-        raise InputError(f"{str(path)!r} does not hold dinoscope features: {error}") from error
-    if header["format_version"] != FORMAT_VERSION:
         raise InputError(
-            f"{str(path)!r} has format version {header['format_version']}; "
-            f"this dinoscope reads {FORMAT_VERSION}"
-        )
-    return {
-        int(layer): PatchFeatures(
-            values=arrays[f"{layer}/values"],
-            grid=PatchGrid(**{**facts["grid"], "image_size": tuple(facts["grid"]["image_size"])}),
-            provenance=_provenance(facts["provenance"]),
-            cls=arrays.get(f"{layer}/cls"),
-            registers=arrays.get(f"{layer}/registers"),
-        )
-        for layer, facts in header["layers"].items()
-    }
+            f"{readable(path)!r} does not hold dinoscope features: {shortened(error)}"
+        ) from error
+
+
+def _contents(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    if path.suffix == ".npz":
+        with open_npz(path) as archive:
+            header = json.loads(str(archive.read("dinoscope")))
+            return header, {name: archive.read(name) for name in archive.names if name != "dinoscope"}
+    from safetensors import safe_open
+
+    file_size(path, ARRAY_BYTES)
+    with safe_open(path, framework="numpy") as file:
+        header = json.loads((file.metadata() or {})["dinoscope"])
+        return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+
+
+def _features(layer: str, facts: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> PatchFeatures:
+    grid = {name: whole_number(value) for name, value in facts["grid"].items() if name != "image_size"}
+    width, height = map(whole_number, facts["grid"]["image_size"])
+    values, cls, registers = (arrays.get(f"{layer}/{name}") for name in ("values", "cls", "registers"))
+    if values is None or values.ndim != 3:
+        raise InputError(f"there is no array {layer}/values of the shape h w dim")
+    fits = cls is None or cls.shape == values.shape[2:]
+    fits &= registers is None or (registers.ndim == 2 and registers.shape[1] == values.shape[2])
+    if not fits or any(array is not None and array.dtype != np.float32 for array in (values, cls, registers)):
+        raise InputError(f"the arrays of layer {layer} are not float32, or do not fit one another")
+    if not np.isfinite(values).all():
+        raise InputError(f"layer {layer} holds NaN or infinite values")
+    provenance = _provenance(facts["provenance"])
+    return PatchFeatures(values, PatchGrid(**grid, image_size=(width, height)), provenance, cls, registers)
 
 
 def _provenance(facts: dict[str, Any]) -> Provenance:
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts.items()}
+    if not all(isinstance(values[name], str) for name in ("image", "image_digest", "backbone")):
+        raise InputError("its provenance does not name a photograph and a backbone")
     return Provenance(**values)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from jaxtyping import Float32
 
 from dinoscope.data.features import Provenance
 from dinoscope.data.photograph import read_only
-from dinoscope.errors import InputError, ShapeError
+from dinoscope.errors import InputError, ShapeError, shortened
+from dinoscope.io.arrays import Arrays, open_npz, read_npy
 from dinoscope.io.features import read_features
+from dinoscope.names import readable
 
 SUFFIXES = (".npy", ".npz", ".safetensors")
 
@@ -77,10 +80,11 @@ def read_foreign_features(
         raise ShapeError(f"features in {str(path)!r}", expected="h w dim or n dim", actual=array.shape)
     if not np.issubdtype(array.dtype, np.floating):
         raise InputError(f"{str(path)!r} holds {array.dtype}, not floating-point features")
-    if not np.isfinite(array).all():
-        raise InputError(f"{str(path)!r} holds NaN or infinite values")
     shape = (int(array.shape[0]), int(array.shape[1])) if array.ndim == 3 else grid
-    rows = array.reshape(-1, array.shape[-1]).astype(np.float32)
+    with np.errstate(over="ignore"):  # what is beyond float32 is infinite there, and refused
+        rows = array.reshape(-1, array.shape[-1]).astype(np.float32)
+    if not np.isfinite(rows).all():
+        raise InputError(f"{str(path)!r} holds NaN or infinite values, or some beyond float32")
     if shape is not None and len(rows) != shape[0] * shape[1]:
         raise ShapeError(
             f"features in {str(path)!r}", expected=f"n={shape[0]}*{shape[1]} dim", actual=rows.shape
@@ -91,11 +95,8 @@ def read_foreign_features(
 def _is_own(path: Path) -> bool:
     if path.suffix.lower() == ".safetensors":
         return True
-    try:
-        with np.load(path) as archive:
-            return "dinoscope" in archive.files
-    except (OSError, ValueError) as error:
-        raise InputError(f"{str(path)!r} cannot be read: {error}") from error
+    with _refusing(path), open_npz(path) as archive:
+        return "dinoscope" in archive
 
 
 def _own(path: Path, layer: int | None) -> ForeignFeatures:
@@ -108,22 +109,34 @@ def _own(path: Path, layer: int | None) -> ForeignFeatures:
 
 
 def _array(path: Path, key: str) -> np.ndarray:
-    try:
-        loaded = np.load(path)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            arrays: Mapping[str, np.ndarray] = {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError) as error:
-        raise InputError(f"{str(path)!r} cannot be read: {error}") from error
+    with _refusing(path):
+        if path.suffix.lower() == ".npy":
+            return read_npy(path)
+        with open_npz(path) as archive:
+            return archive.read(_chosen(archive, path, key))
+
+
+def _chosen(archive: Arrays, path: Path, key: str) -> str:
     if key:
-        if key not in arrays:
-            raise InputError(f"{str(path)!r} has no array {key!r}; it has {', '.join(arrays)}")
-        return arrays[key]
-    maps = [name for name, array in arrays.items() if array.ndim >= 2]
+        if key not in archive:
+            raise InputError(
+                f"{str(path)!r} has no array {key!r}; it has {shortened(', '.join(archive.names))}"
+            )
+        return key
+    maps = [name for name in archive.names if len(archive.shape(name)) >= 2]
     if len(maps) != 1:
         raise InputError(
-            f"{str(path)!r} holds {len(maps)} arrays of 2 or more axes ({', '.join(maps)}); "
+            f"{str(path)!r} holds {len(maps)} arrays of 2 or more axes ({shortened(', '.join(maps))}); "
             f"choose one: '{path}?key=NAME'"
         )
-    return arrays[maps[0]]
+    return maps[0]
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # a damaged archive can raise anything
+        raise InputError(f"{readable(path)!r} cannot be read: {shortened(error)}") from error

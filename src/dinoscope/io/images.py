@@ -6,9 +6,6 @@ Colours are taken as stored: an embedded ICC profile is left alone, and said so 
 from __future__ import annotations
 
 import hashlib
-import io
-import stat
-import threading
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,12 +16,13 @@ from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
 from dinoscope.data.photograph import Photograph
-from dinoscope.errors import DinoscopeError, ImageError, MissingExtraError, ShapeError
+from dinoscope.errors import DinoscopeError, ImageError, ShapeError
+from dinoscope.io.decoding import WARNING_FILTER, decoding
+from dinoscope.io.limits import DECODED_BYTES, LONGEST_TO_SHORTEST, file_size
 from dinoscope.io.metadata import ORIENTATION, orientation_in, without_metadata
+from dinoscope.io.pixel_range import ASKED, current_range
+from dinoscope.io.pixels import deep_colours, pages_told, rgb_pixels
 from dinoscope.names import readable
-
-MAX_PIXELS = 2 * 89_478_485
-"""Largest photograph decoded (Pillow's own hard limit): 179 megapixels."""
 
 PREVIEW_PX = 1024
 """Longest side of the photograph as the proxies see it, and of the previews that reports show."""
@@ -32,7 +30,6 @@ PREVIEW_PX = 1024
 MIN_SIDE_PX = 8
 """Photographs with a shorter side hold nothing a patch grid could show."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP")
 SUFFIXES = frozenset(
     [
         ".jpg",
@@ -61,21 +58,19 @@ _UPRIGHT: Mapping[int, Callable[[np.ndarray], np.ndarray]] = {
     8: lambda p: p.swapaxes(0, 1)[::-1],
 }
 """Stored pixels H W made upright. Source: Exif 2.3 (CIPA DC-008), tag 0x0112."""
-_HEIF_BRANDS = frozenset([b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"])
-Image.init()  # every decoder is there before threads ask for one
-_warning_filter = threading.Lock()  # warnings.catch_warnings is not thread-safe
 
 
 def read_photograph(path: str | Path, *, background: tuple[int, int, int] = (255, 255, 255)) -> Photograph:
     """Decode one file.
 
     EXIF orientation is applied, also where other metadata are damaged. Grey, palette and CMYK become RGB;
-    transparency is composited on ``background``; 16 bits are scaled (not clipped) to 8; of an animation the
-    first frame is taken.
+    transparency is composited on ``background``; 16 bits and floating point become 8 as
+    `dinoscope.io.pixel_range.current_range` says; of an animation the first frame is taken.
 
     Raises:
-        ImageError: the file cannot be had or decoded, is larger than `MAX_PIXELS`, smaller than
-            `MIN_SIDE_PX`, or of a kind without a known range (floating point).
+        ImageError: the file cannot be had or decoded, would take more than
+            `dinoscope.io.limits.DECODED_BYTES`, is smaller than `MIN_SIDE_PX` or thinner than
+            `dinoscope.io.limits.LONGEST_TO_SHORTEST`, or has values outside the range of its kind.
         MissingExtraError: a HEIC file without the extra [heif].
     """
     path = Path(path)
@@ -103,7 +98,7 @@ def decode_photograph(
         pixels = _without_metadata(data, source, background, notes, error)
     return Photograph(
         name=name,
-        digest=hashlib.sha256(data).hexdigest(),
+        digest=_digest(data, notes),
         size=(pixels.shape[1], pixels.shape[0]),
         pixels=pixels,
         notes=tuple(notes),
@@ -141,13 +136,16 @@ def preview(photograph: Photograph, *, longest_px: int) -> Photograph:
     return replace(photograph, pixels=np.asarray(image))
 
 
+def _digest(data: bytes, notes: list[str]) -> str:
+    """Of the file; and of the range, where pixels depend on one that was asked for."""
+    wanted = current_range()
+    deep = wanted.kind != "full" and any(note.endswith(ASKED) for note in notes)
+    return hashlib.sha256(data + (f"\0range {wanted.words}".encode() if deep else b"")).hexdigest()
+
+
 def _read_bytes(path: Path, source: str) -> bytes:
     try:
-        kind = path.stat().st_mode
-        if stat.S_ISDIR(kind):
-            raise ImageError(source, "a folder, not a photograph")
-        if not stat.S_ISREG(kind):
-            raise ImageError(source, "not a regular file")
+        file_size(path, DECODED_BYTES)
         data = path.read_bytes()
     except FileNotFoundError as error:
         if path.is_symlink():
@@ -156,8 +154,6 @@ def _read_bytes(path: Path, source: str) -> bytes:
         raise ImageError(source, "no such file") from error
     except OSError as error:
         raise ImageError(source, f"cannot be read: {error.strerror}") from error
-    except ImageError:
-        raise
     except ValueError as error:  # a name that no file can have
         raise ImageError(source, f"cannot be read: {error}") from error
     if not data:
@@ -189,76 +185,35 @@ def _decoded(
     orientation: int | None = None,
 ) -> UInt8[np.ndarray, "H W 3"]:
     """Upright pixels; ``orientation`` where the metadata that would say it were taken out."""
-    try:
-        image = _open(data, source)
-    except Image.DecompressionBombError as error:
-        raise ImageError(source, f"more than {MAX_PIXELS:,} pixels; refused undecoded") from error
-    with image:
+    with decoding(data, source) as (image, tiff):
         width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise ImageError(source, _too_large(width, height))
         if min(width, height) < MIN_SIDE_PX:
             raise ImageError(
                 source, f"{width}x{height} pixels; a photograph needs at least {MIN_SIDE_PX} on each side"
             )
-        frames = getattr(image, "n_frames", 1)
-        if image.format != "MPO" and frames > 1:
-            notes.append(f"first of {frames} frames")
+        if max(width, height) > LONGEST_TO_SHORTEST * min(width, height):
+            raise ImageError(
+                source,
+                f"{width}x{height} pixels; a photograph may be {LONGEST_TO_SHORTEST} times as long as wide "
+                "at most: cut it into pieces",
+            )
+        notes += pages_told(image, tiff, source)
         if image.info.get("icc_profile"):
             notes.append("embedded ICC profile left alone: colours as stored")
+        deep = deep_colours(image)
         image.load()  # turns a TIFF upright, too
         turn = _UPRIGHT.get(_orientation(image, data) if orientation is None else orientation)
         if turn is not None:
             notes.append("EXIF orientation applied")
-        pixels = _rgb(image, background, notes, source)
+        pixels = rgb_pixels(image, tiff, background, notes, source, deep=deep)
     return pixels if turn is None else np.ascontiguousarray(turn(pixels))
 
 
 def _orientation(image: Image.Image, data: bytes) -> int:
     """By EXIF or XMP, 1 to 8; where those are damaged, as far as it can be made out."""
     try:
-        with _warning_filter, warnings.catch_warnings():
+        with WARNING_FILTER, warnings.catch_warnings():
             warnings.simplefilter("error")
             return int(image.getexif().get(ORIENTATION, 1))
     except Exception:  # noqa: BLE001 (every reader of metadata has errors of its own)
         return orientation_in(data)
-
-
-def _open(data: bytes, source: str) -> Image.Image:
-    formats: tuple[str, ...] = FORMATS
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
-        try:
-            import pillow_heif
-        except ImportError as error:
-            raise MissingExtraError(f"reading the HEIC file {source!r}", "heif") from error
-        pillow_heif.register_heif_opener()
-        formats = ("HEIF",)
-    with _warning_filter, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of size, which is ours to check, and of odd metadata
-        return Image.open(io.BytesIO(data), formats=formats)
-
-
-def _too_large(width: int, height: int) -> str:
-    return f"{width}x{height} is more than {MAX_PIXELS:,} pixels; refused undecoded"
-
-
-def _rgb(
-    image: Image.Image, background: tuple[int, int, int], notes: list[str], source: str
-) -> UInt8[np.ndarray, "H W 3"]:
-    if image.mode == "F":
-        raise ImageError(source, "floating-point pixels have no stated range; save as 8 or 16 bits")
-    if image.mode.startswith("I"):
-        values = np.asarray(image)
-        if values.min() < 0 or values.max() > 65535:
-            raise ImageError(source, "integer pixels outside 0..65535; save as 8 or 16 bits")
-        notes.append("16 bits scaled to 8")
-        grey = np.round(values.astype(np.float64) / 257.0).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    if image.has_transparency_data:
-        notes.append(f"transparency composited on rgb{background}")
-        rgba = image.convert("RGBA")
-        flat = Image.new("RGBA", rgba.size, (*background, 255))
-        image = Image.alpha_composite(flat, rgba)
-    elif image.mode != "RGB":
-        notes.append(f"converted from {image.mode}")
-    return np.array(image.convert("RGB"))

@@ -6,14 +6,19 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64
-from PIL import Image
 
 from dinoscope.errors import ImageError
+from dinoscope.io.arrays import read_npy
+from dinoscope.io.decoding import decoding
+from dinoscope.io.limits import DECODED_BYTES, file_size, in_units
 from dinoscope.names import readable
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".npy")
 VOID = 255
 """In 8-bit label images: unknown. Source: The PASCAL Visual Object Classes Challenge 2012, devkit."""
+
+LABEL_BYTES = 8
+"""Of a label in memory."""
 
 ASPECT_TOLERANCE = 0.02
 """A mask may have another resolution than its photograph, but not another shape."""
@@ -38,21 +43,36 @@ def read_values(path: str | Path) -> np.ndarray:
     path, name = Path(path), readable(Path(path).name)
     try:
         if path.suffix.lower() == ".npy":
-            values = np.load(path, allow_pickle=False)
+            values = read_npy(path)
         else:
-            with Image.open(path) as image:
+            file_size(path, DECODED_BYTES)
+            with decoding(path.read_bytes(), name) as (image, _):
                 if image.mode not in ("1", "L", "P", "I", "I;16"):
                     raise ImageError(
                         name, f"a label image has one channel of whole numbers, this one is {image.mode}"
                     )
+                _check_room(*image.size, name)
                 values = np.asarray(image)
     except ImageError:
         raise
+    except OSError as error:
+        raise ImageError(name, f"the mask cannot be read: {error.strerror or error}") from error
     except Exception as error:  # every decoder has errors of its own; all mean the same here
         raise ImageError(name, f"the mask cannot be read: {error}") from error
     if values.ndim != 2 or 0 in values.shape or values.dtype.kind not in "biu":
         raise ImageError(name, f"a mask is an array H W of whole numbers, got {values.dtype} {values.shape}")
+    _check_room(values.shape[1], values.shape[0], name)
     return np.asarray(values)
+
+
+def _check_room(width: int, height: int, name: str) -> None:
+    needed = width * height * LABEL_BYTES
+    if needed > DECODED_BYTES:
+        raise ImageError(
+            name,
+            f"a mask of {width}x{height} labels takes {in_units(needed)}, more than the "
+            f"{in_units(DECODED_BYTES)} allowed: make it smaller; it need not be as large as the photograph",
+        )
 
 
 def check_labels(

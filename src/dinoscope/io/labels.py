@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from dinoscope.errors import InputError
+from dinoscope.errors import InputError, shortened
+from dinoscope.io.limits import read_text
 from dinoscope.io.sources import inside
-from dinoscope.names import well_formed
+from dinoscope.names import readable, well_formed
 
 Labels = str | Path | Mapping[str, str]
 
@@ -62,13 +63,21 @@ def labels_of(labels: Labels, sources: Sequence[str], digests: Sequence[str]) ->
 
 def _read(path: Path) -> dict[str, str]:
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-    except OSError as error:
+        text = read_text(path, errors="surrogateescape")
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = shortened(getattr(error, "strerror", None) or error)
         raise InputError(
-            f"labels: {str(path)!r} cannot be read ({error}); use folders, a CSV or JSON file"
+            f"labels: {readable(path)!r} cannot be read ({reason}); use folders, a CSV or JSON file"
         ) from None
     if path.suffix.lower() == ".json":
         return _read_json(text, path)
+    try:
+        return _read_csv(text, path)
+    except csv.Error as error:
+        raise InputError(f"labels: {readable(path)!r} cannot be read as CSV: {shortened(error)}") from None
+
+
+def _read_csv(text: str, path: Path) -> dict[str, str]:
     rows = csv.DictReader(text.splitlines())
     columns = [name.strip().lower() for name in rows.fieldnames or ()]
     key = next((name for name in KEYS if name in columns), None)
@@ -76,7 +85,7 @@ def _read(path: Path) -> dict[str, str]:
     if key is None or value is None:
         raise InputError(
             f"labels: {str(path)!r} needs a header with one of {', '.join(KEYS)} and one of "
-            f"{', '.join(VALUES)}; it has {', '.join(columns) or 'none'}"
+            f"{', '.join(VALUES)}; it has {shortened(', '.join(columns)) or 'none'}"
         )
     rows.fieldnames = columns
     return {row[key].strip(): row[value].strip() for row in rows if row[key] and row[value]}
@@ -85,8 +94,8 @@ def _read(path: Path) -> dict[str, str]:
 def _read_json(text: str, path: Path) -> dict[str, str]:
     try:
         content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"labels: {str(path)!r} is not JSON ({error})") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"labels: {str(path)!r} is not JSON ({shortened(error)})") from None
     if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
         raise InputError(f"labels: {str(path)!r} must be an object from names to labels")
     return content

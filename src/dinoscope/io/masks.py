@@ -16,6 +16,7 @@ from jaxtyping import Int64
 from dinoscope.data.annotation import CLASSES, INSTANCES, KINDS, Annotation, MaskKind, SecondView
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import ImageError, InputError
+from dinoscope.io.arrays import open_npz
 from dinoscope.io.images import read_photograph
 from dinoscope.io.label_images import SUFFIXES, VOID, read_labels, read_values
 from dinoscope.maths.mask_kind import kind_of
@@ -193,8 +194,12 @@ def _second(views: Path, stem: str) -> SecondView | None:
     if not os.path.isfile(image) or not os.path.isfile(flow):
         return None
     try:
-        with np.load(flow, allow_pickle=False) as arrays:
-            moved, valid = arrays["flow"], arrays["valid"]
+        with open_npz(flow) as arrays:
+            moved, valid = arrays.read("flow"), arrays.read("valid")
     except Exception as error:  # a damaged file can raise anything
         raise ImageError(readable(flow.name), f"the flow cannot be read: {error}") from error
-    return SecondView(read_photograph(image), moved, valid)
+    if moved.ndim != 3 or moved.shape[2] != 2 or moved.dtype.kind != "f" or valid.shape != moved.shape[:2]:
+        raise ImageError(
+            readable(flow.name), f"the flow is H W 2, and valid H W; got {moved.shape}, {valid.shape}"
+        )
+    return SecondView(read_photograph(image), moved, valid.astype(bool))

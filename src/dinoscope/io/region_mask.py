@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool
-from PIL import Image
 
 from dinoscope.errors import ImageError
+from dinoscope.io.decoding import decoding
+from dinoscope.io.limits import DECODED_BYTES, file_size
 from dinoscope.names import readable
 
 
@@ -26,13 +27,18 @@ def read_region_mask(path: str | Path, size: tuple[int, int]) -> Bool[np.ndarray
     """
     name = readable(path)
     try:
-        with Image.open(path) as image:
+        file_size(Path(path), DECODED_BYTES)
+        with decoding(Path(path).read_bytes(), name) as (image, _):
             mode, values = image.mode, np.asarray(image)
+    except ImageError:
+        raise
+    except OSError as error:
+        raise ImageError(name, f"the mask cannot be read: {error.strerror or error}") from error
     except Exception as error:  # every decoder has errors of its own; all mean the same here
         raise ImageError(name, f"the mask cannot be read: {error}") from error
     if mode == "RGB" and (values == values[..., :1]).all():
         values = values[..., 0]
-    if values.ndim != 2 or mode == "P":
+    if values.ndim != 2 or mode == "P" or values.dtype.kind not in "biu":
         raise ImageError(
             name, f"a mask is black and white, this image is {mode}: save it as greyscale, white inside"
         )

@@ -19,6 +19,10 @@ Resize = Literal["bilinear", "bicubic", "official"]
 ``official``: each family's own, see `filter_name`."""
 
 
+BAND_BYTES = 32 * 2**20
+"""Of float32 pixels at once: a large photograph in float32 takes four times what it takes in 8 bits."""
+
+
 def filter_name(resize: str, family: str) -> str:
     """The filter that ``resize`` means for a family of backbones.
 
@@ -61,8 +65,20 @@ def resize_planes(
     pixels: UInt8[Tensor, "H W 3"], size: tuple[int, int], filter_: str
 ) -> Float[Tensor, "3 newH newW"]:
     """Pixels at another size, in [0, 1], computed where they are; ``filter_`` bilinear or bicubic."""
-    planes = pixels.permute(2, 0, 1).float().div_(255.0)
+    planes = pixels.permute(2, 0, 1)
     if planes.shape[-2:] == size or filter_ == "bicubic-8bit":
-        return planes.contiguous()
-    resized = F.interpolate(planes[None], size=size, mode=filter_, antialias=True, align_corners=False)[0]
-    return resized.clamp_(0.0, 1.0)
+        return planes.float().div_(255.0).contiguous()
+    if pixels.device.type != "cpu":  # elsewhere both directions are one operation, with other last digits
+        return _interpolated(planes.float().div_(255.0), size, filter_).clamp_(0.0, 1.0)
+    height, width = size
+    rows = max(1, BAND_BYTES // (planes.shape[-1] * 3 * 4))
+    # Across band by band, then down: what `interpolate` does of the whole, without all of it in float32.
+    across = [
+        _interpolated(band.float().div_(255.0), (band.shape[1], width), filter_)
+        for band in planes.split(rows, 1)
+    ]
+    return _interpolated(torch.cat(across, 1), (height, width), filter_).clamp_(0.0, 1.0)
+
+
+def _interpolated(planes: Tensor, size: tuple[int, int], filter_: str) -> Tensor:
+    return F.interpolate(planes[None], size=size, mode=filter_, antialias=True, align_corners=False)[0]

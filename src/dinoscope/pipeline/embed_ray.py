@@ -28,7 +28,7 @@ from dinoscope.backbones.base import Backbone
 from dinoscope.data.results import Failure
 from dinoscope.errors import InputError, MissingExtraError, StoreInUseError
 from dinoscope.io.collections.collection import each_item
-from dinoscope.io.collections.lists import is_url
+from dinoscope.io.collections.web import is_url
 from dinoscope.pipeline.embed import table_settings
 from dinoscope.pipeline.extract import OnFailure
 from dinoscope.pipeline.ray_stages import FREE_WITHIN_S, Work

@@ -7,7 +7,8 @@ import threading
 
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import ImageError, InputError
-from dinoscope.io.collections.collection import TAR_SUFFIXES, CollectionItem, each_item
+from dinoscope.io.collections.archives import TAR_SUFFIXES
+from dinoscope.io.collections.collection import CollectionItem, each_item
 from dinoscope.io.images import decode_photograph, read_photograph
 from dinoscope.names import path_named
 from dinoscope.retrieval.recent import Recent

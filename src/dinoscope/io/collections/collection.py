@@ -7,29 +7,24 @@ from __future__ import annotations
 
 import glob as globbing
 import os
-import tarfile
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from dinoscope.data.photograph import Photograph
-from dinoscope.errors import ImageError, InputError
+from dinoscope.errors import ImageError, InputError, shortened
+from dinoscope.io.collections.archives import TAR_SUFFIXES, ArchiveError, photographs_in_tar
 from dinoscope.io.collections.lists import (
     TABLE_SUFFIXES,
     Unreadable,
     dataset_files,
     dataset_photographs,
-    fetch,
-    is_url,
     listed_places,
 )
+from dinoscope.io.collections.web import fetch, is_url
 from dinoscope.io.images import SUFFIXES, decode_photograph, read_photograph
-from dinoscope.names import readable
-
-TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+from dinoscope.names import readable, without_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +103,8 @@ def _one_of_many(path: Path, key: str) -> Iterator[CollectionItem]:
 
 def _file_items(path: Path, key: str) -> Iterator[CollectionItem]:
     name = path.name.lower()
+    if name.endswith((*TAR_SUFFIXES, *TABLE_SUFFIXES)) and path.exists() and not path.is_file():
+        raise InputError(f"{readable(path)!r} is no ordinary file: a pipe or a device may never end")
     if name.endswith(TAR_SUFFIXES):
         return _tar_items(path, key)
     if name.endswith(TABLE_SUFFIXES):
@@ -155,6 +152,18 @@ def _refused(path: Path, key: str, reason: str) -> CollectionItem:
 
 
 def _listed_items(file: Path) -> Iterator[CollectionItem]:
+    begun = False
+    try:
+        for item in _items_of_list(file):
+            begun = True
+            yield item
+    except InputError as error:
+        if not begun:
+            raise
+        yield _refused(file, readable(file), str(error))  # what was read before it counts
+
+
+def _items_of_list(file: Path) -> Iterator[CollectionItem]:
     for place in listed_places(file):
         if isinstance(place, Unreadable):
             source = f"{readable(file.absolute())}, line {place.line}"
@@ -168,60 +177,20 @@ def _listed_items(file: Path) -> Iterator[CollectionItem]:
 def _web_items(addresses: list[str]) -> Iterator[CollectionItem]:
     for address in addresses:
         name = address.split("?", maxsplit=1)[0].rstrip("/").rsplit("/", maxsplit=1)[-1] or "image"
-        load = partial(_load_bytes, partial(fetch, address), readable(name), readable(address))
-        yield CollectionItem(readable(address), address, "url", load)
+        shown = without_secrets(readable(address))
+        load = partial(_load_bytes, partial(fetch, address), readable(name), shown)
+        yield CollectionItem(shown, shown, "url", load)
 
 
 def _tar_items(path: Path, key: str) -> Iterator[CollectionItem]:
     stamp = file_stamp(path)
-    turn = threading.Lock()  # the file has one position, and photographs are loaded in threads
     try:
-        archive = _opened(path)
-        try:
-            while member := _next_member(archive, turn):
-                if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
-                    place = f"{readable(path.absolute())}::{readable(member.name)}"
-                    read = partial(_read_member, path, archive, member, turn)
-                    load = partial(_load_bytes, read, readable(Path(member.name).name), place)
-                    yield CollectionItem(place, f"{key}::{member.name}", stamp, load)
-        finally:
-            with turn:
-                archive.close()
-    except tarfile.TarError as error:
-        yield _refused(path, key, f"the archive cannot be read from here on: {error}")
-
-
-def _opened(path: Path) -> Any:
-    try:
-        return tarfile.open(path, "r:*")
-    except Exception as error:  # of the archive's format, or of whatever it is compressed with
-        raise tarfile.ReadError(str(error)) from error
-
-
-def _next_member(archive: Any, turn: threading.Lock) -> tarfile.TarInfo | None:
-    with turn:
-        try:
-            member: tarfile.TarInfo | None = archive.next()
-        except Exception as error:  # likewise
-            raise tarfile.ReadError(str(error)) from error
-        archive.members.clear()  # else they are all remembered
-        return member
-
-
-def _read_member(path: Path, archive: Any, member: tarfile.TarInfo, turn: threading.Lock) -> bytes:
-    with turn:
-        if archive.closed:  # loaded after the walk went on
-            with _opened(path) as again:
-                return _member_bytes(again, member)
-        return _member_bytes(archive, member)
-
-
-def _member_bytes(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    stream = archive.extractfile(member)
-    data = b"" if stream is None else stream.read()
-    if len(data) != member.size:
-        raise tarfile.ReadError(f"{len(data)} of {member.size} bytes are there")
-    return data
+        for member, read in photographs_in_tar(path):
+            place = f"{readable(path.absolute())}::{readable(member)}"
+            load = partial(_load_bytes, read, readable(Path(member).name), place)
+            yield CollectionItem(place, f"{key}::{member}", stamp, load)
+    except ArchiveError as error:
+        yield _refused(path, key, f"the archive cannot be read from here on: {shortened(error)}")
 
 
 def _load_bytes(read: Callable[[], bytes], name: str, source: str) -> Photograph:
@@ -230,7 +199,7 @@ def _load_bytes(read: Callable[[], bytes], name: str, source: str) -> Photograph
     except ImageError:
         raise
     except Exception as error:  # of the file system, the archive, or whatever it is compressed with
-        raise ImageError(source, f"cannot be read: {error}") from error
+        raise ImageError(source, f"cannot be read: {shortened(error)}") from error
     if not data:
         raise ImageError(source, "the file is empty")
     return decode_photograph(data, name=name, source=source)

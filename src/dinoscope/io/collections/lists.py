@@ -1,21 +1,20 @@
-"""Photographs named or held by tables: CSV, Parquet, and Hugging Face data sets on disk; and by URLs."""
+"""Photographs named or held by tables: CSV, Parquet, and Hugging Face data sets on disk."""
 
 from __future__ import annotations
 
 import csv
-import http.client
 import os
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dinoscope.errors import ImageError, InputError
+from dinoscope.errors import InputError, shortened
 from dinoscope.io.arrow import arrow
+from dinoscope.io.collections.web import is_url
 from dinoscope.io.images import SUFFIXES
+from dinoscope.io.limits import MEMBER_BYTES, TEXT_BYTES, file_size, in_units
 from dinoscope.names import readable
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -32,8 +31,6 @@ PLACE_COLUMNS = (
     "image_url",
     "source",
 )
-FETCH_SECONDS = 30
-FETCH_MAX_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +44,6 @@ class Unreadable:
 
     line: int
     reason: str
-
-
-def is_url(text: str) -> bool:
-    """Whether a place is fetched over the web."""
-    return text.lower().startswith(("http://", "https://"))
 
 
 def listed_places(file: Path) -> Iterator[str | Unreadable]:
@@ -71,6 +63,7 @@ def listed_places(file: Path) -> Iterator[str | Unreadable]:
         yield from _parquet_places(file)
         return
     try:
+        file_size(file, TEXT_BYTES)
         with open(file, newline="", encoding="utf-8-sig", errors="surrogateescape") as lines:
             rows = csv.reader(lines, delimiter="\t" if file.suffix.lower() == ".tsv" else ",")
             head = next(rows, [])
@@ -85,7 +78,7 @@ def listed_places(file: Path) -> Iterator[str | Unreadable]:
                 elif len(row) > column and row[column].strip():
                     yield row[column].strip()
     except (OSError, csv.Error) as error:
-        raise InputError(f"{str(file)!r} cannot be read: {error}") from error
+        raise InputError(f"{readable(file)!r} cannot be read: {shortened(error)}") from error
 
 
 def _next_row(rows: Any) -> list[str] | Unreadable | None:
@@ -120,7 +113,8 @@ def _parquet_places(file: Path) -> Iterator[str]:
         if str(table.schema_arrow.field(column).type) not in ("string", "large_string", "string_view"):
             raise InputError(f"the column {column!r} of {str(file)!r} holds no text")
         for batch in _read_batches(table, file, columns=[column]):
-            cells = batch.column(0).cast(arrow().large_binary()).to_pylist()
+            with _refusing(file, "from here on"):
+                cells = batch.column(0).cast(arrow().large_binary()).to_pylist()
             places = (os.fsdecode(cell).strip() for cell in cells if cell)
             yield from (place for place in places if place)
 
@@ -151,7 +145,8 @@ def dataset_photographs(file: Path) -> Iterator[tuple[int, str, Callable[[], byt
         if column is None:
             raise InputError(f"{str(file)!r} has no column of images (a structure of bytes and path)")
         cells = batch.column(column)
-        places = cells.field("path").cast(arrow().large_binary())
+        with _refusing(file, "from here on"):
+            places = cells.field("path").cast(arrow().large_binary())
         for cell, place, data in zip(cells, places, cells.field("bytes"), strict=True):
             if cell.is_valid:
                 path = os.fsdecode(place.as_py() or b"")
@@ -169,22 +164,57 @@ def _batches(file: Path) -> Iterator[Any]:
         with _parquet(file) as table:
             yield from _read_batches(table, file, batch_size=16, columns=[_image_column(table.schema_arrow)])
         return
-    try:
-        with pa.memory_map(os.fsencode(file)) as source, pa.ipc.open_stream(source) as stream:
-            yield from stream
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{str(file)!r} cannot be read: {error}") from error
+    with _refusing(file):
+        source = pa.memory_map(os.fsencode(file))
+        stream = pa.ipc.open_stream(source)
+    with source, stream:
+        yield from _refused_where_damaged(file, stream)
 
 
 def _read_batches(table: Any, file: Path, **options: Any) -> Iterator[Any]:
+    with _refusing(file):
+        _check_sizes(table, options["columns"])
+    yield from _refused_where_damaged(file, table.iter_batches(**options))
+
+
+def _refused_where_damaged(file: Path, batches: Any) -> Iterator[Any]:
+    walk = iter(batches)
+    while True:
+        with _refusing(file, "from here on"):
+            batch = next(walk, None)
+        if batch is None:
+            return
+        yield batch
+
+
+def _check_sizes(table: Any, columns: Sequence[str]) -> None:
+    """A column of a row group that says to take more than `MEMBER_BYTES` unpacked is not unpacked."""
+    for group in (table.metadata.row_group(i) for i in range(table.metadata.num_row_groups)):
+        for column in (group.column(i) for i in range(group.num_columns)):
+            announced = column.total_uncompressed_size
+            packed = max(1, column.total_compressed_size)
+            if column.path_in_schema.partition(".")[0] in columns and announced > max(
+                MEMBER_BYTES, 100 * packed
+            ):
+                raise InputError(f"a column of {in_units(announced)} in {in_units(packed)} is announced")
+
+
+@contextmanager
+def _refusing(file: Path, words: str = "") -> Iterator[None]:
+    """What Arrow raises of a damaged file, as `InputError`."""
     try:
-        yield from table.iter_batches(**options)
-    except (arrow().ArrowException, OSError) as error:
-        raise InputError(f"{str(file)!r} cannot be read from here on: {error}") from error
+        yield
+    except Exception as error:  # it has errors of many kinds; all mean the same here
+        said = " ".join(part for part in ("cannot be read", words) if part)
+        raise InputError(f"{readable(file)!r} {said}: {shortened(error)}") from error
 
 
 def _reader(data: bytes | None, path: Path) -> Callable[[], bytes]:
-    return path.read_bytes if data is None else lambda: data
+    def read() -> bytes:
+        file_size(path, MEMBER_BYTES)
+        return path.read_bytes()
+
+    return read if data is None else lambda: data
 
 
 @contextmanager
@@ -193,11 +223,11 @@ def _parquet(file: Path) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
     with ExitStack() as stack:
-        try:
+        with _refusing(file):
+            if not file.is_file():
+                raise OSError("not a regular file")
             source = stack.enter_context(pa.OSFile(os.fsencode(file)))
             table = stack.enter_context(pq.ParquetFile(source))
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise InputError(f"{str(file)!r} cannot be read: {error}") from error
         yield table
 
 
@@ -216,25 +246,3 @@ def _image_column(schema: Any) -> str | None:
         if pa.types.is_struct(field.type) and {"bytes", "path"} <= {part.name for part in field.type}:
             return str(field.name)
     return None
-
-
-def fetch(address: str) -> bytes:
-    """The bytes behind a URL: http and https only, at most `FETCH_MAX_BYTES`, within `FETCH_SECONDS` a read.
-
-    Raises:
-        ImageError: they cannot be had.
-    """
-    if not is_url(address):
-        raise ImageError(address, "only http and https are fetched")
-    try:
-        request = urllib.request.Request(address, headers={"User-Agent": "dinoscope"})
-        with urllib.request.urlopen(request, timeout=FETCH_SECONDS) as answer:
-            data: bytes = answer.read(FETCH_MAX_BYTES + 1)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise ImageError(address, f"the server says {error.code} {error.reason}") from error
-    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
-        raise ImageError(address, f"cannot be fetched: {getattr(error, 'reason', error)}") from error
-    if len(data) > FETCH_MAX_BYTES:
-        raise ImageError(address, f"more than {FETCH_MAX_BYTES:,} bytes")
-    return data

@@ -1,0 +1,82 @@
+"""A decoded image as upright 8-bit RGB, in bands of rows, so that little is held beside it."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from dinoscope.io.pixel_range import check_deep_colours, current_range, to_8_bits
+from dinoscope.io.tiff import MIN_IS_WHITE, PHOTOMETRIC, Tiff
+from dinoscope.names import printable
+
+LOG = logging.getLogger(__name__)
+
+_BAND_ROWS = 64
+
+
+def deep_colours(image: Image.Image) -> bool:
+    """Whether an image that is not loaded yet stores colours of 16 bits a channel."""
+    return len(image.getbands()) >= 3 and ";16" in str(getattr(image, "tile", ""))
+
+
+def pages_told(image: Image.Image, tiff: Tiff | None, source: str) -> list[str]:
+    """What is taken where a file holds more than one picture."""
+    if tiff is None:
+        frames = getattr(image, "n_frames", 1)
+        return [f"first of {frames} frames"] if image.format != "MPO" and frames > 1 else []
+    width, height = image.size
+    if tiff.raw:
+        said = f"a camera's raw file: its preview of {width}x{height} pixels is taken"
+        LOG.warning("%s: %s; develop it for the whole picture", printable(source), said)
+        return [said]
+    if tiff.reduced:
+        return [f"a pyramid: the first of {tiff.pages} pages, {width}x{height} pixels, is taken"]
+    return [f"first of {tiff.pages} frames"] if tiff.pages > 1 else []
+
+
+def rgb_pixels(
+    image: Image.Image,
+    tiff: Tiff | None,
+    background: tuple[int, int, int],
+    notes: list[str],
+    source: str,
+    *,
+    deep: bool,
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Pixels as stored: not turned. The image is closed on the way.
+
+    Args:
+        image: loaded.
+        tiff: its directories, where it is a TIFF.
+        background: of what is transparent.
+        notes: gets what was done.
+        source: for messages.
+        deep: as `deep_colours` said before it was loaded.
+
+    Raises:
+        ImageError: values outside the range of their kind.
+    """
+    width, height = image.size
+    out = np.empty((height, width, 3), np.uint8)
+    if image.mode == "F" or image.mode.startswith("I"):
+        inverted = tiff is not None and tiff.value(PHOTOMETRIC, 1) == MIN_IS_WHITE
+        out[...] = to_8_bits(np.asarray(image), current_range(), source, notes, inverted=inverted)[..., None]
+    else:
+        transparent = image.has_transparency_data
+        if transparent:
+            notes.append(f"transparency composited on rgb{background}")
+        elif image.mode != "RGB":
+            notes.append(f"converted from {image.mode}")
+        for top in range(0, height, _BAND_ROWS):
+            band = image.crop((0, top, width, min(top + _BAND_ROWS, height)))
+            if transparent:
+                rgba = band.convert("RGBA")
+                band = Image.alpha_composite(Image.new("RGBA", rgba.size, (*background, 255)), rgba)
+            out[top : top + band.height] = np.asarray(band.convert("RGB"))
+        if deep:
+            check_deep_colours(out, current_range(), source, notes)
+    image.close()
+    return out

@@ -1,0 +1,76 @@
+"""Small files that ask for much memory are refused before they get it; what is read stays in its limit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dinoscope.io.limits import DECODED_BYTES
+from tests.hostile import bombs, decoding_peaks
+
+SLACK_BYTES = 12 * 2**20
+REFUSED_BYTES = 96 * 2**20
+
+PICTURES = {
+    "jpeg-13000.jpg": bombs.jpeg(13_000),
+    "jpeg-30000.jpg": bombs.jpeg(30_000),
+    "jpeg-progressive.jpg": bombs.jpeg(12_000, scans=3),
+    "jpeg-scans.jpg": bombs.jpeg(6_000, scans=2_000),
+    "png-rgba.png": bombs.png(13_000, 13_000, colours=6),
+    "png-rgb.png": bombs.png(13_000, 13_000, colours=2, rows=False),
+    "png-grey-alpha.png": bombs.png(13_000, 13_000, colours=4, rows=False),
+    "png-16.png": bombs.png(15_000, 15_000, colours=0, depth=16, rows=False),
+    "png-1.png": bombs.png(30_000, 30_000, colours=0, depth=1, rows=False),
+    "gif.gif": bombs.gif(14_000),
+    "gif-65535.gif": bombs.gif(65_535),
+    "tiff-grey.tif": bombs.tiff(20_000),
+    "tiff-rgb.tif": bombs.tiff(13_000, samples=3),
+    "tiff-huge.tif": bombs.tiff(2_000_000_000),
+    "bmp.bmp": bombs.bmp(14_000),
+    "webp.webp": bombs.webp(16_000),
+}
+
+
+@pytest.fixture(scope="module")
+def peaks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, int, str]]:
+    """Peak, estimate and refusal of every picture, each in a process of its own."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for name, data in PICTURES.items():
+        (folder / name).write_bytes(data)
+    paths = [folder / name for name in PICTURES] + bombs.large_pictures(folder)
+    script = Path(decoding_peaks.__file__)
+    environment = {**os.environ, "PYTHONWARNINGS": ""}
+    command = [sys.executable, script, *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    return {Path(name).name: (int(peak), int(foreseen), said) for name, peak, foreseen, said in rows}
+
+
+@pytest.mark.parametrize("name", sorted(PICTURES))
+def test_a_picture_that_asks_for_too_much_is_refused(
+    peaks: dict[str, tuple[int, int, str]], name: str
+) -> None:
+    assert len(PICTURES[name]) < 4_000_000
+    peak, _, said = peaks[name]
+    assert "refused" in said
+    assert peak < REFUSED_BYTES
+
+
+WHOLE = [
+    *("base.jpg", "progressive.jpg", "cmyk.jpg", "grey.jpg", "turned.jpg", "phone.heic"),
+    *("rgb.png", "rgba.png", "palette.png", "deep.png", "one.gif", "flat.bmp"),
+    *("lossy.webp", "rgba.webp", "colour.avif", "alpha.avif"),
+    *("plain.tif", "lzw.tif", "jpeg.tif", "one-strip.tif", "deep.tif", "float.tif"),
+]
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_decoding_takes_no_more_than_was_foreseen(peaks: dict[str, tuple[int, int, str]], name: str) -> None:
+    peak, foreseen, said = peaks[name]
+    assert said == ""
+    assert peak <= foreseen + SLACK_BYTES
+    assert foreseen < DECODED_BYTES / 4
