@@ -92,8 +92,11 @@ def test_the_teacher_is_taken_and_the_rest_of_a_training_state_named() -> None:
     found = recognise(state)
     assert same(found.state, recognise(plain).state)
     assert "model.teacher.dino_head.mlp.0.weight" in found.ignored
-    assert len(found.notes) == 1
-    assert "mask_token" in found.notes[0]
+    choice, beside, training = found.notes
+    assert "the teacher, under 'model.teacher.backbone'" in choice
+    assert "'model.student.backbone'" in choice
+    assert "model.teacher.dino_head (1 tensor)" in beside
+    assert "mask_token" in training
 
 
 def test_two_networks_are_refused() -> None:

@@ -12,7 +12,7 @@ from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.checkpoints import checkpoint as checkpoints
 from dinoscope.backbones.controls import Blurred, Pixels, blurred_spec
 from dinoscope.backbones.families import dino
-from dinoscope.backbones.references import WEIGHT_SUFFIXES, Reference, read_reference
+from dinoscope.backbones.references import Reference, read_reference, weights_stem
 from dinoscope.data.spec import IMAGENET_MEAN, IMAGENET_STD, BackboneSpec, WeightsOrigin
 from dinoscope.errors import InputError, WeightsError
 
@@ -31,8 +31,9 @@ def load_backbone(
         name: a catalog name, or another spelling of one (`facebook/...` and `timm/...` hub ids,
             torch.hub names); the path of a checkpoint; ``NAME=PATH``; ``pixels``; ``random:NAME``;
             ``blur:`` before any of these; ``timm:NAME``; ``hf:ORG/NAME`` or ``hf:FOLDER``. A name
-            of the catalog wins over a file of that name: write ``./NAME`` for the file.
-        weights: a checkpoint file or folder, in the official, timm or Hugging Face layout, .pth or
+            of the catalog wins over a file of that name: write ``./NAME`` for the file. Of a file with
+            several networks, ``PATH#PREFIX`` names one.
+        weights: a checkpoint file or folder, in the official, timm or Hugging Face layout, PyTorch's or
             .safetensors. With a name it must fit that architecture; alone, the architecture is read
             off its tensors. Without, the local hub cache is searched, then the hub.
         device: as torch spells it; ``auto`` takes the first of CUDA, MPS and CPU that is there.
@@ -112,9 +113,9 @@ def torch_dtype(dtype: torch.dtype | str | None) -> torch.dtype:
 def _built(reference: Reference, seed: int) -> Backbone:
     entry, path = reference.entry, reference.path
     if entry is not None:
-        return _published(entry, path) if reference.kind == "published" else _random(entry, seed)
+        return _published(entry, reference) if reference.kind == "published" else _random(entry, seed)
     if path is not None:
-        return _from_path(path)
+        return _from_path(path, reference.inside)
     if reference.kind == "timm":
         from dinoscope.backbones.families.timm import load_timm
 
@@ -153,8 +154,9 @@ def _published_spec(entry: catalog.Entry) -> BackboneSpec:
     )
 
 
-def _published(entry: catalog.Entry, path: Path | None) -> Backbone:
+def _published(entry: catalog.Entry, reference: Reference) -> Backbone:
     """A catalog model, from a checkpoint of the user's own or from the hub."""
+    path = reference.path
     notes: tuple[str, ...] = ()
     if path is None and entry.bundled:
         loaded = checkpoints.read_weights(bundled.folder(entry.name))
@@ -167,9 +169,9 @@ def _published(entry: catalog.Entry, path: Path | None) -> Backbone:
         loaded = checkpoints.read_weights(path)
         notes = _identity_notes(entry, path, loaded.digest)
         source = loaded.source
-    found = checkpoints.recognise(loaded.tensors, config=loaded.config)
+    found = _recognised(loaded, reference.inside, entry)
     checkpoints.check_architecture(found.architecture, entry.architecture, entry.name)
-    used = normalisation.published(entry.mean, entry.std, loaded.preprocessor)
+    used = normalisation.published(entry.mean, entry.std, loaded.described)
     notes = (*loaded.notes, *found.notes, *notes, *used.notes)
     origin = WeightsOrigin(source, loaded.digest, found.layout, notes, used.statistics)
     licences.give_notice(entry.licence)
@@ -198,16 +200,27 @@ def _identity_notes(entry: catalog.Entry, path: Path, digest: str) -> tuple[str,
     return ()
 
 
-def _from_path(path: Path) -> Backbone:
+def _recognised(
+    loaded: checkpoints.Weights, inside: str, known: catalog.Entry | None
+) -> checkpoints.Recognised:
+    """What the tensors are; errors name the file."""
+    heads = known.architecture.heads if known is not None else None
+    try:
+        return checkpoints.recognise(loaded.tensors, loaded.config, inside=inside, heads=heads or None)
+    except WeightsError as error:
+        raise WeightsError(loaded.source, error.reason, error.steps) from error
+
+
+def _from_path(path: Path, inside: str) -> Backbone:
     """A checkpoint alone: the architecture is read off its tensors, the rest off its name and content."""
     loaded = checkpoints.read_weights(path)
-    found = checkpoints.recognise(loaded.tensors, config=loaded.config)
-    stem = path.stem if path.suffix.lower() in WEIGHT_SUFFIXES else path.name
+    stem = weights_stem(path)
     known = catalog.official(path.name, loaded.digest)
+    found = _recognised(loaded, inside, known)
     notes: tuple[str, ...] = ()
     if known is not None:
         checkpoints.check_architecture(found.architecture, known.architecture, known.name)
-        used = normalisation.published(known.mean, known.std, loaded.preprocessor)
+        used = normalisation.published(known.mean, known.std, loaded.described)
         notes = (f"recognised as {known.name}", *_identity_notes(known, path, loaded.digest))
         licences.give_notice(known.licence)
     elif re.search(r"(?<![a-z])sat(?![a-z])|sat493m", stem.lower()):
@@ -215,14 +228,14 @@ def _from_path(path: Path) -> Backbone:
             catalog.SATELLITE_MEAN,
             catalog.SATELLITE_STD,
             "normalisation of the DINOv3 satellite models assumed, because of the file's name",
-            loaded.preprocessor,
+            loaded.described,
         )
     else:
         used = normalisation.assumed(
             IMAGENET_MEAN,
             IMAGENET_STD,
             "normalisation assumed: ImageNet mean and std, as of the published DINO models",
-            loaded.preprocessor,
+            loaded.described,
         )
     spec = dino.spec_for(
         found.architecture,

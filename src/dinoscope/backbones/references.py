@@ -9,7 +9,7 @@ from typing import Literal
 from dinoscope.backbones import catalog
 from dinoscope.errors import InputError, UnknownBackboneError
 
-WEIGHT_SUFFIXES = (".pth", ".pt", ".safetensors")
+WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pkl", ".pth.tar", ".pt.tar")
 _CATALOG_OWNERS = ("facebook", "timm")
 _BESIDE = ("shuffled", "other")
 """Controls made of a model's features once they are there."""
@@ -24,6 +24,7 @@ class Reference:
             ``checkpoint`` (a path alone), ``random`` (of an entry), ``pixels``, ``timm`` or ``hf``.
         entry: of ``published`` and ``random``.
         path: of ``published`` and ``checkpoint``.
+        inside: what the names of the network in that file begin with; empty to find it.
         rest: what stands behind ``timm:`` or ``hf:``.
         n_blurs: how many times ``blur:`` stands before it.
     """
@@ -31,6 +32,7 @@ class Reference:
     kind: Literal["published", "checkpoint", "random", "pixels", "timm", "hf"]
     entry: catalog.Entry | None = None
     path: Path | None = None
+    inside: str = ""
     rest: str = ""
     n_blurs: int = 0
 
@@ -42,13 +44,13 @@ def read_reference(name: str | None, weights: str | Path | None = None) -> Refer
         UnknownBackboneError: a name that is in no catalog; with the nearest names.
         InputError: neither name nor weights, or weights for something that takes none.
     """
-    path = None if weights is None else Path(weights).expanduser()
+    path, inside = (None, "") if weights is None else _file_and_network(weights)
     if name is None:
         if path is None:
             raise InputError(
                 "load_backbone needs a name, weights, or both (`dinoscope models` lists the names)"
             )
-        return Reference("checkpoint", path=path)
+        return Reference("checkpoint", path=path, inside=inside)
     prefix, _, rest = name.partition(":")
     if prefix in _BESIDE and rest:
         raise InputError(
@@ -59,13 +61,13 @@ def read_reference(name: str | None, weights: str | Path | None = None) -> Refer
         inner = read_reference(rest, weights)
         return replace(inner, n_blurs=inner.n_blurs + 1)
     if catalog.is_known(name):
-        return Reference("published", catalog.find(name), path)
+        return Reference("published", catalog.find(name), path, inside)
     before, equals, after = name.partition("=")
     if path is None:
         if equals and catalog.is_known(before):
-            return Reference("published", catalog.find(before), Path(after).expanduser())
+            return Reference("published", catalog.find(before), *_file_and_network(after))
         if _is_path(name):
-            return Reference("checkpoint", path=Path(name).expanduser())
+            return Reference("checkpoint", None, *_file_and_network(name))
     found = _without_weights(name, prefix, rest)
     if found is None:
         unknown = before if equals else name
@@ -87,12 +89,40 @@ def _without_weights(name: str, prefix: str, rest: str) -> Reference | None:
     return None
 
 
+def is_weights_name(name: str) -> bool:
+    """Whether a file's name ends as those of weights do."""
+    return name.lower().endswith(WEIGHT_SUFFIXES)
+
+
+def weights_stem(path: Path) -> str:
+    """The name of a weights file without its ending; that of a folder whole."""
+    name = path.name
+    ending = max((end for end in WEIGHT_SUFFIXES if name.lower().endswith(end)), key=len, default="")
+    return name[: len(name) - len(ending)]
+
+
+def _file_and_network(text: str | Path) -> tuple[Path, str]:
+    """``PATH#PREFIX`` as path and prefix; a file that has such a name itself is that file."""
+    path = Path(text).expanduser()
+    before, mark, after = str(path).rpartition("#")
+    if not mark or _exists(path) or not (_exists(Path(before)) or is_weights_name(before)):
+        return path, ""
+    return Path(before), after
+
+
 def _is_path(name: str) -> bool:
     """Something on disk, or something that looks like it and is no hub id of the catalog's owners."""
     if not name.strip():
         return False
-    path = Path(name).expanduser()
-    if path.exists() or path.suffix.lower() in WEIGHT_SUFFIXES:
+    path, _ = _file_and_network(name)
+    if _exists(path) or is_weights_name(path.name):
         return True
     owner, slash, _ = name.partition("/")
     return bool(slash) and ":" not in owner and owner not in _CATALOG_OWNERS
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no name that this file system could have
+        return False

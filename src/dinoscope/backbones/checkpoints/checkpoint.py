@@ -16,7 +16,7 @@ from dinoscope.backbones.checkpoints import huggingface as layouts_huggingface
 from dinoscope.backbones.checkpoints import vit as layouts_vit
 from dinoscope.backbones.checkpoints.files import Weights, flatten, read_weights
 from dinoscope.backbones.checkpoints.layouts import Row, check, convert
-from dinoscope.backbones.checkpoints.prefixes import bare
+from dinoscope.backbones.checkpoints.prefixes import find_network
 from dinoscope.errors import WeightsError
 
 __all__ = ["Recognised", "Weights", "check_architecture", "read_weights", "recognise"]
@@ -32,6 +32,9 @@ and dinov3/models/convnext.py."""
 
 ROPE_BASE = 100.0
 """Source: facebookresearch/dinov3 dinov3/hub/backbones.py@6876159 (pos_embed_rope_base)."""
+
+_LARGEST = 1e9
+"""Below it lies every number of a configuration that is used here."""
 
 _MODEL_TYPES: Mapping[str, Family] = MappingProxyType(
     {
@@ -70,29 +73,40 @@ class Recognised:
     notes: tuple[str, ...] = ()
 
 
-def recognise(tensors: Mapping[str, Any], config: Mapping[str, object] | None = None) -> Recognised:
+def recognise(
+    tensors: Mapping[str, Any],
+    config: Mapping[str, object] | None = None,
+    *,
+    inside: str = "",
+    heads: int | None = None,
+) -> Recognised:
     """What a checkpoint is: the layout from its names, the architecture from its shapes.
 
-    Prefixes and wrappers of training scripts are taken off; of a training state, the teacher is taken.
-    Everything must fit exactly, but for a short list of names only training uses.
+    Prefixes and wrappers of training scripts are taken off, and one network is chosen (see `find_network`).
+    Everything in it must fit exactly, but for heads and a short list of names only training uses.
 
     Args:
         tensors: by name, or nested dictionaries of them.
-        config: a Hugging Face ``config.json``; used with that layout only.
+        config: a ``config.json`` of `transformers` or timm. How many heads it says goes before everything;
+            the rest is used with Hugging Face's layout only.
+        inside: what the names of the network begin with; empty to choose it.
+        heads: attention heads, where they are known from elsewhere and the tensors do not tell.
 
     Raises:
         WeightsError: another network, or missing, unknown, misshapen or non-finite tensors, by name.
     """
-    inside, beside = bare(flatten(tensors))
-    if "embeddings.cls_token" in inside:
-        found = _huggingface_vit(inside, config)
-    elif "cls_token" in inside:
-        found = _fused_vit(inside)
+    network = find_network(flatten(tensors), inside)
+    said = _stated_heads(config or {})
+    if "embeddings.cls_token" in network.tensors:
+        found = _huggingface_vit(network.tensors, config, said or heads)
+    elif "cls_token" in network.tensors:
+        found = _fused_vit(network.tensors, said or heads)
     else:
-        found = _convnext(inside, config)
-    ignored = (*found.ignored, *beside)
-    notes = (*found.notes, f"ignored, used in training only: {_shown(ignored)}") if ignored else found.notes
-    return replace(found, ignored=ignored, notes=notes)
+        found = _convnext(network.tensors, config)
+    notes = [*network.notes, *found.notes]
+    if found.ignored:
+        notes.append(f"ignored, heads or used in training only: {_shown(found.ignored)}")
+    return replace(found, ignored=(*found.ignored, *network.beside), notes=tuple(notes))
 
 
 def check_architecture(found: Architecture, demanded: Architecture, name: str) -> None:
@@ -126,18 +140,20 @@ def rope_periods(dim: int, heads: int, base: float = ROPE_BASE) -> Tensor:
     return base ** (torch.arange(n, dtype=torch.float32) / n)
 
 
-def _fused_vit(tensors: Mapping[str, Tensor]) -> Recognised:
+def _fused_vit(tensors: Mapping[str, Tensor], heads: int | None) -> Recognised:
     names = layouts_vit.read_names(tensors)
-    architecture = layouts_vit.read_architecture(tensors, names)
+    architecture = layouts_vit.read_architecture(tensors, names, heads)
     rows = layouts_vit.rows(architecture, names, tensors)
     ignored = _checked(tensors, rows, names.layout)
-    state = convert(layouts_vit.settled(tensors, names), rows)
+    state = layouts_vit.with_scales(convert(layouts_vit.settled(tensors, names), rows), names)
     if architecture.family == "dinov3":
         architecture, state = _without_zero_keys(architecture, state)
     periods = None
     if architecture.family == "dinov3":
         stored = tensors.get(names.periods)
         periods = rope_periods(architecture.dim, architecture.heads) if stored is None else _usable(stored)
+    notes = () if names.scales else ("a plain ViT: its blocks have no layer scales, so 1 is taken",)
+    guessed = heads is None and names.periods not in tensors
     return Recognised(
         layout=names.layout,
         architecture=architecture,
@@ -146,18 +162,16 @@ def _fused_vit(tensors: Mapping[str, Tensor]) -> Recognised:
         activation=_activation(architecture),
         rope_periods=periods,
         ignored=ignored,
+        notes=(*notes, *(_guess(architecture) if guessed else ())),
     )
 
 
-def _huggingface_vit(tensors: Mapping[str, Tensor], config: Mapping[str, object] | None) -> Recognised:
+def _huggingface_vit(
+    tensors: Mapping[str, Tensor], config: Mapping[str, object] | None, heads: int | None
+) -> Recognised:
     names = layouts_huggingface.read_names(tensors)
-    heads = None if config is None else int(_number(config, "num_attention_heads", 0.0))
     architecture = layouts_huggingface.read_architecture(tensors, names, heads)
     a = architecture
-    if a.dim % a.heads or (a.family == "dinov3" and a.dim // a.heads % 4):
-        raise WeightsError(
-            "checkpoint", f"config.json: {a.heads} attention heads cannot share {a.dim} channels"
-        )
     facts = config or {}
     _check_config(facts, a, {"hidden_size": a.dim, "num_hidden_layers": a.depth, "patch_size": a.patch_size})
     rows = layouts_huggingface.rows(architecture, names, tensors)
@@ -173,7 +187,7 @@ def _huggingface_vit(tensors: Mapping[str, Tensor], config: Mapping[str, object]
         activation="silu" if gated2 else _text(facts, "hidden_act", default),
         rope_periods=rope_periods(a.dim, a.heads, _rope_base(facts)) if a.family == "dinov3" else None,
         ignored=ignored,
-        notes=notes,
+        notes=(*notes, *(_guess(a) if heads is None else ())),
     )
 
 
@@ -204,6 +218,20 @@ def _checked(tensors: Mapping[str, Tensor], rows: Sequence[Row], layout: str) ->
 
 def _activation(architecture: Architecture) -> str:
     return "silu" if architecture.mlp == "swiglu" else "gelu"
+
+
+def _guess(architecture: Architecture) -> tuple[str, ...]:
+    a = architecture
+    return (f"{a.heads} attention heads assumed, {a.dim // a.heads} channels each, as published models have",)
+
+
+def _stated_heads(config: Mapping[str, object]) -> int | None:
+    """As `transformers` says it, or timm in ``model_args``; None where neither does."""
+    inner = config.get("model_args")
+    for facts, key in ((config, "num_attention_heads"), (inner, "num_heads"), (config, "num_heads")):
+        if isinstance(facts, Mapping) and key in facts:
+            return int(_number(facts, key, 0.0))
+    return None
 
 
 def _without_zero_keys(
@@ -250,8 +278,8 @@ def _rope_base(config: Mapping[str, object]) -> float:
 
 def _number(config: Mapping[str, Any], key: str, default: float) -> float:
     value = config.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or (key in config and value <= 0):
-        raise WeightsError("checkpoint", f"config.json: {key} must be a number above 0, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LARGEST:
+        raise WeightsError("checkpoint", f"config.json: {key} must be a number above 0, got {value!r:.80}")
     return float(value)
 
 

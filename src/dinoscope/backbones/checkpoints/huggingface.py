@@ -82,7 +82,7 @@ def read_architecture(
         family="dinov2" if dinov2 else "dinov3",
         dim=dim,
         depth=count(tensors, names.layers.replace(".", r"\.")),
-        heads=heads or heads_of(dim),
+        heads=heads_of(dim, heads, 4 if not dinov2 else 1),
         patch_size=patch,
         registers=0 if registers is None or registers.ndim != 3 else registers.shape[1],
         mlp="swiglu" if gated else "gelu",

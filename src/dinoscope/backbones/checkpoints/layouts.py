@@ -11,24 +11,16 @@ from torch import Tensor
 
 from dinoscope.errors import WeightsError
 
-TRAINING_ONLY = (
-    "mask_token",
-    "local_cls_norm.",
-    "dino_head.",
-    "ibot_head.",
-    "dino_loss.",
-    "ibot_patch_loss.",
-    "head.",
-    "classifier.",
-    "student.",
-    "model_ema.",
-    "gram_teacher.",
-    "optimizer.",
-)
-"""What only training uses; each name, or what the name begins with. The masks stand in for hidden
-patches; ``local_cls_norm`` normalises the class token of local crops.
+TRAINING_ONLY = ("mask_token", "local_cls_norm.")
+"""Parts of the network that only training uses: the masks stand in for hidden patches; ``local_cls_norm``
+normalises the class token of local crops.
 
 Source: facebookresearch/dinov3 dinov3/models/vision_transformer.py@6876159 ("never used during eval")."""
+
+_HEAD = re.compile(
+    r"(?:\w+_)?(?:heads?|classifier|fc|decoder|predictor|projector|loss|criterion|optimizer)\d*\."
+)
+"""What the name of a part that stands on a network, or beside it in training, begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +88,23 @@ def count(tensors: Iterable[str], pattern: str) -> int:
     return len(found)
 
 
-def leftovers(tensors: Iterable[str], rows: Iterable[Row]) -> tuple[list[str], list[str]]:
-    """Names that no row reads: those only training uses, and the unknown."""
+def leftovers(tensors: Mapping[str, Tensor], rows: Iterable[Row]) -> tuple[list[str], list[str]]:
+    """Names that no row reads: those that no features come from (see `is_unused`), and the unknown."""
     known = {row.source for row in rows}
     rest = sorted(key for key in tensors if key not in known)
-    ignored = [key for key in rest if is_training_only(key)]
+    ignored = [key for key in rest if is_unused(key, tensors[key])]
     return ignored, [key for key in rest if key not in set(ignored)]
 
 
-def is_training_only(key: str) -> bool:
-    """Whether the short list names it."""
-    return any(key == name or (name.endswith(".") and key.startswith(name)) for name in TRAINING_ONLY)
+def is_unused(key: str, tensor: Tensor) -> bool:
+    """Whether it is a head, used in training only, or a single number such as an epoch."""
+    training = any(key == name or (name.endswith(".") and key.startswith(name)) for name in TRAINING_ONLY)
+    counter = tensor.ndim == 0 and "." not in key
+    return training or counter or _HEAD.match(key) is not None
 
 
 def check(tensors: Mapping[str, Tensor], rows: Sequence[Row], layout: str) -> list[str]:
-    """The training-only names left out, once everything else fits exactly.
+    """Names of heads and of what only training uses, once everything else fits exactly.
 
     Raises:
         WeightsError: a missing, unknown or misshapen tensor, or one without finite floating-point

@@ -1,80 +1,170 @@
-"""Where in a checkpoint the backbone is: wrappers and prefixes off, block chunks joined."""
+"""Where in a checkpoint is the network? Wrappers taken out of names, one chosen, block chunks joined."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from torch import Tensor
 
-from dinoscope.backbones.checkpoints.layouts import is_training_only
+from dinoscope.backbones.checkpoints.impostors import check_names
 from dinoscope.errors import WeightsError
 
-WORDS = ("module", "_orig_mod", "model", "state_dict", "model_state_dict", "teacher", "backbone", "dinov2")
-"""What a training script or a larger model puts before the names of a backbone."""
-
-ANCHORS = (
-    "embeddings.cls_token",
-    "cls_token",
-    "downsample_layers.0.0.weight",
-    "stem.0.weight",
-    "layer_norm.weight",
+ANCHORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "embeddings.cls_token": (
+            "embeddings.patch_embeddings.weight",
+            "embeddings.patch_embeddings.projection.weight",
+        ),
+        "cls_token": ("patch_embed.proj.weight",),
+        "downsample_layers.0.0.weight": ("stages.0.0.dwconv.weight",),
+        "stem.0.weight": ("stages.0.blocks.0.conv_dw.weight",),
+        "layer_norm.weight": (
+            "stages.0.downsample_layers.0.weight",
+            "model.stages.0.downsample_layers.0.weight",
+        ),
+    }
 )
-"""One name that each layout has, and no other has at the same place."""
+"""What a network is known by: one name that each layout has, and others, one of which lies beside it."""
 
-_PREFIX = re.compile(rf"(?:(?:{'|'.join(WORDS)})\.)*")
+WRAPPERS = frozenset({"_checkpoint_wrapped_module", "_fsdp_wrapped_module", "_orig_mod"})
+"""What torch's wrappers put inside names."""
+
 _CHUNKED = re.compile(r"blocks\.\d+\.(\d+\..+)")
 
 
-def bare(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
-    """The backbone's tensors without prefix, and the training-only names that lay beside it.
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """One network of a checkpoint.
 
-    Beside a teacher there may be its student and heads: the teacher is what is published and evaluated.
+    Attributes:
+        tensors: without the prefix.
+        beside: names of the checkpoint's other tensors.
+        notes: which network was taken, where that is not plain, and what lies beside it.
+    """
+
+    tensors: dict[str, Tensor]
+    beside: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def find_network(tensors: Mapping[str, Tensor], inside: str = "") -> Network:
+    """The network of a checkpoint: the only one; of several the teacher, or else the moving average.
+
+    A teacher that only anchors Gram matrices is none, and a student is taken only where it is alone: the
+    teacher is what is published and evaluated.
+
+    Args:
+        tensors: by name.
+        inside: what the names of the network asked for begin with; empty to choose as above.
 
     Raises:
-        WeightsError: no backbone, more than one, or unknown tensors beside it.
+        WeightsError: no network, several with nothing to choose by, none at ``inside``, or parameters that
+            stand for a network's without being them.
     """
-    prefix = _prefix(tensors)
-    inside = {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
-    beside = sorted(key for key in tensors if not key.startswith(prefix))
-    unknown = [key for key in beside if not is_training_only(_stripped(key))]
-    if unknown:
-        raise WeightsError(
-            "checkpoint",
-            f"the backbone's names begin with {prefix!r}, and beside it there are unknown keys: "
-            f"{_some(f'{key} (found {tuple(tensors[key].shape)})' for key in unknown)}",
-            ("save the backbone's state dict alone",),
-        )
-    return _unchunked(inside), beside
-
-
-def _prefix(tensors: Iterable[str]) -> str:
-    keys = list(tensors)
-    found = {
-        key[: -len(anchor)]
-        for key in keys
-        for anchor in ANCHORS
-        if key.endswith(anchor) and _PREFIX.fullmatch(key[: -len(anchor)])
-    }
-    if len(found) > 1:
-        raise WeightsError(
-            "checkpoint",
-            f"it holds more than one network, under {_some(map(repr, sorted(found)))}",
-            ("save the state dict of the one you mean",),
-        )
+    named = _unwrapped(tensors)
+    found = _prefixes(named)
     if not found:
+        check_names(named)
         raise WeightsError(
             "checkpoint",
             f"none of the keys that DINOv2 and DINOv3 checkpoints have ({', '.join(ANCHORS)}) is in it; "
-            f"it begins with {_some(keys)}",
-            ("use a backbone checkpoint in the official, timm or Hugging Face layout",),
+            f"it begins with {_some(named)}",
+            (
+                "use a backbone checkpoint in the official, timm or Hugging Face layout",
+                "for another family use hf:FOLDER, timm:NAME or py:MODULE:FUNCTION",
+            ),
         )
-    return found.pop()
+    prefix, notes = _chosen(found, inside)
+    within = tuple(other for other in found if other != prefix and other.startswith(prefix))
+    taken = [key for key in named if key.startswith(prefix) and not key.startswith(within)]
+    check_names(taken)
+    beside = tuple(sorted(named.keys() - set(taken)))
+    inner = _unchunked({key.removeprefix(prefix): named[key] for key in taken})
+    return Network(inner, beside, (*notes, *_beside_notes(beside, prefix)))
 
 
-def _stripped(key: str) -> str:
-    match = _PREFIX.match(key)
-    return key[match.end() :] if match else key
+def _unwrapped(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    named: dict[str, Tensor] = {}
+    for key, value in tensors.items():
+        name = ".".join(part for part in key.split(".") if part not in WRAPPERS)
+        if name in named:
+            raise WeightsError("checkpoint", f"two tensors would be {name}; one of them is {key}")
+        named[name] = value
+    return named
+
+
+def _prefixes(keys: Mapping[str, Tensor]) -> list[str]:
+    """Where networks begin: an anchor with another of their names at the same place, or else any anchor."""
+    whole, rest = set(), set()
+    for key in keys:
+        anchors = [name for name in ANCHORS if key == name or key.endswith(f".{name}")]
+        for anchor in anchors:
+            prefix = key.removesuffix(anchor)
+            if any(f"{prefix}{name}" in keys for name in ANCHORS[anchor]):
+                whole.add(prefix)
+        if anchors and (anchors[0] != "layer_norm.weight" or key == anchors[0]):
+            rest.add(key.removesuffix(anchors[0]))
+    return sorted(whole or rest)
+
+
+def _chosen(found: Sequence[str], inside: str) -> tuple[str, tuple[str, ...]]:
+    listed = ", ".join(repr(prefix.rstrip(".")) for prefix in found)
+    if inside:
+        wanted = f"{inside.strip('.')}."
+        if wanted not in found:
+            raise WeightsError(
+                "checkpoint",
+                f"no network's names begin with {inside!r}; there are {listed}",
+                tuple(f"use PATH#{prefix.rstrip('.')}" for prefix in found[:4] if prefix)
+                or ("use PATH alone: the file holds one network, without a prefix",),
+            )
+        return wanted, (f"the network under {inside!r}, as asked",)
+    if len(found) == 1:
+        prefix = found[0]
+        return prefix, (
+            f"the network under {prefix.rstrip('.')!r}, the only one in the file",
+        ) if prefix else ()
+    for role, is_it in (("teacher", _is_teacher), ("moving average", _is_average)):
+        fitting = [prefix for prefix in found if is_it(prefix)]
+        if len(fitting) == 1:
+            others = ", ".join(repr(prefix.rstrip(".")) for prefix in found if prefix != fitting[0])
+            taken = fitting[0].rstrip(".")
+            return fitting[0], (f"the {role}, under {taken!r}; also in the file: {others}",)
+        if fitting:
+            break
+    raise WeightsError(
+        "checkpoint",
+        f"it holds more than one network, under {listed}",
+        tuple(f"choose one: PATH#{prefix.rstrip('.')}" for prefix in found[:6] if prefix),
+    )
+
+
+def _beside_notes(beside: Sequence[str], prefix: str) -> tuple[str, ...]:
+    """Whole parts by name: of each key as much as tells it from the network's own."""
+    parts: dict[str, int] = {}
+    for key in beside:
+        words = key.split(".")
+        shared = sum(key.startswith(prefix[: i + 1]) for i, letter in enumerate(prefix) if letter == ".")
+        part = ".".join(words[: shared + 1])
+        parts[part] = parts.get(part, 0) + 1
+    told = [f"{part} ({n} tensor{'s' if n > 1 else ''})" for part, n in parts.items()]
+    return (f"ignored beside the network: {_some(told, most=8)}",) if told else ()
+
+
+def _is_teacher(prefix: str) -> bool:
+    words = _words(prefix)
+    return "teacher" in words and "gram" not in words
+
+
+def _is_average(prefix: str) -> bool:
+    return "ema" in _words(prefix)
+
+
+def _words(prefix: str) -> list[str]:
+    return re.split(r"[._]", prefix.lower())
 
 
 def _unchunked(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

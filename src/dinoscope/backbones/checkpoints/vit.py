@@ -35,6 +35,8 @@ _GATED_LINEARS: Mapping[Mlp, tuple[tuple[str, tuple[str, ...]], ...]] = MappingP
 )
 """The linear maps of a gated MLP, and what they become."""
 
+_LAMBDAS = ("layer_scale1.lambda1", "layer_scale2.lambda1")
+
 
 @dataclass(frozen=True, slots=True)
 class VitNames:
@@ -42,20 +44,21 @@ class VitNames:
 
     Attributes:
         layout: whose names.
-        scales: the two layer scales of a block.
+        scales: the two layer scales of a block; none in a plain ViT.
         registers: the register tokens; empty without any.
         mlp: which linear maps the MLP has.
         biases: of query, key and value: none, one vector, one vector and a mask, or two vectors.
-        position_cls: whether the position table has an entry for the class token.
+        position_prefix: how many entries of the position table are not of patches: none, the class token's,
+            or those of class and register tokens.
         periods: the RoPE periods; empty where the file does not hold them.
     """
 
     layout: Layout
-    scales: tuple[str, str]
+    scales: tuple[str, ...]
     registers: str
     mlp: Mlp
     biases: Biases
-    position_cls: bool
+    position_prefix: int
     periods: str
 
 
@@ -65,6 +68,9 @@ def read_names(tensors: Mapping[str, Tensor]) -> VitNames:
     registers = next(
         (name for name in ("register_tokens", "storage_tokens", "reg_token") if name in tensors), ""
     )
+    scales: tuple[str, ...] = ("gamma_1", "gamma_2") if eva else ("ls1.gamma", "ls2.gamma")
+    if not any(_has(tensors, f".{scale}") for scale in scales):
+        scales = ()
     plain = "pos_embed" in tensors and "mask_token" not in tensors and not registers
     timm = eva or plain or registers == "reg_token"
     biases: Biases = "none"
@@ -76,11 +82,11 @@ def read_names(tensors: Mapping[str, Tensor]) -> VitNames:
         biases = "split"
     return VitNames(
         layout="timm" if timm else "official",
-        scales=("gamma_1", "gamma_2") if eva else ("ls1.gamma", "ls2.gamma"),
+        scales=scales,
         registers=registers,
         mlp=_read_mlp(tensors),
         biases=biases,
-        position_cls=registers != "reg_token" or not _is_square_table(tensors),
+        position_prefix=_position_prefix(tensors) if registers == "reg_token" else 1,
         periods="" if timm or "pos_embed" in tensors else "rope_embed.periods",
     )
 
@@ -89,11 +95,13 @@ def _has(tensors: Mapping[str, Tensor], ending: str) -> bool:
     return any(key.endswith(ending) for key in tensors)
 
 
-def _is_square_table(tensors: Mapping[str, Tensor]) -> bool:
-    if "pos_embed" not in tensors or tensors["pos_embed"].ndim != 3:
-        return False
-    places = tensors["pos_embed"].shape[1]
-    return isqrt(places) ** 2 == places
+def _position_prefix(tensors: Mapping[str, Tensor]) -> int:
+    """Models of timm with registers have places for patches alone, or for every token."""
+    table, registers = tensors.get("pos_embed"), tensors["reg_token"]
+    if table is None or table.ndim != 3 or registers.ndim != 3:
+        return 1
+    every = 1 + registers.shape[1]
+    return next((n for n in (0, every) if isqrt(max(table.shape[1] - n, 0)) ** 2 == table.shape[1] - n), 1)
 
 
 def _read_mlp(tensors: Mapping[str, Tensor]) -> Mlp:
@@ -108,13 +116,21 @@ def _read_mlp(tensors: Mapping[str, Tensor]) -> Mlp:
     return "packed" if "pos_embed" in tensors and first[0] == 2 * second[1] else "fc"
 
 
-def read_architecture(tensors: Mapping[str, Tensor], names: VitNames) -> Architecture:
-    """The architecture, from names and shapes.
+def read_architecture(
+    tensors: Mapping[str, Tensor], names: VitNames, heads: int | None = None
+) -> Architecture:
+    """The architecture, from names and shapes; ``heads`` where they are known from elsewhere.
 
     Raises:
         WeightsError: a tensor it is read from is missing or has a shape that cannot be.
     """
-    dim, _, patch, _ = needed(tensors, "patch_embed.proj.weight", 4)
+    dim, channels, patch, _ = needed(tensors, "patch_embed.proj.weight", 4)
+    if channels != 3:
+        raise WeightsError(
+            "checkpoint",
+            f"'patch_embed.proj.weight': expected images of 3 channels (RGB), found {channels}",
+            ("use py:MODULE:FUNCTION with a function that makes its channels of R, G and B",),
+        )
     dinov2 = "pos_embed" in tensors
     if names.layout == "official" and not dinov2 and names.periods not in tensors:
         raise WeightsError(
@@ -126,7 +142,7 @@ def read_architecture(tensors: Mapping[str, Tensor], names: VitNames) -> Archite
         family="dinov2" if dinov2 else "dinov3",
         dim=dim,
         depth=count(tensors, "blocks"),
-        heads=_heads(tensors, dim, names.periods),
+        heads=_heads(tensors, dim, names.periods, heads),
         patch_size=patch,
         registers=needed(tensors, names.registers, 3)[1] if names.registers else 0,
         mlp="gelu" if names.mlp == "fc" else "swiglu",
@@ -137,32 +153,36 @@ def read_architecture(tensors: Mapping[str, Tensor], names: VitNames) -> Archite
     )
 
 
-def _heads(tensors: Mapping[str, Tensor], dim: int, periods: str) -> int:
-    """64 channels each, 128 in the 7B model; of other widths, 4 for each stored RoPE period."""
-    if dim % 64 and periods in tensors:
+def _heads(tensors: Mapping[str, Tensor], dim: int, periods: str, said: int | None) -> int:
+    """As said, or else so that each has 4 channels for each stored RoPE period."""
+    if said is None and periods in tensors:
         each = 4 * needed(tensors, periods, 1)[0]
         if dim % each == 0:
             return dim // each
-    return heads_of(dim)
+    return heads_of(dim, said, 1 if "pos_embed" in tensors else 4)
 
 
-def heads_of(dim: int) -> int:
-    """Attention heads of a published DINO ViT of this width.
+def heads_of(dim: int, said: int | None = None, multiple: int = 1) -> int:
+    """Attention heads of a ViT of this width: as said, or those of published DINO models, 64 channels each
+    and 128 in the 7B model; each head has a ``multiple`` of channels.
 
     Raises:
-        WeightsError: not a multiple of 64.
+        WeightsError: heads that cannot share the channels; none said, and not a multiple of 64 channels.
     """
-    if dim % 64:
+    if said is None and dim % 64:
         raise WeightsError(
             "checkpoint",
             f"{dim} channels are not a multiple of 64, so how many attention heads share them is not known",
-            ("use a Hugging Face folder, whose config.json says it",),
+            ("use a folder whose config.json says it: num_attention_heads, or num_heads in model_args",),
         )
-    return 32 if dim == 4096 else dim // 64
+    heads = said or (32 if dim == 4096 else dim // 64)
+    if dim % heads or dim // heads % multiple:
+        raise WeightsError("checkpoint", f"{heads} attention heads, as stated, cannot share {dim} channels")
+    return heads
 
 
 def _position_grid(tensors: Mapping[str, Tensor], names: VitNames) -> int:
-    entries = needed(tensors, "pos_embed", 3)[1] - names.position_cls
+    entries = needed(tensors, "pos_embed", 3)[1] - names.position_prefix
     side = isqrt(entries)
     if side * side != entries or side == 0:
         raise WeightsError(
@@ -184,7 +204,7 @@ def rows(architecture: Architecture, names: VitNames, tensors: Mapping[str, Tens
         *norm("norm", "layernorm" if dinov2 else "norm", d),
     ]
     if dinov2:
-        places = a.position_grid**2 + names.position_cls
+        places = a.position_grid**2 + names.position_prefix
         table.append(Row("pos_embed", (1, places, d), ("embeddings.position_embeddings",)))
     if names.registers:
         table.append(Row(names.registers, (1, a.registers, d), ("embeddings.register_tokens",)))
@@ -213,7 +233,6 @@ def _block(architecture: Architecture, names: VitNames, source: str, target: str
         yield Row(f"{source}.attn.q_bias", (d,), (f"{heads[0]}.bias",))
         yield Row(f"{source}.attn.v_bias", (d,), (f"{heads[2]}.bias",))
     yield from linear(f"{source}.attn.proj", f"{target}.attention.o_proj", d, d)
-    yield Row(f"{source}.{names.scales[0]}", (d,), (f"{target}.layer_scale1.lambda1",))
     yield from norm(f"{source}.norm2", f"{target}.norm2", d)
     if names.mlp == "fc":
         first, second = ("fc1", "fc2") if architecture.family == "dinov2" else ("up_proj", "down_proj")
@@ -224,21 +243,39 @@ def _block(architecture: Architecture, names: VitNames, source: str, target: str
         last = name == linears[-1][0]
         out, into = (d, architecture.hidden) if last else (architecture.hidden * len(parts), d)
         yield from linear(f"{source}.mlp.{name}", tuple(f"{target}.mlp.{part}" for part in parts), out, into)
-    yield Row(f"{source}.{names.scales[1]}", (d,), (f"{target}.layer_scale2.lambda1",))
+    for scale, lambda1 in zip(names.scales, _LAMBDAS, strict=False):
+        yield Row(f"{source}.{scale}", (d,), (f"{target}.{lambda1}",))
 
 
 def settled(tensors: Mapping[str, Tensor], names: VitNames) -> dict[str, Tensor]:
-    """The same tensors with biases masked and the position table whole; the given ones stay as they are."""
+    """Tensors with biases masked and a position table of class token and patches; the given ones stay as
+    they are. What timm adds to the tokens before the patches is added to them here.
+    """
     ready = dict(tensors)
     for key, mask in tensors.items():
         if key.endswith(".attn.qkv.bias_mask"):
             ready[key.removesuffix("_mask")] = masked(tensors[key.removesuffix("_mask")], mask)
-    if "pos_embed" in tensors and not names.position_cls:
-        # timm adds the class token's place to the class token itself.
-        ready["pos_embed"] = torch.cat(
-            [torch.zeros_like(tensors["pos_embed"][:, :1]), tensors["pos_embed"]], dim=1
-        )
+    if "pos_embed" in tensors and names.position_prefix != 1:
+        table = tensors["pos_embed"]
+        tokens, patches = table[:, : names.position_prefix], table[:, names.position_prefix :]
+        if names.position_prefix:
+            ready[names.registers] = tensors[names.registers] + tokens[:, 1:]
+        first = tokens[:, :1] if names.position_prefix else torch.zeros_like(table[:, :1])
+        ready["pos_embed"] = torch.cat([first, patches], dim=1)
     return ready
+
+
+def with_scales(state: dict[str, Tensor], names: VitNames) -> dict[str, Tensor]:
+    """Parameters with layer scales: those of a plain ViT, which has none, are 1."""
+    if names.scales:
+        return state
+    norms = {key: value for key, value in state.items() if key.endswith(".norm1.weight")}
+    ones = {
+        f"{key.removesuffix('norm1.weight')}{part}": torch.ones_like(value)
+        for key, value in norms.items()
+        for part in _LAMBDAS
+    }
+    return state | ones
 
 
 def masked(bias: Tensor, mask: Tensor) -> Tensor:

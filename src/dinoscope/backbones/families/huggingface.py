@@ -23,7 +23,7 @@ from dinoscope.backbones import advice, catalog, hub, licences
 from dinoscope.backbones.base import check_pixels
 from dinoscope.backbones.catalog import HubSource
 from dinoscope.backbones.families.foreign import cut_tokens, moved, weights_digest
-from dinoscope.backbones.normalisation import UnusableError, stated
+from dinoscope.backbones.normalisation import Described, UnusableError, stated
 from dinoscope.backbones.precision import exact_convolutions
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin, check_layers
@@ -163,7 +163,7 @@ def _normalisation(folder: Path, name: str) -> tuple[tuple[float, float, float],
     if not path.is_file():
         raise WeightsError(name, f"no {hub.PREPROCESSOR}: its mean and std cannot be known", advise)
     try:
-        return stated(json.loads(path.read_text("utf-8")))
+        return stated(Described(json.loads(path.read_text("utf-8"))))
     except (ValueError, AttributeError) as error:
         reason = str(error) if isinstance(error, UnusableError) else f"{hub.PREPROCESSOR} is no JSON object"
         raise WeightsError(name, reason, advise) from error

@@ -1,0 +1,90 @@
+"""Which tensors does a PyTorch file hold? Had without running anything that lies beside them."""
+
+from __future__ import annotations
+
+import re
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dinoscope.errors import WeightsError
+
+SAFER = "have whoever made it save the tensors as .safetensors, which cannot hold code"
+AGAIN = "download or copy the file again, and compare its size and sha256 with the original's"
+
+LEFT_OUT = (
+    *(f"numpy.{name}" for name in ("dtype", "ndarray")),
+    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
+    *(
+        f"{module}.{name}"
+        for module in ("pathlib", "pathlib._local")
+        for name in ("Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath")
+    ),
+    *(f"datetime.{name}" for name in ("date", "datetime", "timedelta")),
+    "argparse.Namespace",
+    "types.SimpleNamespace",
+    "typing.Any",
+    "omegaconf.base.ContainerMetadata",
+    "omegaconf.base.Metadata",
+    "omegaconf.dictconfig.DictConfig",
+    "omegaconf.listconfig.ListConfig",
+    *(f"omegaconf.nodes.{kind}Node" for kind in ("Any", "Boolean", "Float", "Integer", "Path", "String")),
+    "lightning.fabric.utilities.data.AttributeDict",
+    "lightning_fabric.utilities.data.AttributeDict",
+    "pytorch_lightning.utilities.parsing.AttributeDict",
+)
+"""What training scripts keep beside their tensors. None of it is imported or made: an empty `LeftOut` stands
+in for each. `torch` lets such a list name the real things instead, but numpy's can be made to read memory
+that is not theirs by a file that lies about them."""
+
+_LOADING = threading.Lock()
+"""The list is the process's own while a file is read."""
+
+
+class LeftOut:
+    """Stands in for an object that a file holds beside its tensors, and keeps nothing of it."""
+
+    def __new__(cls, *_: Any) -> LeftOut:
+        return super().__new__(cls)
+
+    def __init__(self, *_: Any) -> None: ...
+
+    def __setstate__(self, _: object) -> None: ...
+
+    def __setitem__(self, _: object, __: object) -> None: ...
+
+    def append(self, _: object) -> None: ...
+
+    def extend(self, _: object) -> None: ...
+
+
+def read_pickle(path: Path) -> object:
+    """What a file written by ``torch.save`` holds: tensors, plain containers, and `LeftOut` for the rest.
+
+    Raises:
+        WeightsError: damaged, no PyTorch file, or with objects beside the tensors that are not in `LEFT_OUT`.
+        OSError: it cannot be opened.
+    """
+    with path.open("rb"):
+        pass  # what cannot be opened raises OSError here; below, OSError means damage
+    stand_ins: list[Any] = [(LeftOut, name) for name in LEFT_OUT]
+    try:
+        with _LOADING, path.open("rb") as file, warnings.catch_warnings():
+            # An odd pickle protocol is warned of, and then either read or refused: the warning adds nothing.
+            warnings.simplefilter("ignore")
+            with torch.serialization.safe_globals(stand_ins):
+                return torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # bytes of any origin can make the unpickler raise nearly anything
+        if named := re.search(r"GLOBAL (\S+)", str(error)):
+            reason = f"it holds Python objects or code ({named.group(1)}) beside tensors, and is not opened"
+            raise WeightsError(str(path), reason, (SAFER,)) from error
+        reason = f"it is damaged, or no PyTorch file ({type(error).__name__}: {_gist(error)})"
+        raise WeightsError(str(path), reason, (AGAIN, SAFER)) from error
+
+
+def _gist(error: Exception) -> str:
+    operand = re.search(r"Unsupported operand \d+", str(error))
+    return operand.group(0) if operand else str(error).strip().partition(". ")[0][:200]
