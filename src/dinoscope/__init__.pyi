@@ -92,6 +92,8 @@ from .pipeline.attention import attention as attention
 from .pipeline.embed import embed as embed
 from .pipeline.extract import extract as extract
 from .pipeline.extract import extract_layers as extract_layers
+from .pipeline.repair import Repair as Repair
+from .pipeline.repair import repair as repair
 from .pipeline.run import Run as Run
 from .pipeline.upsample import UpsamplingGain as UpsamplingGain
 from .pipeline.upsample import upsample as upsample

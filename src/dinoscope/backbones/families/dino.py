@@ -66,6 +66,16 @@ class DinoBackbone:
         return self._found.architecture
 
     @property
+    def model(self) -> nn.Module:
+        """Its network."""
+        return self._model
+
+    @property
+    def found(self) -> Recognised:
+        """What its checkpoint was recognised as, without the parameters."""
+        return self._found
+
+    @property
     def blocks(self) -> nn.ModuleList:
         """The blocks of its network, or a ConvNeXt's stages."""
         return blocks(self._model)
