@@ -60,8 +60,8 @@ class MeasuringPlan:
         Raises:
             InputError: a way that is too far from float32, unless that is allowed.
         """
-        guarded = exact_enough(self.models, images, arithmetic, self.run, self.layers)
-        return replace(self, models=tuple(guarded.backbones), notes=guarded.notes), guarded.images
+        models, every, notes = exact_enough(self.models, images, arithmetic, self.run, self.layers)
+        return replace(self, models=tuple(models), notes=notes), every
 
     def annotation(
         self, photograph: Photograph, failed: Callable[[Failure], None] = lambda _: None
