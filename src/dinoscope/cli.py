@@ -15,7 +15,7 @@ import typer
 
 from dinoscope import __version__
 from dinoscope.anchoring.command import anchor_command
-from dinoscope.comparison.command import compare_command
+from dinoscope.comparison.compare_command import compare_command
 from dinoscope.comparison.measure_command import measure_command
 from dinoscope.doctor.command import doctor_command
 from dinoscope.errors import (
@@ -28,11 +28,11 @@ from dinoscope.errors import (
 from dinoscope.evaluation.command import evaluate_command
 from dinoscope.names import IN_A_STREAM, printable
 from dinoscope.retrieval.command import search_command
-from dinoscope.shell.embed import embed_command
-from dinoscope.shell.extract import extract_command
-from dinoscope.shell.index import index_command
-from dinoscope.shell.models import models_command
-from dinoscope.shell.scenes import scenes_command
+from dinoscope.shell.embed_command import embed_command
+from dinoscope.shell.extract_command import extract_command
+from dinoscope.shell.index_command import index_command
+from dinoscope.shell.models_command import models_command
+from dinoscope.shell.scenes_command import scenes_command
 from dinoscope.view.command import view_command
 
 SOME_FAILED, USAGE, NO_WEIGHTS, STORE_DAMAGED, OUR_FAULT, INTERRUPTED = 1, 2, 3, 4, 70, 130

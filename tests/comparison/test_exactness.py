@@ -122,8 +122,8 @@ def test_nothing_is_read_where_nothing_needs_a_proof() -> None:
         raise AssertionError("read")
         yield
 
-    found = exact_enough([FakeBackbone()], never(), AS_LOADED, Run(8), [None])
-    assert found.notes == ()
+    _, _, notes = exact_enough([FakeBackbone()], never(), AS_LOADED, Run(8), [None])
+    assert notes == ()
 
 
 def test_a_journal_of_another_way_is_refused(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,16 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from dinoscope.backbones.load import load_backbone
+from dinoscope.comparison.columns import columns_of
 from dinoscope.comparison.controls import blurred, shuffled
 from dinoscope.comparison.measure import measure
 from dinoscope.comparison.passes import numbers_of_passes
 from dinoscope.comparison.sample import Sample
+from dinoscope.comparison.tables.files import measurements_json, metrics_csv
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.results import Failure, Measurements
-from dinoscope.errors import ImageError, InputError, UnknownBackboneError
+from dinoscope.data.spec import BackboneSpec
+from dinoscope.errors import ImageError, InputError, ShapeError, UnknownBackboneError
 from dinoscope.io.images import read_photograph
 from dinoscope.io.journal import Journal
 from dinoscope.maths.smoothness import smoothness
@@ -274,3 +279,24 @@ def test_backbones_may_be_named() -> None:
     assert features.provenance.backbone == "mini"
     with pytest.raises(UnknownBackboneError, match="minni"):
         measure(photograph, "minni", grid=4)
+
+
+class Trained(FakeBackbone):
+    @property
+    def spec(self) -> BackboneSpec:
+        return replace(super().spec, control=False)
+
+
+def test_what_is_a_control_is_said_by_the_backbone_and_not_by_its_name(folder: Path) -> None:
+    found = measure(photographs(folder), [Trained("blur:mine"), load_backbone("pixels")], grid=8)
+    assert found.is_control == (False, True)
+    beside = found.controls
+    assert beside is not None and all(beside.is_control) and beside.borrowed == "other:blur:mine"
+    assert [c.control for c in columns_of(found)] == [False, True, *beside.is_control]
+    told = {row["model"]: row["control"] for row in csv.DictReader(io.StringIO(metrics_csv(found)))}
+    assert told == {label: str(int(label != "blur:mine")) for label in (*found.models, *beside.models)}
+    written = json.loads(measurements_json(found))
+    assert written["is_control"] == {"blur:mine": False, "pixels": True}
+    assert written["controls"]["is_control"] == dict.fromkeys(beside.models, True)
+    with pytest.raises(ShapeError, match="is_control"):
+        replace(found, is_control=(True,))

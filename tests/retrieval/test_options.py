@@ -21,8 +21,8 @@ from dinoscope.errors import (
 )
 from dinoscope.pipeline.embed import embed
 from dinoscope.retrieval.command import search_command
-from dinoscope.shell.embed import embed_command
-from dinoscope.shell.index import index_command
+from dinoscope.shell.embed_command import embed_command
+from dinoscope.shell.index_command import index_command
 from dinoscope.store.index import read_index
 from dinoscope.store.store import create_table, open_store
 from tests.fakes import FakeBackbone

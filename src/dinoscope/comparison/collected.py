@@ -14,7 +14,7 @@ from jaxtyping import Float64
 from dinoscope.comparison.axes import blur_checks
 from dinoscope.comparison.cautions import reasons, warnings_of
 from dinoscope.comparison.people import people_labels
-from dinoscope.comparison.plan import Plan
+from dinoscope.comparison.plan import MeasuringPlan
 from dinoscope.comparison.row import Row
 from dinoscope.comparison.sample import Features, Sample, collection_numbers
 from dinoscope.data.annotation import MaskKind
@@ -67,7 +67,7 @@ class Collected:
     _counts: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, plan: Plan) -> Collected:
+    def of(cls, plan: MeasuringPlan) -> Collected:
         """None of a plan's rows yet."""
         return cls(
             plan.labels,

@@ -16,7 +16,7 @@ from dinoscope.comparison.fairness import fairness_ledger
 from dinoscope.comparison.maps import POINTS, MapOptions, aligned, drawn
 from dinoscope.comparison.masks import Masks, masks_entry, open_masks
 from dinoscope.comparison.measuring import features_of, measurements_of, raise_failure
-from dinoscope.comparison.plan import Plan, as_backbones, plan_for
+from dinoscope.comparison.plan import MeasuringPlan, as_backbones, plan_for
 from dinoscope.comparison.sample import Features
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Comparison, Failure, Measurements
@@ -113,7 +113,7 @@ def compare(
 
 
 def assemble(
-    plan: Plan,
+    plan: MeasuringPlan,
     photographs: Sequence[Photograph],
     rows: Sequence[Features],
     measurements: Measurements,

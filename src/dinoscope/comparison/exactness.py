@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 import torch
@@ -19,33 +18,22 @@ N_PHOTOGRAPHS = 2
 """How many of the photographs to be measured the proof is on: the first that can be read."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Guarded:
-    """What may be measured.
-
-    Attributes:
-        backbones: as they will compute.
-        images: all those given, in order; those that were looked at are among them.
-        notes: one for each backbone that computes otherwise than in float32 eager: its certificate.
-    """
-
-    backbones: list[Backbone]
-    images: Iterator[ImageLike]
-    notes: tuple[str, ...] = ()
-
-
 def exact_enough(
     backbones: Sequence[Backbone],
     images: ImageLike | Iterable[ImageLike],
     arithmetic: Arithmetic,
     run: Run,
     layers: Sequence[int | None],
-) -> Guarded:
+) -> tuple[list[Backbone], Iterator[ImageLike], tuple[str, ...]]:
     """The backbones in the way asked for, each with its proof on the first photographs.
 
     Args:
         backbones: in float32; see `dinoscope.pipeline.certificate.guarded`.
         run, layers: as they will be measured; no photograph is read where nothing needs a proof.
+
+    Returns:
+        The backbones as they will compute; all images given, in order, with those that were looked at; and
+        the certificate of each backbone that computes otherwise than in float32 eager, in words.
 
     Raises:
         InputError: a way that is too far from float32, unless ``allow_inexact``.
@@ -67,7 +55,7 @@ def exact_enough(
                 f"{str(model.dtype).removeprefix('torch.')}, and how far that is from float32 is not known; "
                 "allowed by name"
             )
-    return Guarded(models, looked_at.all(), tuple(notes))
+    return models, looked_at.all(), tuple(notes)
 
 
 class _FirstPhotographs:

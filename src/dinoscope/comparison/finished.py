@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from dinoscope.backbones.base import Backbone
-from dinoscope.comparison.plan import Plan
+from dinoscope.comparison.plan import MeasuringPlan
 from dinoscope.comparison.row import NUMBERS_VERSION, Row
 from dinoscope.comparison.sample import Sample
 from dinoscope.data.photograph import Photograph
@@ -90,7 +90,7 @@ class Queue:
                 self._failed(Failure(photograph.source, "the same photograph as one before; used once"))
 
 
-def open_journal(path: str | Path, plan: Plan) -> Journal:
+def open_journal(path: str | Path, plan: MeasuringPlan) -> Journal:
     """The journal of a plan.
 
     Raises:

@@ -14,7 +14,7 @@ from dinoscope.comparison.controls import with_controls
 from dinoscope.comparison.finished import FinishedRows
 from dinoscope.comparison.others import others_beside
 from dinoscope.comparison.passes import numbers_of_passes
-from dinoscope.comparison.plan import Plan
+from dinoscope.comparison.plan import MeasuringPlan
 from dinoscope.comparison.row import Job
 from dinoscope.comparison.rows import rows_of
 from dinoscope.comparison.sample import Features
@@ -28,7 +28,7 @@ from dinoscope.pipeline.together import extract_together
 
 def features_of(
     images: Iterable[ImageLike],
-    plan: Plan,
+    plan: MeasuringPlan,
     *,
     failed: Callable[[Failure], None],
     on_progress: Callable[[int], None],
@@ -47,7 +47,7 @@ def features_of(
 
 def measurements_of(
     stream: Iterable[tuple[Photograph, Features]],
-    plan: Plan,
+    plan: MeasuringPlan,
     *,
     failed: Callable[[Failure], None],
     finished: FinishedRows | None = None,
@@ -94,7 +94,7 @@ def measurements_of(
     return _over_all(collected, plan)
 
 
-def _over_all(collected: Collected, plan: Plan) -> Measurements:
+def _over_all(collected: Collected, plan: MeasuringPlan) -> Measurements:
     """With what needs the whole sample: a control, standardised channels, and the curve of position."""
     sample, beside, seed = collected.sample, plan.controls, plan.run.seed
     if beside is None:

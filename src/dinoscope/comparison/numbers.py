@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from dinoscope.io.images import PREVIEW_PX, preview
 from dinoscope.maths.discovery import Box
 from dinoscope.maths.masks import UNKNOWN, patch_labels
 from dinoscope.maths.patches import PatchMap, prepared
+from dinoscope.metrics.facts import Metric
 from dinoscope.metrics.registry import AXES, CURVES, METRICS, PHOTOGRAPH
 from dinoscope.metrics.subject import Regions, Seen, Subject
 
@@ -60,12 +62,7 @@ def numbers_of(
         masked: whether masks were asked for: without regions their metrics are then NaN.
     """
     subject = Subject(prepared(features), seen, features.cls, reference)
-    values: dict[str, float] = {}
-    for family in PHOTOGRAPH:
-        wanted = [m for m in family.metrics if m.reported and (masked or not m.needs_masks)]
-        if wanted:
-            found = family.measure(subject)
-            values |= {metric.key: float(found[metric.key]) for metric in wanted}
+    values = _measured(subject, lambda metric: metric.reported, masked=masked)
     return Numbers(
         {key: values[key] for key in METRICS if key in values},
         {key: curve.measure(subject) for key, curve in CURVES.items()},
@@ -74,13 +71,16 @@ def numbers_of(
 
 def axes_of(features: PatchMap, seen: Seen, *, masked: bool) -> dict[str, float]:
     """The metrics of the plane alone; see `numbers_of`."""
-    subject = Subject(prepared(features), seen)
+    return _measured(Subject(prepared(features), seen), lambda metric: metric.key in ON_AXES, masked=masked)
+
+
+def _measured(subject: Subject, asked: Callable[[Metric], bool], *, masked: bool) -> dict[str, float]:
     values: dict[str, float] = {}
     for family in PHOTOGRAPH:
-        keys = [m.key for m in family.metrics if m.key in ON_AXES and (masked or not m.needs_masks)]
-        if keys:
+        wanted = [m.key for m in family.metrics if asked(m) and (masked or not m.needs_masks)]
+        if wanted:
             found = family.measure(subject)
-            values |= {key: float(found[key]) for key in keys}
+            values |= {key: float(found[key]) for key in wanted}
     return values
 
 

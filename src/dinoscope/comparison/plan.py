@@ -21,7 +21,7 @@ from dinoscope.pipeline.run import Arithmetic, Run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plan:
+class MeasuringPlan:
     """Models on their terms, and what runs beside them.
 
     Attributes:
@@ -54,14 +54,14 @@ class Plan:
 
     def proven(
         self, arithmetic: Arithmetic, images: ImageLike | Iterable[ImageLike]
-    ) -> tuple[Plan, Iterator[ImageLike]]:
+    ) -> tuple[MeasuringPlan, Iterator[ImageLike]]:
         """The plan with its models computing this way, proven on the first photographs; and all of these.
 
         Raises:
             InputError: a way that is too far from float32, unless that is allowed.
         """
-        guarded = exact_enough(self.models, images, arithmetic, self.run, self.layers)
-        return replace(self, models=tuple(guarded.backbones), notes=guarded.notes), guarded.images
+        models, every, notes = exact_enough(self.models, images, arithmetic, self.run, self.layers)
+        return replace(self, models=tuple(models), notes=notes), every
 
     def annotation(
         self, photograph: Photograph, failed: Callable[[Failure], None] = lambda _: None
@@ -74,7 +74,9 @@ class Plan:
         return [one.read(photograph, failed) if one.has(photograph) else None for one in self.masks[1:]]
 
 
-def plan_for(models: Sequence[Backbone], run: Run, layers: Sequence[int | None] | None = None) -> Plan:
+def plan_for(
+    models: Sequence[Backbone], run: Run, layers: Sequence[int | None] | None = None
+) -> MeasuringPlan:
     """A plan of models alone.
 
     Raises:
@@ -84,7 +86,7 @@ def plan_for(models: Sequence[Backbone], run: Run, layers: Sequence[int | None] 
     for model in models:
         check_grid(model.spec, run.grid)
     chosen = tuple(layers or [None] * len(models))
-    plan = Plan(tuple(models), unique_labels(models), chosen, run)
+    plan = MeasuringPlan(tuple(models), unique_labels(models), chosen, run)
     _ = plan.blocks
     return plan
 

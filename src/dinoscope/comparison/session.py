@@ -10,7 +10,7 @@ from dinoscope.backbones.base import Backbone
 from dinoscope.comparison.compare import assemble
 from dinoscope.comparison.maps import DEFAULT_MAPS, MapOptions
 from dinoscope.comparison.measuring import check_equal_grids, measurements_of, raise_failure
-from dinoscope.comparison.plan import Plan, as_backbones, plan_for
+from dinoscope.comparison.plan import MeasuringPlan, as_backbones, plan_for
 from dinoscope.comparison.sample import Features
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
@@ -154,7 +154,7 @@ class Session:
             del self._rows[key]
         self._previews.pop(digest, None)
 
-    def _at(self, grid: int) -> Plan:
+    def _at(self, grid: int) -> MeasuringPlan:
         return replace(self._plan, run=replace(self._plan.run, grid=grid))
 
     def _check_room(self, photograph: Photograph, grid: int) -> None:

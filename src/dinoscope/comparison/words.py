@@ -8,11 +8,6 @@ from collections.abc import Mapping
 from dinoscope.data.results import Comparison, Interval, Measurements, ModelResult
 from dinoscope.metrics.registry import METRICS
 
-TITLES: Mapping[str, str] = {
-    "neighbour": "neighbour cosine",
-    "random_pair": "random-pair cosine",
-    "locality": "locality",
-}
 MEANINGS: Mapping[str, str] = {
     "neighbour": "Mean cosine between each patch and the patches directly beside, above and below it. "
     "Highest for a blurred or constant map, so never a merit by itself.",
@@ -21,7 +16,7 @@ MEANINGS: Mapping[str, str] = {
     "locality": "1 − (1 − neighbour) / (1 − random pair): 0 when neighbours are no more alike than any two "
     "patches, 1 when they are identical; undefined when all patches are the same.",
 }
-TRIPLE = tuple(TITLES)
+TRIPLE = tuple(MEANINGS)
 """The smoothness metrics, which are shown together wherever there is room for three numbers."""
 
 CONTROL = "control, not a trained model"
@@ -29,8 +24,8 @@ CONTROL = "control, not a trained model"
 
 def title(metric: str) -> str:
     """A metric's name for people."""
-    if metric in TITLES:
-        return TITLES[metric]
+    if metric in TRIPLE:
+        return METRICS[metric].short
     return METRICS[metric].title if metric in METRICS else metric.replace("_", " ")
 
 

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +27,9 @@ from dinoscope.maths.pca import patch_moments
 from dinoscope.maths.pooling import gem_pool, mean_pool, own_foreground, weighted_pool
 from dinoscope.names import readable
 from dinoscope.pipeline.extract import ImageLike, OnFailure, extracted, load_photograph
-from dinoscope.pipeline.feed import one_blas_thread
+from dinoscope.pipeline.feed import ahead, one_blas_thread
 from dinoscope.pipeline.photographs import reason_of
-from dinoscope.pipeline.profile import PHOTOGRAPHS, timed, waited
+from dinoscope.pipeline.profile import timed
 from dinoscope.pipeline.run import Run
 from dinoscope.store.dense import DenseCoding
 from dinoscope.store.files import store_folder
@@ -216,7 +212,7 @@ class _Progress:
 
     def new_photographs(self, items: Iterator[CollectionItem], workers: int) -> Iterator[Photograph]:
         """Photographs that the table does not have, in order; loaded ahead by ``workers`` threads."""
-        for item, load in _ahead(self._unknown(items), workers):
+        for item, load in _loaded(self._unknown(items), workers):
             try:
                 photograph = load()
             except DinoscopeError as error:
@@ -263,36 +259,18 @@ class _Progress:
         self._on_progress(self._done)
 
 
-def _ahead(
+def _loaded(
     items: Iterator[CollectionItem], workers: int
 ) -> Iterator[tuple[CollectionItem, Callable[[], Photograph]]]:
     """Each item with what gives its photograph: loaded on the spot, or by threads beforehand."""
     if workers == 0:
-        for item in items:
-            yield item, item.load
-        return
-    coming: deque[tuple[CollectionItem, Future[Photograph]]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="dinoscope-read") as pool:
-        try:
-            while True:
-                for item in islice(items, 2 * workers - len(coming)):
-                    coming.append((item, pool.submit(copy_context().run, item.load)))
-                if not coming:
-                    return
-                item, future = coming.popleft()
-                yield item, partial(_awaited, future)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        return ((item, item.load) for item in items)
+    return ahead(items, lambda item: item.load(), workers=workers, depth=2 * workers)
 
 
 def _decoded(load: Callable[[], Photograph]) -> Photograph:
     with timed("decode"):
         return load()
-
-
-def _awaited(future: Future[Photograph]) -> Photograph:
-    with waited(PHOTOGRAPHS):
-        return future.result()
 
 
 def _given_item(image: ImageLike, place: int) -> CollectionItem:

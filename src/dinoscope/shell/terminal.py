@@ -18,7 +18,7 @@ from dinoscope.data.results import Failure
 from dinoscope.errors import InputError
 from dinoscope.io.sources import photograph_paths
 from dinoscope.names import printable
-from dinoscope.pipeline.fast import wanted_dtype
+from dinoscope.pipeline.fast import autocast_backbone, wanted_dtype
 from dinoscope.pipeline.memory import check_grid
 
 SOME_FAILED = 1
@@ -125,7 +125,7 @@ def load_models(words: str, *, grid: int, device: str, dtype: str, seed: int) ->
         InputError: no model, an unknown device or dtype, an impossible grid.
         UnknownBackboneError, WeightsError: as `load_backbone`.
     """
-    names = [word.strip() for word in words.split(",") if word.strip()]
+    names = read_words(words)
     if not names:
         raise InputError("no model: --models takes names separated by commas; see `dinoscope models`")
     if grid < 1:
@@ -137,6 +137,16 @@ def load_models(words: str, *, grid: int, device: str, dtype: str, seed: int) ->
         if spec is not None:
             check_grid(spec, grid)
     return [load_backbone(name, device=where, dtype=arithmetic, seed=seed) for name in names]
+
+
+def load_model(words: str, *, grid: int, device: str, dtype: str, autocast: bool, seed: int) -> Backbone:
+    """The one backbone named on the command line, computing as asked for; otherwise as `load_models`."""
+    wanted = wanted_dtype(dtype, torch_device(device), autocast=autocast)
+    loaded_in = "float32" if autocast else dtype
+    backbone, *others = load_models(words, grid=grid, device=device, dtype=loaded_in, seed=seed)
+    if others:
+        raise InputError(f"one model at a time, not {words!r}")
+    return autocast_backbone(backbone, wanted) if autocast else backbone
 
 
 def tell(words: str) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from dinoscope.data.features import Provenance
-from dinoscope.errors import InputError
 from dinoscope.shell import options
 
 
@@ -33,24 +32,16 @@ def extract_command(
     seed: options.Seed = 0,
 ) -> None:
     """Write the patch features of photographs, one file each."""
-    from dinoscope.backbones.load import torch_device
     from dinoscope.io.features import check_format, feature_path, write_features
     from dinoscope.pipeline.extract import extract_layers
-    from dinoscope.pipeline.fast import autocast_backbone, wanted_dtype
     from dinoscope.pipeline.profile import profile_told, timed
     from dinoscope.pipeline.run import Run
-    from dinoscope.shell.terminal import end, load_models, note, progress, read_ints, read_photographs, tell
+    from dinoscope.shell.terminal import end, load_model, note, progress, read_ints, read_photographs, tell
 
     suffix = check_format(file_format)
     paths, failures = read_photographs(photos)
     whole = grid if tile is None else min(grid, 1)  # with tiles, a grid need not fit in memory
-    wanted = wanted_dtype(dtype, torch_device(device), autocast=autocast)
-    loaded_in = "float32" if autocast else dtype
-    backbone, *others = load_models(model, grid=whole, device=device, dtype=loaded_in, seed=seed)
-    if others:
-        raise InputError("extract takes one model at a time")
-    if autocast:
-        backbone = autocast_backbone(backbone, wanted)
+    backbone = load_model(model, grid=whole, device=device, dtype=dtype, autocast=autocast, seed=seed)
     chosen = read_ints(layers, "--layers") or None
 
     with profile_told(tell, asked=profile), progress("photographs", len(paths)) as advance:

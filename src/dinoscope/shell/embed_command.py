@@ -62,17 +62,15 @@ def embed_command(
     seed: options.Seed = 0,
 ) -> None:
     """Fill a store with the vectors of a collection; the same command again goes on where it stopped."""
-    from dinoscope.backbones.load import torch_device
     from dinoscope.data.results import Failure
     from dinoscope.io.collections.collection import each_item
     from dinoscope.pipeline.embed import embed, in_shard
     from dinoscope.pipeline.embed_ray import embed_with_ray
-    from dinoscope.pipeline.fast import autocast_backbone, wanted_dtype
     from dinoscope.pipeline.profile import profile_told
     from dinoscope.pipeline.ray_workers import RayOptions
     from dinoscope.pipeline.run import Run
     from dinoscope.shell.index_line import index_line
-    from dinoscope.shell.terminal import end, load_models, note, progress, read_shard, tell
+    from dinoscope.shell.terminal import end, load_model, note, progress, read_shard, tell
     from dinoscope.store.dense import dense_bytes
 
     part = read_shard(shard)
@@ -90,13 +88,7 @@ def embed_command(
     spread = RayOptions(workers=workers, gpus_per_worker=gpus_per_worker)
     total = sum(in_shard(item.key, part) for item in each_item(source))
     placed = "cpu" if with_ray else device  # Ray's workers take it to their own devices
-    wanted = wanted_dtype(dtype, torch_device(placed), autocast=autocast)
-    loaded_in = "float32" if autocast else dtype
-    backbone, *others = load_models(model, grid=grid, device=placed, dtype=loaded_in, seed=seed)
-    if others:
-        raise InputError("embed takes one model at a time")
-    if autocast:
-        backbone = autocast_backbone(backbone, wanted)
+    backbone = load_model(model, grid=grid, device=placed, dtype=dtype, autocast=autocast, seed=seed)
     if dense is not None:
         size = dense_bytes(total, backbone.spec.dim, dense=dense, grid=grid)
         print(f"whole maps of {total} photographs: about {size / 1e9:,.2f} GB", file=sys.stderr)
