@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dinoscope.doctor.diagnosis import Effect, Outcome
+from dinoscope.doctor.diagnosis import Diagnosis, Effect, Measure, Outcome
 
 SAME = 1e-6
 """Features are the same where their agreement is short of 1 by at most this: float32 rounding."""
@@ -115,6 +115,41 @@ def verdict(
     return (
         f"none of the {len(tried)} changes tried explains the difference; the nearest, {best.change}, "
         f"gives {moved}. It may be another model, other weights or another photograph."
+    )
+
+
+def concluded(
+    before: float,
+    singles: Sequence[Effect],
+    pairs: Sequence[Effect],
+    *,
+    measure: Measure,
+    names: tuple[str, str],
+) -> Diagnosis:
+    """A diagnosis by the rules; photograph, sides, linear CKA and notes are left for the caller to fill in.
+
+    Args:
+        before: agreement without any change.
+        singles, pairs: nearest to NEW first.
+        measure: what the numbers are.
+        names: what the two sides are called.
+    """
+    outcome, best = chosen(before, singles, pairs)
+    named = best if outcome in ("explained", "partly") else None
+    tried = pairs if best in pairs else singles
+    return Diagnosis(
+        old="",
+        new="",
+        photo="",
+        measure=measure,
+        before=before,
+        cka=float("nan"),
+        after=before if named is None else named.to_new,
+        outcome=outcome,
+        explanation="" if named is None else named.change,
+        verdict=verdict(outcome, best, before, tried, measure=measure, base=names[0], target=names[1]),
+        effects=tuple(singles),
+        pairs=tuple(pairs),
     )
 
 
