@@ -28,6 +28,12 @@ def test_the_flexible_column_gives_way_first_and_loses_nothing() -> None:
     assert all(line.startswith("  word") for line in lines[3:])  # the indent goes on
 
 
+def test_the_flexible_column_gives_way_even_where_others_are_wider() -> None:
+    cell = "+10.123 [+10.111, +10.222]"
+    lines = text_table([("second-model minus it", cell, cell, cell)], ("", "a", "b", "c")).splitlines()
+    assert max(map(len, lines)) <= WIDTH and sum(line.count(cell) for line in lines) == 3
+
+
 def test_where_that_is_not_enough_others_wrap_too() -> None:
     cells = ["0.123 [0.111, 0.222]"] * 7
     lines = text_table([("name", *cells)], ["name"] * 8).splitlines()
@@ -50,3 +56,11 @@ def test_only_a_terminal_decides_the_width(monkeypatch: pytest.MonkeyPatch) -> N
     assert max(map(len, table.splitlines())) <= 62 and "\x1b" not in table
     monkeypatch.setenv("COLUMNS", "300")
     assert text_width() == WIDTH
+
+
+def test_nothing_around_it_changes_what_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = text_table(ROWS, HEADER)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert text_table(ROWS, HEADER) == plain

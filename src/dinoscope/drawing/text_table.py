@@ -61,7 +61,17 @@ def text_table(
         indented = (Padding(cell.lstrip(), (0, 0, 0, len(cell) - len(cell.lstrip()))) for cell in row)
         table.add_row(*indented)
     file = io.StringIO()
-    console = Console(file=file, width=width, color_system=None, highlight=False, markup=False, emoji=False)
+    console = Console(
+        file=file,
+        width=width,
+        color_system=None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        force_terminal=False,
+        force_jupyter=False,  # in a notebook it would be shown instead of returned
+        legacy_windows=False,
+    )
     console.print(table)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
