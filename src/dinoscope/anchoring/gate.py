@@ -81,7 +81,7 @@ def gate_of(snapshots: Iterable[Score], seed: int | None) -> Gate | None:
 
 def effect(scores: Iterable[Score], arm: str, over: str, metric: str) -> Effect | None:
     """One arm minus another, seed by seed; None where no seed has both at a common step."""
-    mine, other = _by_seed(scores, arm, metric), _by_seed(scores, over, metric)
+    mine, other = by_seed(scores, arm, metric), by_seed(scores, over, metric)
     seeds = tuple(sorted(mine.keys() & other.keys()))
     if not seeds:
         return None
@@ -145,14 +145,14 @@ def shortfalls(
     if teacher is None:
         why.append("its frozen teacher was not measured")
     else:
-        mine = _by_seed(scores, arm, DENSE)
+        mine = by_seed(scores, arm, DENSE)
         lowest = min((points[max(points)] for points in mine.values()), default=math.nan)
         if not lowest > teacher.values.get(DENSE, math.nan):
             why.append("not every seed exceeds its own frozen teacher, so it may be early stopping")
     return tuple(why)
 
 
-def _by_seed(scores: Iterable[Score], run: str, metric: str) -> dict[int, dict[int, float]]:
+def by_seed(scores: Iterable[Score], run: str, metric: str) -> dict[int, dict[int, float]]:
     """Values of a metric by seed and step, where they are known."""
     found: dict[int, dict[int, float]] = {}
     for score in scores:

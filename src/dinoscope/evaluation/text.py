@@ -112,12 +112,13 @@ def verdicts(scores: RetrievalScores) -> tuple[str, ...]:
 
 def credited(scores: RetrievalScores, row: RetrievalRow) -> bool:
     """Whether a gain exceeds that of every control of the same row, whole intervals above 0."""
-    own = [
-        other
-        for other in scores.rows
-        if other.control and (other.pooling, other.suppression) == (row.pooling, row.suppression)
-    ]
+    own = _controls_of(scores, row)
     return bool(own) and all(control.margins[FIRST].interval.low > 0 for control in own)
+
+
+def _controls_of(scores: RetrievalScores, row: RetrievalRow) -> list[RetrievalRow]:
+    wanted = (row.pooling, row.suppression)
+    return [r for r in scores.rows if r.control and (r.pooling, r.suppression) == wanted]
 
 
 def gain_of(row: RetrievalRow) -> PairedDifference:
@@ -180,10 +181,7 @@ def scores_csv(scores: RetrievalScores) -> str:
 
 def _named(scores: RetrievalScores, row: RetrievalRow) -> str:
     gain = interval_words(row.gains[FIRST].interval, sign="+")
-    has_controls = any(
-        r.control and r.pooling == row.pooling and r.suppression == row.suppression for r in scores.rows
-    )
-    if not has_controls or row.gains[FIRST].interval.low <= 0:
+    if not _controls_of(scores, row) or row.gains[FIRST].interval.low <= 0:
         return f"{row.suppression} ({gain})"
     held = "more than every control" if credited(scores, row) else "not told apart from every control"
     return f"{row.suppression} ({gain}, {held})"

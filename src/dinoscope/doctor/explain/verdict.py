@@ -103,7 +103,7 @@ def verdict(
     moved = f"{measure} {shown(before)} -> {shown(best.to_new)}"
     if outcome == "explained":
         said = f"the closest explanation: {target} was made with {best.change} ({best.meaning}); {moved}."
-        rivals = [e.change for e in tried if e is not best and _tied(best, e)]
+        rivals = [e.change for e in tried if e is not best and best.to_new - e.to_new <= 1e-8]
         if rivals:
             said += f" On this photograph {', '.join(rivals[:3])} cannot be told apart from it."
         return said
@@ -156,7 +156,3 @@ def concluded(
 def shown(value: float) -> str:
     """Four decimals, or more where they would hide how far from 1 it is."""
     return f"{value:.4f}" if value < 0.999 else f"{value:.7f}"
-
-
-def _tied(best: Effect, other: Effect) -> bool:
-    return best.to_new - other.to_new <= 1e-8
