@@ -33,7 +33,7 @@ from dinoscope.maths.boundary import boundary_auc
 from dinoscope.maths.class_tokens import cls_hits
 from dinoscope.maths.masks import patch_labels
 from dinoscope.maths.patches import unit
-from dinoscope.maths.retrieval_scores import average_precision, relevant_ranks
+from dinoscope.maths.retrieval_scores import relevant_ranks, score_columns
 from dinoscope.maths.segments import knn_miou
 from dinoscope.pipeline.extract import extract
 from experiments.recipe import TRUNK
@@ -65,7 +65,7 @@ def thumbnails(real: Path, backbone: Backbone) -> dict[str, object]:
     same, itself = labels[:, None] == labels, np.eye(len(labels), dtype=bool)
     ranks = relevant_ranks(directions @ directions.T, same, ignored=itself)
     hits = cls_hits(vectors, labels, k=NEIGHBOURS)
-    precision = np.array([average_precision(r) for r in ranks])
+    precision = score_columns(ranks, ())["ap"]
     return {
         "cls_knn": float(hits.mean()),
         "map": float(precision.mean()),

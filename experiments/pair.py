@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from dinoscope.anchoring.arms import run_arm
+from dinoscope.anchoring.arms import Branch, run_arm
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.train import Progress, run
 from dinoscope.errors import InputError
@@ -103,7 +103,9 @@ def main(words: Sequence[str] | None = None) -> None:
         run(TRUNK, asked.photographs, asked.out / "trunk", on_step=listen, resume=True)
         for arm in ARMS:
             out = asked.out / "arms" / "seed-0" / arm
-            run_arm(asked.out / "trunk", asked.photographs, out, arm, PAIR, on_step=listen, resume=True)
+            run_arm(
+                asked.out / "trunk", asked.photographs, out, Branch(arm), PAIR, on_step=listen, resume=True
+            )
     except TimeIsUpError:
         print("the time is up; the same command goes on")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from dinoscope.anchoring.arms import Fork, Recipe, run_arm
+from dinoscope.anchoring.arms import Branch, Recipe, run_arm
 from dinoscope.anchoring.config import Machine, Settings
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.network import write_backbone
@@ -45,8 +45,8 @@ def train_trunk(seed: int, photographs: Sequence[str], out: Path, tell: Callable
     arms = out / "arms"
 
     def arm(name: str, recipe: Recipe, folder: Path, teachers: Path | None = None) -> RunFolder:
-        fork = Fork(teachers=teachers)
-        return run_arm(trunk, photographs, folder / name, name, recipe, fork, on_step=tell, resume=True)
+        branch = Branch(name, teachers=teachers)
+        return run_arm(trunk, photographs, folder / name, branch, recipe, on_step=tell, resume=True)
 
     arm("continue", RECIPE, arms)
     arm("gram-x1", RECIPE, arms)
@@ -62,7 +62,7 @@ def matched_weight(trunk: Path, photographs: Sequence[str], gram: RunFolder) -> 
     """The weight with which the feature loss begins at the share of the loss that the Gram loss has."""
     with tempfile.TemporaryDirectory() as folder:
         first = replace(RECIPE, steps=1)
-        probe = run_arm(trunk, photographs, Path(folder) / "probe", "feature-mse", first)
+        probe = run_arm(trunk, photographs, Path(folder) / "probe", Branch("feature-mse"), first)
         feature = first_loss(probe, "feature_mse")
     return RECIPE.weight * first_loss(gram, "gram") / feature
 

@@ -35,6 +35,11 @@ def write_bytes(path: Path, data: bytes) -> None:
     write_whole(path, write)
 
 
+def write_text(path: Path, text: str) -> None:
+    """`write_whole` of text at hand, in UTF-8."""
+    write_bytes(path, text.encode())
+
+
 @contextmanager
 def lock_file(path: Path) -> Iterator[int]:
     """A file to lock, made where it is missing; a lock on it ends when this does, or its process."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dinoscope.anchoring.arms import ARMS, Fork, Recipe, arm_settings, run_arm
+from dinoscope.anchoring.arms import ARMS, Branch, Recipe, arm_settings, run_arm
 from dinoscope.anchoring.batches import cut_batch
 from dinoscope.anchoring.config import SecondStage
 from dinoscope.anchoring.folder import RunFolder
@@ -21,6 +21,7 @@ from dinoscope.maths.gram_loss import gram_loss
 from tests.anchoring.small_runs import NETWORK, small, write_photographs
 
 TRUNK = small(steps=20, learning_rate=3e-3, checkpoint_every=10, snapshot_every=4, keep_checkpoints=0)
+GRAM = Branch("gram-x1")
 RECIPE = Recipe(steps=16, weight=40.0, ramp=4, update_every=0)
 
 
@@ -61,7 +62,7 @@ def test_the_gram_arms_stay_closer_to_their_teacher(
     trunk: RunFolder, photographs: Path, tmp_path: Path
 ) -> None:
     arms = {
-        arm: run_arm(trunk.path, photographs, tmp_path / arm, arm, RECIPE)
+        arm: run_arm(trunk.path, photographs, tmp_path / arm, Branch(arm), RECIPE)
         for arm in ("continue", "gram-x1", "gram-x2")
     }
     teacher = trunk.snapshot(4)
@@ -79,7 +80,10 @@ def test_arms_share_everything_until_they_differ(photographs: Path, tmp_path: Pa
         told.append(progress.step)
 
     recipe = replace(RECIPE, steps=4, ramp=2)
-    arms = {arm: run_arm(trunk.path, photographs, tmp_path / arm, arm, recipe, on_step=tell) for arm in ARMS}
+    arms = {
+        arm: run_arm(trunk.path, photographs, tmp_path / arm, Branch(arm), recipe, on_step=tell)
+        for arm in ARMS
+    }
     assert told == [21, 22, 23, 24] * len(ARMS)
     common = ("dino_global", "dino_local", "ibot", "koleo")
     first = {arm: tuple(logged(folder)[0][name] for name in common) for arm, folder in arms.items()}
@@ -101,12 +105,12 @@ def test_an_interrupted_arm_with_a_renewed_teacher_resumes_exactly(photographs: 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_arm(trunk.path, photographs, tmp_path / "cut", "gram-x1", recipe, on_step=stop)
-    cut = run_arm(trunk.path, photographs, tmp_path / "cut", "gram-x1", recipe, resume=True)
-    straight = run_arm(trunk.path, photographs, tmp_path / "straight", "gram-x1", recipe)
+        run_arm(trunk.path, photographs, tmp_path / "cut", GRAM, recipe, on_step=stop)
+    cut = run_arm(trunk.path, photographs, tmp_path / "cut", GRAM, recipe, resume=True)
+    straight = run_arm(trunk.path, photographs, tmp_path / "straight", GRAM, recipe)
     assert cut.losses.read_bytes() == straight.losses.read_bytes()
     never = replace(recipe, update_every=0)
-    still = run_arm(trunk.path, photographs, tmp_path / "still", "gram-x1", never)
+    still = run_arm(trunk.path, photographs, tmp_path / "still", GRAM, never)
     assert still.losses.read_bytes() != straight.losses.read_bytes()
 
 
@@ -145,10 +149,10 @@ def test_what_is_not_there_is_said(photographs: Path, tmp_path: Path) -> None:
     trunk = run(small(), photographs, tmp_path / "trunk")
     arm = tmp_path / "arm"
     with pytest.raises(InputError, match="no arm 'gram-x3'"):
-        run_arm(trunk.path, photographs, arm, "gram-x3", RECIPE)
+        run_arm(trunk.path, photographs, arm, Branch("gram-x3"), RECIPE)
     with pytest.raises(InputError, match="no checkpoint of step 2"):
-        run_arm(trunk.path, photographs, arm, "gram-x1", RECIPE, Fork(step=2))
+        run_arm(trunk.path, photographs, arm, Branch("gram-x1", step=2), RECIPE)
     with pytest.raises(InputError, match=r"no snapshot of step 3; there are \[2, 4, 6\]"):
-        run_arm(trunk.path, photographs, arm, "gram-x1", replace(RECIPE, teacher_step=3))
+        run_arm(trunk.path, photographs, arm, GRAM, replace(RECIPE, teacher_step=3))
     with pytest.raises(InputError, match="no checkpoint"):
-        run_arm(tmp_path / "nowhere", photographs, arm, "gram-x1", RECIPE)
+        run_arm(tmp_path / "nowhere", photographs, arm, GRAM, RECIPE)

@@ -19,8 +19,8 @@ from dinoscope.comparison.tables.files import (
     write_measurements,
 )
 from dinoscope.comparison.tables.paper import metrics_latex, metrics_markdown
-from dinoscope.comparison.tables.terminal import WIDTH
 from dinoscope.data.results import Measurements
+from dinoscope.drawing.text_table import WIDTH
 from dinoscope.metrics.registry import METRICS
 from tests.samples import HOSTILE, PLANTED, planted, summarised
 

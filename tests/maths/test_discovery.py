@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import eigh
 
 from dinoscope.errors import InputError
-from dinoscope.maths.discovery import box_iou, corloc, lost, tokencut
+from dinoscope.maths.discovery import box_iou, lost, tokencut
 
 
 def scene(spread=0.1, seed=0, negative=False):
@@ -66,22 +66,15 @@ def test_nothing_is_found_where_nothing_differs(find):
         assert got.box is None and not got.mask.any()
 
 
-def test_box_iou_and_corloc_by_hand():
+def test_box_iou_by_hand():
     whole, half, quarter = (0.0, 0.0, 1.0, 1.0), (0.0, 0.0, 1.0, 0.5), (0.0, 0.0, 0.5, 0.5)
     assert box_iou(whole, half) == 0.5 and box_iou(half, quarter) == 0.5
     assert box_iou(whole, whole) == 1.0 and box_iou(quarter, (0.6, 0.6, 1.0, 1.0)) == 0.0
     assert math.isnan(box_iou((0.0, 0.0, 0.0, 0.0), (1.0, 1.0, 1.0, 1.0)))
-    better = (0.0, 0.0, 1.0, 0.6)
-    assert corloc([better, half, None, whole], [[quarter, whole], [whole], [whole], []]) == pytest.approx(
-        1 / 3
-    )
-    assert math.isnan(corloc([whole], [[]])) and math.isnan(corloc([], []))
 
 
 def test_bad_input_is_named():
     f, _ = scene()
-    with pytest.raises(InputError, match="2 boxes for 1"):
-        corloc([None, None], [[]])
     with pytest.raises(InputError, match="k must"):
         lost(f, k=0)
     f[0, 0, 0] = np.nan

@@ -6,7 +6,15 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from dinoscope.errors import InputError
-from dinoscope.maths.frequency import high_frequency_share, radial_spectrum, total_variation
+from dinoscope.maths.frequency import map_energy, rings, share_above, total_variation
+
+
+def high_frequency_share(features, *, above=4.0, normalise=False):
+    return share_above(map_energy(features, normalise=normalise), above)
+
+
+def radial_spectrum(features):
+    return rings(map_energy(features))
 
 
 def noise(h=16, w=16, dim=4, seed=0):

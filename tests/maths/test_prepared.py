@@ -4,17 +4,9 @@ import numpy as np
 import pytest
 
 from dinoscope.data.features import PatchFeatures
-from dinoscope.maths.frequency import high_frequency_share, map_energy, radial_spectrum, rings, share_above
 from dinoscope.maths.masks import PatchLabels
 from dinoscope.maths.patches import PatchMap, as_directions, as_map, as_rows, prepared, unit
-from dinoscope.maths.proxies import (
-    colour_pairs,
-    edge_strength,
-    proxy_coherence,
-    proxy_sharpness,
-    sharpness_against,
-)
-from dinoscope.maths.spectrum import effective_rank, rank_of, shares_of, singular_values, spectrum_shares
+from dinoscope.maths.spectrum import effective_rank, rank_of, singular_values
 from dinoscope.metrics import registry
 from dinoscope.metrics.facts import CurveOf, OfPhotograph
 from dinoscope.metrics.registry import CURVES
@@ -59,14 +51,5 @@ def test_it_holds_what_is_asked_for() -> None:
 
 
 def test_parts_taken_once_are_the_whole() -> None:
-    energy, sigma = map_energy(FEATURES), singular_values(as_rows(FEATURES))
-    assert share_above(energy) == high_frequency_share(FEATURES)
-    assert rings(energy).slope == radial_spectrum(FEATURES).slope
+    sigma = singular_values(as_rows(FEATURES))
     assert rank_of(sigma) == effective_rank(FEATURES)
-    np.testing.assert_array_equal(shares_of(sigma), spectrum_shares(FEATURES, centre=False))
-    assert sharpness_against(FEATURES, edge_strength(PHOTOGRAPH, (9, 12))) == proxy_sharpness(
-        FEATURES, PHOTOGRAPH
-    )
-    pairs = colour_pairs(PHOTOGRAPH, (9, 12))
-    found = proxy_coherence(FEATURES, PHOTOGRAPH)
-    assert (found.n_positive, found.n_negative) == (len(pairs.alike), len(pairs.unlike))

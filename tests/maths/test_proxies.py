@@ -6,7 +6,16 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
 
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.proxies import colour_regions, proxy_coherence, proxy_sharpness
+from dinoscope.maths.boundary import coherence_of_pairs
+from dinoscope.maths.proxies import colour_pairs, colour_regions, edge_strength, sharpness_against
+
+
+def proxy_sharpness(features, photograph):
+    return sharpness_against(features, edge_strength(photograph, features.shape[:2]))
+
+
+def proxy_coherence(features, photograph, **settings):
+    return coherence_of_pairs(features, colour_pairs(photograph, features.shape[:2], **settings))
 
 
 def noise(h=12, w=12, dim=6, seed=0):

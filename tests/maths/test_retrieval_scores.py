@@ -12,15 +12,10 @@ from hypothesis import strategies as st
 
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths.retrieval_scores import (
-    average_precision,
     chance_average_precision,
-    ndcg,
-    r_precision,
-    recall_at,
     relevant_ranks,
     revisited_scores,
     score_columns,
-    success_at,
     trapezoid_average_precision,
 )
 
@@ -52,16 +47,9 @@ def walked(relevance):
     return found
 
 
-@given(relevances)
-def test_scores_agree_with_a_walk_through_the_ranking(relevance):
-    ranks = ranks_of(relevance)
-    expected = walked(relevance)
-    assert average_precision(ranks) == pytest.approx(expected["ap"], abs=1e-12)
-    assert r_precision(ranks) == pytest.approx(expected["r_precision"])
-    assert ndcg(ranks) == pytest.approx(expected["ndcg"])
-    for k in (1, 5, 10):
-        assert recall_at(ranks, k) == pytest.approx(expected[f"recall@{k}"])
-        assert success_at(ranks, k) == expected[f"success@{k}"]
+def one(ranks):
+    """Every score of a single ranking."""
+    return {key: float(column[0]) for key, column in score_columns([np.asarray(ranks)]).items()}
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=1, max_size=15), max_size=6))
@@ -77,57 +65,38 @@ def test_many_queries_at_once_agree_with_each_alone(queries):
             assert all(math.isnan(column[i]) for column in got.values())
 
 
-@given(relevances, st.integers(1, 45))
-def test_ndcg_at_k_agrees_with_a_walk(relevance, k):
-    gained = sum(1 / math.log2(i + 2) for i, yes in enumerate(relevance[:k]) if yes)
-    best = sum(1 / math.log2(i + 2) for i in range(min(k, sum(relevance))))
-    assert ndcg(ranks_of(relevance), k) == pytest.approx(gained / best)
-
-
 @given(relevances)
 def test_the_trapezoid_lies_below_and_meets_it_when_perfect(relevance):
     ranks = ranks_of(relevance)
-    assert trapezoid_average_precision(ranks) <= average_precision(ranks) + 1e-12
+    assert trapezoid_average_precision(ranks) <= one(ranks)["ap"] + 1e-12
     perfect = np.arange(1, len(ranks) + 1)
-    assert trapezoid_average_precision(perfect) == average_precision(perfect) == 1
+    assert trapezoid_average_precision(perfect) == one(perfect)["ap"] == 1
 
 
-# AP, Rprec, R@1, R@5, R@10, Success@5, nDCG, nDCG@5 of ir-measures 0.4.3 (pytrec_eval-terrier 0.5.11).
+# AP, Rprec, R@1, R@5, R@10, Success@5, nDCG of ir-measures 0.4.3 (pytrec_eval-terrier 0.5.11).
 IR_MEASURES = [
-    ([1], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]),
-    ([7], [0.1428571, 0.0, 0.0, 0.0, 1.0, 0.0, 0.3333333, 0.0]),
-    ([1, 2, 3], [1.0, 1.0, 0.3333333, 1.0, 1.0, 1.0, 1.0, 1.0]),
-    ([2, 3, 9, 11], [0.4659091, 0.5, 0.0, 0.5, 0.75, 1.0, 0.6679023, 0.4414924]),
-    ([4, 5, 6, 30], [0.3208333, 0.25, 0.0, 0.5, 0.75, 1.0, 0.5370012, 0.3191472]),
+    ([1], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]),
+    ([7], [0.1428571, 0.0, 0.0, 0.0, 1.0, 0.0, 0.3333333]),
+    ([1, 2, 3], [1.0, 1.0, 0.3333333, 1.0, 1.0, 1.0, 1.0]),
+    ([2, 3, 9, 11], [0.4659091, 0.5, 0.0, 0.5, 0.75, 1.0, 0.6679023]),
+    ([4, 5, 6, 30], [0.3208333, 0.25, 0.0, 0.5, 0.75, 1.0, 0.5370012]),
     (
         [1, 2, 3, 8, 10, 12, 18, 22, 28],
-        [0.6193282, 0.4444444, 0.1111111, 0.3333333, 0.5555556, 1.0, 0.8621513, 0.7227266],
+        [0.6193282, 0.4444444, 0.1111111, 0.3333333, 0.5555556, 1.0, 0.8621513],
     ),
 ]
 
 
 @pytest.mark.parametrize(("ranks", "expected"), IR_MEASURES)
 def test_scores_are_those_of_ir_measures(ranks, expected):
-    r = np.array(ranks)
-    ours = [
-        average_precision(r),
-        r_precision(r),
-        recall_at(r, 1),
-        recall_at(r, 5),
-        recall_at(r, 10),
-        success_at(r, 5),
-        ndcg(r),
-        ndcg(r, 5),
-    ]
+    found = one(ranks)
+    ours = [found[k] for k in ("ap", "r_precision", "recall@1", "recall@5", "recall@10", "success@5", "ndcg")]
     np.testing.assert_allclose(ours, expected, atol=1e-6)
 
 
 def test_without_relevant_images_nothing_is_defined():
     nothing = np.zeros(0, np.int64)
-    for score in (average_precision, r_precision, ndcg):
-        assert math.isnan(score(nothing))
-    assert math.isnan(recall_at(nothing, 3))
-    assert math.isnan(success_at(nothing, 3))
+    assert all(math.isnan(score) for score in one(nothing).values())
     assert math.isnan(trapezoid_average_precision(nothing))
     assert math.isnan(chance_average_precision(0, 5))
 
@@ -158,7 +127,7 @@ def test_bad_scores_are_refused():
 
 @pytest.mark.parametrize(("r", "n"), [(1, 1), (1, 6), (3, 7), (7, 7)])
 def test_chance_is_the_mean_over_all_rankings(r, n):
-    values = [average_precision(np.array(c)) for c in combinations(range(1, n + 1), r)]
+    values = [one(np.array(c))["ap"] for c in combinations(range(1, n + 1), r)]
     assert chance_average_precision(r, n) == pytest.approx(np.mean(values))
 
 

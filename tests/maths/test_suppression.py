@@ -10,18 +10,11 @@ from scipy.stats import special_ortho_group
 
 from dinoscope.data.features import PatchFeatures
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.attention import cls_attention
-from dinoscope.maths.discovery import tokencut
 from dinoscope.maths.folds import fold_of, folds_of
+from dinoscope.maths.foreground import foreground_by_pc1
 from dinoscope.maths.pca import fit_pca, merge_moments, patch_moments
 from dinoscope.maths.pooling import gem_pool, mean_pool, own_foreground, weighted_pool
-from dinoscope.maths.selection import (
-    attention_weights,
-    background_means,
-    own_pc1_weights,
-    pc1_weights,
-    spectral_weights,
-)
+from dinoscope.maths.selection import background_means
 from dinoscope.maths.suppression import (
     Suppression,
     background_moments,
@@ -300,42 +293,12 @@ def a_map(seed: int = 0) -> PatchFeatures:
     return PatchFeatures.from_array(values, image_size=(90, 80), name="planted")
 
 
-def test_weights_are_the_masks_they_are_named_after():
+def test_the_own_foreground_is_what_stands_out():
+    inside = np.zeros((8, 9), bool)
+    inside[2:6, 3:7] = True
     f = a_map()
-    inside = np.zeros((8, 9))
-    inside[2:6, 3:7] = 1
-    np.testing.assert_array_equal(spectral_weights(f, tau=0.6), tokencut(f, tau=0.6).mask.ravel())
-    np.testing.assert_array_equal(own_pc1_weights(f), own_foreground(f).ravel())
-    for weights in (own_pc1_weights(f), spectral_weights(f, tau=0.6), *pc1_weights([f], fit_pca(f, 1))):
-        assert (weights.reshape(8, 9) == inside).mean() > 0.9
-
-
-def test_attention_is_the_softmax_of_scaled_products():
-    rng = np.random.default_rng(0)
-    q, k, others = rng.standard_normal((3, 4)), rng.standard_normal((3, 7, 4)), rng.standard_normal((3, 2, 4))
-    for extra in (None, others):
-        expected = np.zeros(7)
-        for head in range(3):
-            keys = k[head] if extra is None else np.concatenate([k[head], extra[head]])
-            e = np.array([np.exp(sum(q[head] * key) / 2.0) for key in keys])
-            expected += (e / e.sum())[:7] / 3
-        np.testing.assert_allclose(cls_attention(q, k, extra), expected)
-    assert cls_attention(q, k).sum() == pytest.approx(1)
-    np.testing.assert_allclose(cls_attention(1e4 * q, k).sum(), 1)  # no overflow
-    with pytest.raises(InputError, match="NaN"):
-        cls_attention(q, np.full((3, 7, 4), np.nan))
-
-
-def test_the_fewest_patches_that_hold_the_mass_are_kept():
-    attention = np.array([0.1, 0.4, 0.2, 0.3])
-    np.testing.assert_allclose(attention_weights(attention, mass=0.6), [0, 4 / 7, 0, 3 / 7])
-    np.testing.assert_allclose(attention_weights(attention, mass=0.7), [0, 4 / 7, 0, 3 / 7])
-    np.testing.assert_allclose(attention_weights(2 * attention), attention)
-    for bad in (np.zeros(3), np.array([-1.0, 2.0]), np.array([np.inf, 1.0])):
-        with pytest.raises(InputError):
-            attention_weights(bad)
-    with pytest.raises(InputError, match="mass"):
-        attention_weights(attention, mass=0.0)
+    assert (own_foreground(f) == inside).mean() > 0.9
+    assert (foreground_by_pc1([f], fit_pca(f, 1))[0] == inside).mean() > 0.9
 
 
 def test_background_means_follow_from_the_means_that_are_kept():

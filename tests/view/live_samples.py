@@ -19,7 +19,7 @@ from dinoscope.comparison.page.photographs import LivePhotographs
 from dinoscope.comparison.page.routes import live_app
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Comparison
-from dinoscope.drawing.server.gate import Gate
+from dinoscope.drawing.server.access import AccessGuard
 from dinoscope.errors import InputError
 from dinoscope.io.images import decode_photograph, read_photograph
 from tests.samples import comparison
@@ -92,14 +92,14 @@ def gate(
     closing: threading.Event | None = None,
     total_bytes: int = 1 << 24,
     on_report: Callable[[str], None] = lambda said: None,
-) -> Gate:
+) -> AccessGuard:
     """The whole server but its socket."""
     shown = LivePhotographs(
         extractor, named, read=read_photograph, decode=named_decode, total_bytes=total_bytes
     )
     page = PageOptions(("first", "second"), 6, export, LIMIT, on_report)
     app = live_app(shown, page, closing or threading.Event())
-    return Gate(app, token=TOKEN, host="127.0.0.1", port=8000)
+    return AccessGuard(app, token=TOKEN, host="127.0.0.1", port=8000)
 
 
 def named_decode(data: bytes, name: str) -> Photograph:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from dinoscope.drawing.server.gate import Gate
+from dinoscope.drawing.server.access import AccessGuard
 from dinoscope.errors import InputError
 from dinoscope.maths.suppression import SUPPRESSIONS, Suppression, no_suppression
 from dinoscope.pipeline.embed import embed
@@ -67,7 +67,7 @@ def finder(store: FeatureStore) -> StoreFinder:
 
 def client_of(finder: StoreFinder, closing: threading.Event | None = None) -> TestClient:
     app = search_app(finder, title="<b>trip", upload_bytes=LIMIT, closing=closing or threading.Event())
-    return TestClient(Gate(app, token=TOKEN, host="127.0.0.1", port=8000), base_url=ORIGIN)
+    return TestClient(AccessGuard(app, token=TOKEN, host="127.0.0.1", port=8000), base_url=ORIGIN)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from dinoscope.comparison.page.options import PageOptions
 from dinoscope.comparison.page.viewer import serve
 from dinoscope.comparison.session import Session
 from dinoscope.data.results import Comparison
-from dinoscope.drawing.server.gate import host_fits
+from dinoscope.drawing.server.access import host_fits
 from dinoscope.drawing.server.serving import address, listen
 from dinoscope.drawing.server.uploads import display_name
 from dinoscope.errors import InputError

@@ -6,7 +6,7 @@ follow from the seed and the step alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,6 +66,16 @@ class Recipe:
     cooldown: int = 0
 
 
+def check_arms(arms: Sequence[str]) -> None:
+    """Refuse what is no arm.
+
+    Raises:
+        InputError: one is not among `ARMS`.
+    """
+    for arm in arms:
+        require(arm in ARMS, f"no arm {arm!r}; there are {', '.join(ARMS)}")
+
+
 def arm_settings(trunk: Settings, start: int, arm: str, recipe: Recipe, *, teacher_step: int) -> Settings:
     """The settings of one arm.
 
@@ -79,7 +89,7 @@ def arm_settings(trunk: Settings, start: int, arm: str, recipe: Recipe, *, teach
     Raises:
         InputError: no such arm.
     """
-    require(arm in ARMS, f"no arm {arm!r}; there are {', '.join(ARMS)}")
+    check_arms([arm])
     ramp = max(1, round(RAMP_SHARE * start)) if recipe.ramp is None else recipe.ramp
     every = max(1, round(UPDATE_SHARE * start)) if recipe.update_every is None else recipe.update_every
     stage = SecondStage(start=start, ramp=ramp, local=trunk.objective.local)
@@ -104,27 +114,31 @@ def arm_settings(trunk: Settings, start: int, arm: str, recipe: Recipe, *, teach
 
 
 @dataclass(frozen=True, slots=True)
-class Fork:
-    """Where an arm branches off.
+class Branch:
+    """An arm, and where it branches off.
 
     Attributes:
+        arm: one of `ARMS`.
         step: of the trunk's checkpoint; None for its newest.
         seed: of the order and the crops from the fork on; None for the trunk's.
         teachers: folder of the run whose snapshot the frozen teacher is; None for the trunk.
     """
 
+    arm: str
     step: int | None = None
     seed: int | None = None
     teachers: Path | None = None
+
+    def __post_init__(self) -> None:
+        check_arms([self.arm])
 
 
 def run_arm(
     trunk: str | Path,
     photographs: Photographs,
     out: str | Path,
-    arm: str,
+    branch: Branch,
     recipe: Recipe,
-    fork: Fork | None = None,
     *,
     on_step: Callable[[Progress], None] | None = None,
     resume: bool = False,
@@ -136,22 +150,20 @@ def run_arm(
         trunk: folder of the run to branch off from.
         photographs: the trunk's.
         out: folder of the arm.
-        arm: one of `ARMS`.
+        branch: which arm, and where it branches off.
         recipe: what the arms share.
-        fork: where it branches off; None for the trunk's newest checkpoint.
         on_step, resume, force: as in `run`.
 
     Raises:
-        InputError: no such checkpoint, snapshot or arm.
+        InputError: no such checkpoint or snapshot.
     """
-    source, fork = RunFolder(Path(trunk)), fork or Fork()
-    require(arm in ARMS, f"no arm {arm!r}; there are {', '.join(ARMS)}")
-    checkpoint = _checkpoint(source, fork.step)
+    source = RunFolder(Path(trunk))
+    checkpoint = _checkpoint(source, branch.step)
     base = read_checkpoint(checkpoint)
-    settings = base.settings if fork.seed is None else replace(base.settings, seed=fork.seed)
-    held = source if fork.teachers is None else RunFolder(fork.teachers)
+    settings = base.settings if branch.seed is None else replace(base.settings, seed=branch.seed)
+    held = source if branch.teachers is None else RunFolder(branch.teachers)
     teacher_step = _teacher_step(held, base.step, recipe.teacher_step)
-    chosen = arm_settings(settings, base.step, arm, recipe, teacher_step=teacher_step)
+    chosen = arm_settings(settings, base.step, branch.arm, recipe, teacher_step=teacher_step)
     stage = chosen.second_stage
     return run(
         chosen,

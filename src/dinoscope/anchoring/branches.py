@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from dinoscope.anchoring.arms import Fork, Recipe, run_arm
+from dinoscope.anchoring.arms import Branch, Recipe, run_arm
 from dinoscope.anchoring.evaluate import Subject, subjects_of
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.photographs import Photographs
@@ -47,14 +47,13 @@ class Branches:
         """Train them one after another, a stage each; arguments and errors as `run_arm`."""
         for (arm, seed), folder in self._folders().items():
             with stage(f"{self.prefix}{arm}, seed {seed}") as tell:
-                fork = Fork(seed=seed, teachers=teachers)
+                branch = Branch(arm, seed=seed, teachers=teachers)
                 run_arm(
                     trunk,
                     photographs,
                     folder.path,
-                    arm,
+                    branch,
                     recipe,
-                    fork,
                     on_step=tell,
                     resume=resume,
                     force=force,

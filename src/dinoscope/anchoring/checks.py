@@ -13,6 +13,13 @@ def require(holds: bool, message: str) -> None:  # noqa: FBT001  (reads as a sen
         raise InputError(message)
 
 
+def require_least(settings: object, least: float, *names: str) -> None:
+    """Raise `InputError` unless each of some attributes is at least a number."""
+    for name in names:
+        value = getattr(settings, name)
+        require(value >= least, f"{name} must be at least {least:g}, got {value}")
+
+
 class TrainingStoppedError(DinoscopeError):
     """A run that cannot go on. What it had reached is kept.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from dinoscope.anchoring.findings import (
@@ -21,6 +20,7 @@ from dinoscope.anchoring.gate import (
     FALL,
     GRAM_ARMS,
     LEAST_SEEDS,
+    by_seed,
     effects_of,
     gates,
     mean_gate,
@@ -71,7 +71,11 @@ def conclude(
         sentences += _beside_the_rules(arm, found, scores)
         sentences += _loss_works(arm, found)
         sentences.append(_credit_sentence(arm, why[arm], fired=gate is not None and gate.fires))
-    sentences += [_control_sentence(e) for e in found if e.metric == DENSE and e.arm in CONTROLS]
+    sentences += [
+        f"Control {e.arm}: {_difference(e)} in patch kNN mIoU against continue at step {e.step:,}."
+        for e in found
+        if e.metric == DENSE and e.arm in CONTROLS
+    ]
     if not arms:
         sentences.append("No arm with a Gram anchor was measured, so nothing is said about the anchor.")
     sentences.append(CAVEAT)
@@ -120,7 +124,7 @@ def _each_gate(each: Sequence[Gate]) -> str:
 
 def _room_of_the_gate(scores: Sequence[Score], gate: Gate | None) -> list[str]:
     """Whether there was enough to lose for the gate to fire."""
-    untrained = [s.values[DENSE] for s in scores if s.run == RANDOM and math.isfinite(s.values[DENSE])]
+    untrained = _untrained(scores, DENSE)
     if gate is None or gate.fires or not untrained:
         return []
     floor = sum(untrained) / len(untrained)
@@ -136,31 +140,15 @@ def _room_of_the_gate(scores: Sequence[Score], gate: Gate | None) -> list[str]:
 def _outside_the_gate(scores: Sequence[Score], gate: Gate | None) -> list[str]:
     """What fell although no gate asks for it: "no degradation" must not hide it."""
     said: list[str] = []
-    if gate is None:
-        return said
-    untrained = {
-        metric: s.values[metric]
-        for s in scores
-        if s.run == RANDOM
-        for metric in s.values
-        if math.isfinite(s.values[metric])
-    }
-    seeds = {s.seed for s in scores if s.run == TRUNK}
-    for metric in ("boundary_auc", "coherence_auc"):
-        for seed in sorted(seeds):
-            points = {
-                s.step: s.values[metric]
-                for s in scores
-                if (s.run, s.seed) == (TRUNK, seed) and math.isfinite(s.values.get(metric, math.nan))
-            }
-            if not points:
-                continue
+    for metric in ("boundary_auc", "coherence_auc") if gate is not None else ():
+        untrained = _untrained(scores, metric)
+        for seed, points in sorted(by_seed(scores, TRUNK, metric).items()):
             peak, last = max(points, key=lambda step: points[step]), max(points)
             if points[peak] - points[last] >= NOTABLE_FALL:
                 said.append(
                     f"Outside the gate, {EVERY[metric].short} fell from {points[peak]:.3f} at step "
                     f"{peak:,} to {points[last]:.3f} at step {last:,} (seed {seed}"
-                    + (f"; random weights: {untrained[metric]:.3f}" if metric in untrained else "")
+                    + (f"; random weights: {untrained[-1]:.3f}" if untrained else "")
                     + "): the gate is about its two scores only."
                 )
     return said
@@ -207,9 +195,7 @@ def _beside_the_rules(arm: str, effects: Sequence[Effect], scores: Sequence[Scor
         f"Outside the rules, its {title} differs by {_difference(found)} from continuing without it; no rule "
         "was set for this number, so no gain is credited for it."
     )
-    untrained = [
-        v for s in scores if s.run == RANDOM and math.isfinite(v := s.values.get("coherence_auc", math.nan))
-    ]
+    untrained = _untrained(scores, "coherence_auc")
     reached = [s.values["coherence_auc"] for s in scores if (s.run, s.step) == (arm, found.step)]
     if untrained and reached:
         said += (
@@ -241,10 +227,6 @@ def _credit_sentence(arm: str, why: Sequence[str], *, fired: bool) -> str:
     return f"No gain is credited to the anchor of {arm}: {'; '.join(why)}."
 
 
-def _control_sentence(e: Effect) -> str:
-    return f"Control {e.arm}: {_difference(e)} in patch kNN mIoU against continue at step {e.step:,}."
-
-
 def _difference(e: Effect) -> str:
     scale, unit, digits = (100.0, " points", 1) if EVERY[e.metric].unit == "%" else (1.0, "", 3)
     if e.metric == RANK:
@@ -259,6 +241,11 @@ def _difference(e: Effect) -> str:
         "within": ", within their spread",
     }
     return f"{mean} ({spread}{said.get(e.verdict, '')})"
+
+
+def _untrained(scores: Sequence[Score], metric: str) -> list[float]:
+    """Known values of networks with random weights."""
+    return [value for points in by_seed(scores, RANDOM, metric).values() for value in points.values()]
 
 
 def _find(effects: Sequence[Effect], arm: str, over: str, metric: str) -> Effect | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-from dinoscope.anchoring.checks import require
+from dinoscope.anchoring.checks import require, require_least
 from dinoscope.errors import InputError
 from dinoscope.maths.ramp import cosine_ramp
 
@@ -45,17 +45,16 @@ class Network:
     head_bottleneck: int = 64
 
     def __post_init__(self) -> None:
-        for name in ("dim", "depth", "heads", "patch_size", "hidden", "head_hidden", "head_bottleneck"):
-            require(getattr(self, name) >= 1, f"{name} must be at least 1, got {getattr(self, name)}")
-        require(self.registers >= 0, f"registers must be at least 0, got {self.registers}")
-        require(self.prototypes >= 2, f"prototypes must be at least 2, got {self.prototypes}")
+        sizes = ("dim", "depth", "heads", "patch_size", "hidden", "head_hidden", "head_bottleneck")
+        require_least(self, 1, *sizes)
+        require_least(self, 0, "registers")
+        require_least(self, 2, "prototypes")
         require(
             self.dim % (4 * self.heads) == 0,
             f"rotary positions need a dim that is a multiple of 4 * heads, got {self.dim} and {self.heads}",
         )
-        for name in ("rope_rescale", "rope_jitter"):
-            value = getattr(self, name)
-            require(value is None or value >= 1, f"{name} must be at least 1, got {value}")
+        given = (name for name in ("rope_rescale", "rope_jitter") if getattr(self, name) is not None)
+        require_least(self, 1, *given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ class Crops:
     mask_side: tuple[int, int] = (3, 6)
 
     def __post_init__(self) -> None:
-        require(self.n_local >= 0, f"n_local must be at least 0, got {self.n_local}")
+        require_least(self, 0, "n_local")
         for name in ("global_area", "local_area"):
             low, high = getattr(self, name)
             require(0 < low <= high <= 1, f"{name} must be two shares in (0, 1], got {low}, {high}")
@@ -122,16 +121,10 @@ class Objective:
     local: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in (
-            "student_temperature",
-            "teacher_temperature",
-            "first_temperature",
-            "sinkhorn_iterations",
-        ):
+        for name in ("student_temperature", "teacher_temperature", "first_temperature"):
             require(getattr(self, name) > 0, f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("dino", "ibot", "koleo", "local"):
-            require(getattr(self, name) >= 0, f"the weight {name} must not be negative")
-        require(self.temperature_steps >= 0, "temperature_steps must not be negative")
+        require_least(self, 1, "sinkhorn_iterations")
+        require_least(self, 0, "dino", "ibot", "koleo", "local", "temperature_steps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +160,9 @@ class SecondStage:
     pull: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in (f.name for f in fields(self) if f.name not in ("anchor", "scale")):
-            require(getattr(self, name) >= 0, f"{name} of the second stage must not be negative")
+        require_least(self, 0, *(f.name for f in fields(self) if f.name not in ("anchor", "scale")))
         require(self.anchor in ("none", "gram", "feature-mse"), f"no anchor {self.anchor!r}")
-        require(self.scale >= 1, f"scale must be at least 1, got {self.scale}")
+        require_least(self, 1, "scale")
 
     def share(self, step: int) -> float:
         """How far the ramp has come at a step, in [0, 1]."""
@@ -197,7 +189,7 @@ class Machine:
 
     def __post_init__(self) -> None:
         require(self.precision in ("auto", "float32", "bfloat16"), f"no precision {self.precision!r}")
-        require(self.workers >= 1, f"workers must be at least 1, got {self.workers}")
+        require_least(self, 1, "workers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,17 +233,13 @@ class Settings:
     machine: Machine = field(default_factory=Machine)
 
     def __post_init__(self) -> None:
-        require(self.seed >= 0, f"seed must not be negative, got {self.seed}")
-        require(self.steps >= 1, f"steps must be at least 1, got {self.steps}")
+        require_least(self, 1, "steps")
+        require_least(self, 0, "seed", "warmup", "cooldown_start", "cooldown_steps", "weight_decay")
+        require_least(self, 0, "clip_gradient", "memory_px", "checkpoint_every", "snapshot_every")
+        require_least(self, 0, "keep_checkpoints")
         require(self.batch >= 2, f"batch must be at least 2 (neighbours are compared), got {self.batch}")
         require(self.learning_rate > 0, f"learning_rate must be above 0, got {self.learning_rate}")
         require(0 <= self.ema <= 1, f"ema must lie in [0, 1], got {self.ema}")
-        for name in ("warmup", "cooldown_start", "cooldown_steps", "weight_decay", "clip_gradient"):
-            require(getattr(self, name) >= 0, f"{name} must not be negative, got {getattr(self, name)}")
-        for name in ("memory_px", "checkpoint_every"):
-            require(getattr(self, name) >= 0, f"{name} must not be negative, got {getattr(self, name)}")
-        require(self.snapshot_every >= 0, f"snapshot_every must not be negative, got {self.snapshot_every}")
-        require(self.keep_checkpoints >= 0, "keep_checkpoints must not be negative")
         patch = self.network.patch_size
         for name in ("global_px", "local_px"):
             px = getattr(self.crops, name)

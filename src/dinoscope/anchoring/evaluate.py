@@ -15,7 +15,7 @@ from dinoscope.anchoring.findings import Score
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.held_out import HeldOut, Probes
 from dinoscope.anchoring.probes import features_of, finite, measure
-from dinoscope.atomic import write_whole
+from dinoscope.atomic import write_text
 from dinoscope.data.features import PatchFeatures
 from dinoscope.errors import InputError
 
@@ -186,12 +186,7 @@ def _score(line: dict[str, Any]) -> Score:
 
 
 def _write(file: Path, lines: Iterable[dict[str, Any]]) -> None:
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    write_whole(file, lambda out: _put(out, text))
-
-
-def _put(out: Any, text: str) -> None:
-    out.write(text.encode())
+    write_text(file, "".join(json.dumps(line) + "\n" for line in lines))
 
 
 def _digest(network: Path) -> str:

@@ -25,7 +25,7 @@ from typing import IO, Any
 from dinoscope.anchoring.checkpoint import checkpoint_paths
 from dinoscope.anchoring.checks import require
 from dinoscope.anchoring.config import Settings
-from dinoscope.atomic import lock, lock_file, write_whole
+from dinoscope.atomic import lock, lock_file, write_text
 from dinoscope.errors import InputError
 
 _FREE = ("machine", "steps", "checkpoint_every", "snapshot_every", "keep_checkpoints")
@@ -148,7 +148,7 @@ def claim_folder(
         "photographs": dict(photographs),
         "fork": None if fork is None else dict(fork),
     }
-    write_whole(folder.about, lambda file: _write(file, json.dumps(about, indent=2) + "\n"))
+    write_text(folder.about, json.dumps(about, indent=2) + "\n")
 
 
 def _check_same(
@@ -187,10 +187,6 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _write(file: IO[bytes], text: str) -> None:
-    file.write(text.encode())
-
-
 def cut_losses(path: Path, *, after: int, step: int) -> None:
     """Keep the lines of steps ``after + 1`` to ``step``; later ones, and a torn last one, go.
 
@@ -214,7 +210,7 @@ def cut_losses(path: Path, *, after: int, step: int) -> None:
             f"{str(path)!r} ends at step {after + len(kept)}, before the checkpoint of step {step}; it was "
             "changed. Put it back, or start again in another folder"
         )
-    write_whole(path, lambda file: _write(file, "".join(f"{line}\n" for line in kept)))
+    write_text(path, "".join(f"{line}\n" for line in kept))
 
 
 def append_losses(file: IO[str], step: int, losses: Mapping[str, float]) -> None:

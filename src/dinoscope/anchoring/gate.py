@@ -56,19 +56,11 @@ def mean_gate(scores: Sequence[Score]) -> Gate | None:
     for score in scores:
         if score.run == TRUNK and score.seed in seeds and score.step > 0:
             by_step.setdefault(score.step, {})[score.seed] = score
-    means = [
-        Score(
-            TRUNK,
-            -1,
-            step,
-            {
-                name: float(np.mean([s.values.get(name, math.nan) for s in found.values()]))
-                for name in (DENSE, IMAGE)
-            },
-        )
-        for step, found in by_step.items()
-        if found.keys() == seeds
-    ]
+    means = []
+    for step, found in by_step.items():
+        if found.keys() == seeds:
+            columns = {n: [s.values.get(n, math.nan) for s in found.values()] for n in (DENSE, IMAGE)}
+            means.append(Score(TRUNK, -1, step, {n: float(np.mean(v)) for n, v in columns.items()}))
     return gate_of(means, None)
 
 
@@ -83,21 +75,13 @@ def gate_of(snapshots: Iterable[Score], seed: int | None) -> Gate | None:
     last, peak = known[-1], max(known[:-1], key=lambda s: s.values[DENSE])
     fall = 100.0 * (peak.values[DENSE] - last.values[DENSE])
     fires = fall >= FALL - _ROUNDING and last.values[IMAGE] >= peak.values[IMAGE] - _ROUNDING
-    return Gate(
-        seed,
-        fires,
-        peak.step,
-        last.step,
-        peak.values[DENSE],
-        last.values[DENSE],
-        peak.values[IMAGE],
-        last.values[IMAGE],
-    )
+    scores = (s.values[name] for name in (DENSE, IMAGE) for s in (peak, last))
+    return Gate(seed, fires, peak.step, last.step, *scores)
 
 
 def effect(scores: Iterable[Score], arm: str, over: str, metric: str) -> Effect | None:
     """One arm minus another, seed by seed; None where no seed has both at a common step."""
-    mine, other = _by_seed(scores, arm, metric), _by_seed(scores, over, metric)
+    mine, other = by_seed(scores, arm, metric), by_seed(scores, over, metric)
     seeds = tuple(sorted(mine.keys() & other.keys()))
     if not seeds:
         return None
@@ -161,14 +145,15 @@ def shortfalls(
     if teacher is None:
         why.append("its frozen teacher was not measured")
     else:
-        mine = _by_seed(scores, arm, DENSE)
+        mine = by_seed(scores, arm, DENSE)
         lowest = min((points[max(points)] for points in mine.values()), default=math.nan)
         if not lowest > teacher.values.get(DENSE, math.nan):
             why.append("not every seed exceeds its own frozen teacher, so it may be early stopping")
     return tuple(why)
 
 
-def _by_seed(scores: Iterable[Score], run: str, metric: str) -> dict[int, dict[int, float]]:
+def by_seed(scores: Iterable[Score], run: str, metric: str) -> dict[int, dict[int, float]]:
+    """Values of a metric by seed and step, where they are known."""
     found: dict[int, dict[int, float]] = {}
     for score in scores:
         value = score.values.get(metric, math.nan)

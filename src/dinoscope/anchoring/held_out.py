@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from jaxtyping import Int32, Int64, UInt8
 
-from dinoscope.anchoring.checks import require
+from dinoscope.anchoring.checks import require, require_least
 from dinoscope.atomic import write_whole
 
 HELD_OUT_SEED = 20_260_010
@@ -46,7 +46,7 @@ class Probes:
     most_patches: int = 8192
 
     def __post_init__(self) -> None:
-        require(self.n_dense >= 4, f"n_dense must be at least 4, got {self.n_dense}")
+        require_least(self, 4, "n_dense")
         require(self.n >= self.n_dense, f"n ({self.n}) must be at least n_dense ({self.n_dense})")
         require(self.grid >= 4, f"grid must be at least 4 (distant pairs are compared), got {self.grid}")
 

@@ -34,7 +34,7 @@ from dinoscope.anchoring.evaluate import Subject, evaluate, subjects_of
 from dinoscope.anchoring.findings import RANDOM, TRUNK, Laboratory, LossCurve, Score
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.gate import mean_gate
-from dinoscope.anchoring.held_out import HeldOut, held_out
+from dinoscope.anchoring.held_out import held_out
 from dinoscope.anchoring.logs import Ledger, loss_curve
 from dinoscope.anchoring.network import write_backbone
 from dinoscope.anchoring.photographs import Photographs, listed
@@ -146,11 +146,9 @@ def examine(
                 source,
                 plan,
                 plan.planted,
-                measured.scenes,
                 pictures,
+                measured.measure,
                 device=measured.device,
-                on_score=_scored(on_progress),
-                force=force,
             )
     with ledger.stage("pictures"):
         strip = film_strip(
@@ -196,7 +194,7 @@ class _Measured:
     trunk: RunFolder
     branches: Branches
     subjects: list[Subject]
-    scenes: HeldOut
+    measure: Callable[..., tuple[Score, ...]]
     scores: tuple[Score, ...]
     teacher_step: int | None
     fork_step: int | None
@@ -226,18 +224,13 @@ def _measured(
     device = str(torch_device(plan.trunk.machine))
     with Ledger(out / "compute.jsonl").stage("measurement"):
         scenes = held_out(plan.probes, out / "held-out.npz")
-        scores = evaluate(
-            subjects,
-            scenes,
-            out / "evaluation.jsonl",
-            teacher=None if teacher_step is None else source.snapshot(teacher_step),
-            device=device,
-            on_score=_scored(on_progress),
-            force=force,
-        )
+        told = _scored(on_progress)
+        measure = partial(evaluate, scenes=scenes, device=device, on_score=told, force=force)
+        teacher = None if teacher_step is None else source.snapshot(teacher_step)
+        scores = measure(subjects, file=out / "evaluation.jsonl", teacher=teacher)
     stages = (folder.settings().second_stage for folder in branches.begun().values())
     fork_step = next((stage.start for stage in stages if stage is not None), None)
-    return _Measured(source, branches, subjects, scenes, scores, teacher_step, fork_step, device)
+    return _Measured(source, branches, subjects, measure, scores, teacher_step, fork_step, device)
 
 
 def _scored(on_progress: OnProgress | None) -> Callable[[Score], None] | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dinoscope.anchoring.arms import ARMS, Recipe
-from dinoscope.anchoring.checks import require
+from dinoscope.anchoring.arms import ARMS, Recipe, check_arms
+from dinoscope.anchoring.checks import require, require_least
 from dinoscope.anchoring.config import Settings
 from dinoscope.anchoring.held_out import Probes
 
@@ -31,9 +30,9 @@ class Planting:
     arms: tuple[str, ...] = ("continue", "gram-x2")
 
     def __post_init__(self) -> None:
-        require(self.steps >= 1, f"the pull needs at least 1 step, got {self.steps}")
+        require_least(self, 1, "steps")
         require(self.weight > 0, f"the weight of the pull must be above 0, got {self.weight}")
-        _check_arms(self.arms)
+        check_arms(self.arms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +62,6 @@ class Plan:
     def __post_init__(self) -> None:
         require(len(set(self.seeds)) == len(self.seeds), f"a seed is given twice: {self.seeds}")
         require(bool(self.seeds) or not self.arms, "arms need at least one seed")
-        require(self.measure_every >= 1, f"measure_every must be at least 1, got {self.measure_every}")
+        require_least(self, 1, "measure_every")
         require(bool(self.seeds) or self.planted is None, "the positive control needs at least one seed")
-        _check_arms(self.arms)
-
-
-def _check_arms(arms: Sequence[str]) -> None:
-    for arm in arms:
-        require(arm in ARMS, f"no arm {arm!r}; there are {', '.join(ARMS)}")
+        check_arms(self.arms)

@@ -21,10 +21,9 @@ from dinoscope.anchoring.branches import Branches, Stage
 from dinoscope.anchoring.checks import require
 from dinoscope.anchoring.conclude_planted import conclude_planted
 from dinoscope.anchoring.config import SecondStage, Settings
-from dinoscope.anchoring.evaluate import Subject, evaluate, subjects_of
+from dinoscope.anchoring.evaluate import Subject, subjects_of
 from dinoscope.anchoring.findings import AFTER_DAMAGE, PLANTED, TRUNK, Control, Score
 from dinoscope.anchoring.folder import RunFolder
-from dinoscope.anchoring.held_out import HeldOut
 from dinoscope.anchoring.photographs import Photographs
 from dinoscope.anchoring.plan import Plan, Planting
 from dinoscope.anchoring.strip import film_strip, last_of_arms
@@ -71,14 +70,20 @@ def examine_planted(
     trunk: RunFolder,
     plan: Plan,
     planting: Planting,
-    scenes: HeldOut,
     pictures: Sequence[Photograph],
+    measure: Callable[..., tuple[Score, ...]],
     *,
     device: str,
-    on_score: Callable[[Score], None] | None,
-    force: bool,
 ) -> Control | None:
     """Measure what there is of the control; None where no damage was planted yet.
+
+    Args:
+        out: folder of the control.
+        trunk: the run that it was forked from.
+        plan, planting: what was asked for.
+        pictures: photographs to show maps of.
+        measure: `evaluate` but for subjects, file and teacher.
+        device: as torch names it.
 
     Raises:
         InputError: an evaluation of something else.
@@ -97,15 +102,8 @@ def examine_planted(
     before = [Subject(TRUNK, settings.seed, step, trunk.snapshot(step)) for step in known]
     damaged = subjects_of(damage, PLANTED, settings.seed, every=plan.measure_every)
     subjects = [*before, *damaged, *released.subjects(plan.measure_every)]
-    scores = evaluate(
-        subjects,
-        scenes,
-        out / "evaluation.jsonl",
-        teacher=None if teacher_step is None else trunk.snapshot(teacher_step),
-        device=device,
-        on_score=on_score,
-        force=force,
-    )
+    teacher = None if teacher_step is None else trunk.snapshot(teacher_step)
+    scores = measure(subjects, file=out / "evaluation.jsonl", teacher=teacher)
     return Control(
         scores=scores,
         start_step=start,

@@ -15,6 +15,7 @@ from dinoscope.anchoring.config import Machine, Settings
 from dinoscope.anchoring.forward import can_compile
 from dinoscope.anchoring.network import Distilled, frozen, read_backbone
 from dinoscope.anchoring.seeds import Purpose, torch_seed
+from dinoscope.backbones import load
 from dinoscope.errors import InputError
 
 COMPILED_DIM = 64
@@ -118,22 +119,16 @@ def restore(state: State, saved: dict[str, Any], settings: Settings, *, forked: 
 
 
 def torch_device(machine: Machine) -> torch.device:
-    """The device asked for.
+    """The device asked for; ``auto`` is the GPU where there is one, else the CPU.
 
     Raises:
-        InputError: it is not there.
+        InputError: it is not there, or nothing is trained on it.
     """
-    name = machine.device
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"no device {name!r}: {error}") from error
+    device = load.torch_device(machine.device)
+    if device.type == "mps" and machine.device == "auto":
+        return torch.device("cpu")
     if device.type not in ("cpu", "cuda"):
-        raise InputError(f"training runs on cpu or cuda, not on {name!r}")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise InputError("there is no CUDA GPU here; ask for the device cpu")
+        raise InputError(f"training runs on cpu or cuda, not on {machine.device!r}")
     return device
 
 

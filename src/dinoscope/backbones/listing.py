@@ -54,33 +54,3 @@ def models() -> tuple[ModelRow, ...]:
         for name, description in {**CONTROLS, **PREFIXES}.items()
     )
     return published + others
-
-
-def models_text() -> str:
-    """The list as a table for a terminal: one model a line, then the names that take another name."""
-    table = [("NAME", "PARAMETERS", "SIZE", "CACHED", "LICENCE", "GATE", "SOURCES")]
-    for row in models():
-        if row.sources:
-            table.append(
-                (
-                    row.name,
-                    _short(row.n_parameters, ("", "k", "M", "G")),
-                    _short(row.size_bytes, ("B", "kB", "MB", "GB")),
-                    "yes" if row.cached else "no",
-                    row.licence,
-                    "gated" if row.gated else "open",
-                    ", ".join(row.sources),
-                )
-            )
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in table]
-    others = [f"{row.name.ljust(widths[0])}  {row.description}" for row in models() if not row.sources]
-    return "\n".join(line.rstrip() for line in (*lines, "", *others))
-
-
-def _short(number: int, units: tuple[str, ...]) -> str:
-    """Three digits and a unit of thousands."""
-    value, unit = float(number), 0
-    while value >= 999.5 and unit < len(units) - 1:
-        value, unit = value / 1000, unit + 1
-    return f"{value:.3g} {units[unit]}".rstrip()

@@ -82,7 +82,7 @@ def device_findings() -> Iterator[Finding]:
 
 def number_findings(*, compiled: bool = False) -> Iterator[Finding]:
     """Float32 products, the bundled model against stored numbers, and each faster way of running it."""
-    for device in _devices():
+    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         yield matmul_finding(device)
     precision = torch.get_float32_matmul_precision()
     if precision != "highest":
@@ -178,10 +178,6 @@ def demo_photographs() -> tuple[Photograph, ...]:
         astronaut: np.ndarray = data.astronaut()  # type: ignore[no-untyped-call]
         arrays["astronaut"] = astronaut
     return tuple(photograph_from_array(array, name=name) for name, array in arrays.items())
-
-
-def _devices() -> tuple[str, ...]:
-    return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
 
 
 def _paths(mini: Backbone, *, compiled: bool) -> Iterator[tuple[str, Backbone]]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
-import textwrap
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 from dinoscope.doctor.diagnosis import Diagnosis, Effect, Finding, Health
+from dinoscope.drawing.text_table import text_table, wrapped
 from dinoscope.names import printable
+from dinoscope.strict_json import strict_json
 
-WIDTH = 100
 SHOWN = 12
 """Single changes shown in the text; the JSON has all of them."""
 
@@ -39,7 +36,7 @@ def findings_text(health: Health) -> str:
 
 def health_json(health: Health) -> str:
     """One object: ``usable``, and the list ``findings``."""
-    return _json({"usable": health.usable, "findings": [asdict(finding) for finding in health.findings]})
+    return strict_json({"usable": health.usable, "findings": health.findings})
 
 
 def diagnosis_text(diagnosis: Diagnosis) -> str:
@@ -50,8 +47,8 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
         title,
         f"{diagnosis.measure} of OLD and NEW {numbers}",
         "",
-        *_wrapped(f"verdict: {diagnosis.verdict}", " " * 9),
-        *(line for note in diagnosis.notes for line in _wrapped(f"note: {note}", " " * 6)),
+        wrapped(f"verdict: {diagnosis.verdict}", " " * 9),
+        *(wrapped(f"note: {note}", " " * 6) for note in diagnosis.notes),
     ]
     parts = ["\n".join(head)]
     if diagnosis.effects:
@@ -68,41 +65,27 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
 
 def diagnosis_json(diagnosis: Diagnosis) -> str:
     """One object with the fields of `Diagnosis`; what is not a number is null."""
-    return _json(asdict(diagnosis))
+    return strict_json(diagnosis)
 
 
 def _table(title: str, effects: Sequence[Effect], n: int) -> str:
-    shown = effects[:n]
-    width = min(max(len(effect.change) for effect in shown), 40)
-    lines = [title, f"  {'to NEW':>10} {'to OLD':>10}    {'change':<{width}}  what it is"]
-    for effect in shown:
-        mark = "~" if effect.averaged else " "
-        start = (
-            f"  {_number(effect.to_new):>10} {_number(effect.to_old):>10}  {mark} {effect.change:<{width}}  "
-        )
-        lines += textwrap.wrap(
-            start + effect.meaning,
-            max(WIDTH, len(start) + 30),
-            subsequent_indent=" " * len(start),
-            replace_whitespace=False,
-            drop_whitespace=True,
-            break_on_hyphens=False,
-        )
+    rows = [
+        (_number(e.to_new), _number(e.to_old), "~" if e.averaged else "", e.change, e.meaning)
+        for e in effects[:n]
+    ]
+    lines = [
+        title,
+        text_table(rows, ("to NEW", "to OLD", "", "change", "what it is"), flexible=4, right=(0, 1)),
+    ]
     if len(effects) > n:
-        lines.append(f"  ... and {len(effects) - n} more (--json has all)")
+        lines.append(f"... and {len(effects) - n} more (--json has all)")
     return "\n".join(lines)
 
 
 def _finding(finding: Finding) -> list[str]:
-    start = f"  {finding.state:<8} {finding.name}: "
-    lines = _wrapped(start + finding.found, " " * 13)
-    if finding.advice:
-        lines += [
-            line
-            for part in finding.advice.split("\n")
-            for line in _wrapped(" " * 11 + f"-> {part}", " " * 14)
-        ]
-    return lines
+    lines = [wrapped(f"  {finding.state:<8} {finding.name}: {finding.found}", " " * 13)]
+    advice = finding.advice.split("\n") if finding.advice else []
+    return lines + [wrapped(f"{' ' * 11}-> {part}", " " * 14) for part in advice]
 
 
 def _summary(n_problems: int, n_notes: int) -> str:
@@ -118,30 +101,7 @@ def _count(n: int, word: str) -> str:
     return f"{n} {word}{'' if n == 1 else 's'}"
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
-    """Lines of at most `WIDTH` columns; words that are longer, such as commands, stay whole."""
-    return textwrap.wrap(
-        printable(text),
-        WIDTH,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
 def _number(value: float) -> str:
     if math.isnan(value):
         return "-"
     return f"{value:.4f}" if value < 0.999 else f"{value:.7f}"
-
-
-def _json(value: Any) -> str:
-    return json.dumps(_finite(value), indent=2, allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from dinoscope.data.results import FEWEST_TO_JUDGE, Interval, PairedDifference
 from dinoscope.data.retrieval import FIRST, RetrievalRow, RetrievalScores
+from dinoscope.drawing.text_table import text_table, wrapped
 from dinoscope.drawing.verdicts import direction
 from dinoscope.evaluation.pictures_values import CASE_RULE, BackgroundAlone
+from dinoscope.strict_json import strict_json
 
 TITLES = {
     "ap": "mAP",
@@ -24,6 +25,10 @@ CONTROL_TITLES = {
     "matched": "random directions of as much variance",
     "all_patches": "the strongest directions of all patches",
 }
+CSV_COLUMNS = (
+    *("pooling", "suppression", "control", "score", "mean", "low", "high", "gain", "gain_low", "gain_high"),
+    *("pooling_gain", "pooling_gain_low", "pooling_gain_high", "queries"),
+)
 RULE = (
     "A suppression helps (hurts) where the whole interval of its paired gain over the same vectors without "
     "suppression lies above (below) 0, and the gain is put down to what it suppresses only where the whole "
@@ -62,22 +67,19 @@ def case_words(found: BackgroundAlone) -> str:
 
 def scores_text(scores: RetrievalScores, backgrounds: BackgroundAlone | None = None) -> str:
     """The first score of every row with its gain, then the verdicts and what must be read beside them."""
-    lines = [f"{'pooling':11}{'suppression':44}{'mAP':>22}  {'gain':>24}"]
+    table = []
     for row in scores.rows:
-        name = (
-            row.suppression
-            if not row.control
-            else f"  control: {CONTROL_TITLES.get(row.control, row.control)}"
-        )
+        control = f"  control: {CONTROL_TITLES.get(row.control, row.control)}"
         gain = "" if is_baseline(row) else interval_words(gain_of(row).interval, sign="+")
-        pooling = "" if row.control else row.pooling
-        lines.append(f"{pooling:11}{name:44}{interval_words(row.summaries[FIRST]):>22}  {gain:>24}")
-    lines += ["", "gain: of a suppression over the same vectors without it, of a pooling over the plain mean"]
-    lines += [f"a random ranking: {scores.chance:.3f}; {_counted(scores)}"]
-    lines += verdicts(scores)
+        name = control if row.control else row.suppression
+        table.append(["" if row.control else row.pooling, name, interval_words(row.summaries[FIRST]), gain])
+    lines = [text_table(table, ["pooling", "suppression", "mAP", "gain"], flexible=1, right=(2, 3))]
+    gains = "gain: of a suppression over the same vectors without it, of a pooling over the plain mean"
+    lines += ["", wrapped(gains), wrapped(f"a random ranking: {scores.chance:.3f}; {_counted(scores)}")]
+    lines += map(wrapped, verdicts(scores))
     if backgrounds is not None:
-        lines.append(case_words(backgrounds))
-    lines += [f"note: {warning}" for warning in scores.warnings]
+        lines.append(wrapped(case_words(backgrounds)))
+    lines += [wrapped(f"note: {warning}", " " * 6) for warning in scores.warnings]
     return "\n".join(lines)
 
 
@@ -110,12 +112,13 @@ def verdicts(scores: RetrievalScores) -> tuple[str, ...]:
 
 def credited(scores: RetrievalScores, row: RetrievalRow) -> bool:
     """Whether a gain exceeds that of every control of the same row, whole intervals above 0."""
-    own = [
-        other
-        for other in scores.rows
-        if other.control and (other.pooling, other.suppression) == (row.pooling, row.suppression)
-    ]
+    own = _controls_of(scores, row)
     return bool(own) and all(control.margins[FIRST].interval.low > 0 for control in own)
+
+
+def _controls_of(scores: RetrievalScores, row: RetrievalRow) -> list[RetrievalRow]:
+    wanted = (row.pooling, row.suppression)
+    return [r for r in scores.rows if r.control and (r.pooling, r.suppression) == wanted]
 
 
 def gain_of(row: RetrievalRow) -> PairedDifference:
@@ -146,58 +149,26 @@ def scores_json(scores: RetrievalScores, backgrounds: BackgroundAlone | None = N
         "n_queries": len(scores.queries),
         "n_unlabelled": scores.n_unlabelled,
         "n_undefined": scores.n_undefined,
-        "settings": dict(scores.settings),
-        "warnings": list(scores.warnings),
-        "verdicts": list(verdicts(scores)),
-        "rows": [
-            {
-                "pooling": row.pooling,
-                "suppression": row.suppression,
-                "control": row.control,
-                "chosen": list(row.chosen),
-                "scores": {key: asdict(value) for key, value in row.summaries.items()},
-                "gains": {key: asdict(value) for key, value in row.gains.items()},
-                "pooling_gains": {key: asdict(value) for key, value in row.pooling_gains.items()},
-                "margins": {key: asdict(value) for key, value in row.margins.items()},
-                "overlap": row.overlap,
-                "curve": None
-                if row.curve is None
-                else {
-                    "ks": list(row.curve.ks),
-                    "means": [asdict(i) for i in row.curve.means],
-                    "gains": [asdict(i) for i in row.curve.gains],
-                },
-            }
-            for row in scores.rows
-        ],
+        "settings": scores.settings,
+        "warnings": scores.warnings,
+        "verdicts": verdicts(scores),
+        "rows": [_row_facts(row) for row in scores.rows],
     }
     if backgrounds is not None:
         content["backgrounds"] = {**asdict(backgrounds), "rule": CASE_RULE}
-    return json.dumps(_plain(content), indent=2, allow_nan=False)
+    return strict_json(content)
+
+
+def _row_facts(row: RetrievalRow) -> dict[str, object]:
+    names = {f.name: f.name for f in fields(row) if f.name != "values"} | {"summaries": "scores"}
+    return {names[name]: getattr(row, name) for name in names}
 
 
 def scores_csv(scores: RetrievalScores) -> str:
     """One line for each row and score."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        [
-            "pooling",
-            "suppression",
-            "control",
-            "score",
-            "mean",
-            "low",
-            "high",
-            "gain",
-            "gain_low",
-            "gain_high",
-            "pooling_gain",
-            "pooling_gain_low",
-            "pooling_gain_high",
-            "queries",
-        ]
-    )
+    writer.writerow(CSV_COLUMNS)
     for row in scores.rows:
         for key in scores.scores:
             mean, gain = row.summaries[key], row.gains[key].interval
@@ -210,10 +181,7 @@ def scores_csv(scores: RetrievalScores) -> str:
 
 def _named(scores: RetrievalScores, row: RetrievalRow) -> str:
     gain = interval_words(row.gains[FIRST].interval, sign="+")
-    has_controls = any(
-        r.control and r.pooling == row.pooling and r.suppression == row.suppression for r in scores.rows
-    )
-    if not has_controls or row.gains[FIRST].interval.low <= 0:
+    if not _controls_of(scores, row) or row.gains[FIRST].interval.low <= 0:
         return f"{row.suppression} ({gain})"
     held = "more than every control" if credited(scores, row) else "not told apart from every control"
     return f"{row.suppression} ({gain}, {held})"
@@ -226,11 +194,3 @@ def _counted(scores: RetrievalScores) -> str:
     if scores.n_undefined:
         words += f", {scores.n_undefined} queries without a relevant photograph in no mean"
     return words
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,8 +1,7 @@
-"""Where is the object, without any label? TokenCut and LOST on one feature map, and CorLoc."""
+"""Where is the object, without any label? TokenCut and LOST on one feature map."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,25 +99,6 @@ def lost(features: PatchMap, *, k: int = SEEDS) -> Discovery:
     company = lowest[products[seed, lowest] > 0]
     inside = (products[company].sum(axis=0) > 0).reshape(h, w)
     return _found(_component(inside, seed))
-
-
-def corloc(boxes: Sequence[Box | None], truths: Sequence[Sequence[Box]]) -> float:
-    """Share of photographs whose box overlaps any true box by more than one half, in [0, 1].
-
-    A photograph without a found box is a miss; one without true boxes is left out; NaN without any.
-    Source: Deselaers et al. (2010); as in TokenCut (arXiv 2202.11539, section 4.1).
-
-    Raises:
-        InputError: different numbers of photographs.
-    """
-    if len(boxes) != len(truths):
-        raise InputError(f"{len(boxes)} boxes for {len(truths)} photographs")
-    hits = [
-        box is not None and any(box_iou(box, true) > 0.5 for true in known)
-        for box, known in zip(boxes, truths, strict=True)
-        if len(known)
-    ]
-    return float(np.mean(hits)) if hits else float("nan")
 
 
 def box_iou(first: Box, second: Box) -> float:

@@ -35,7 +35,8 @@ def foreground_by_pc1(features: Sequence[PatchFeatures], pca: PatchPCA) -> list[
     threshold = otsu(np.concatenate([s.ravel() for s in scores]))
     border = np.concatenate([_border(s) > threshold for s in scores])
     bright_is_background = border.mean() > 0.5
-    return [_clean((s > threshold) != bright_is_background) for s in scores]
+    masks = (((s > threshold) != bright_is_background).astype(np.uint8) for s in scores)
+    return [np.asarray(median_filter(mask, size=3, mode="nearest") > 0) for mask in masks]
 
 
 def otsu(values: Float[np.ndarray, " n"], bins: int = 256) -> float:
@@ -134,7 +135,3 @@ def _border(values: Float[np.ndarray, "h w"]) -> Float[np.ndarray, " border"]:
     edge = np.ones(values.shape, bool)
     edge[1:-1, 1:-1] = False
     return values[edge]
-
-
-def _clean(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    return np.asarray(median_filter(mask.astype(np.uint8), size=3, mode="nearest") > 0)

@@ -36,7 +36,7 @@ class RadialSpectrum:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapEnergy:
-    """What both measures below look at.
+    """Energy of a map at every frequency.
 
     Attributes:
         energy: over all channels at each frequency, none at the mean's.
@@ -47,7 +47,7 @@ class MapEnergy:
     radius: Float64[np.ndarray, "h w"]
 
 
-def high_frequency_share(features: PatchMap, *, above: float = CUTOFF, normalise: bool = False) -> float:
+def share_above(found: MapEnergy, above: float = CUTOFF) -> float:
     """Share of the energy at radial frequencies above a cutoff, the mean patch left out.
 
     The cutoff is in cycles per image side, so grids of different pitch are cut at the same detail of
@@ -55,39 +55,20 @@ def high_frequency_share(features: PatchMap, *, above: float = CUTOFF, normalise
     in cycles over their own side. No window is used: opposite borders that differ add high frequencies.
     Source: Parseval's theorem on the discrete Fourier transform of every channel.
 
-    Args:
-        features: the map.
-        above: cutoff, in cycles per image side; not negative.
-        normalise: scale patches to unit length first.
-
     Returns:
         In [0, 1]; NaN for a constant map.
 
     Raises:
-        InputError: a negative cutoff, NaN or infinite values.
+        InputError: a negative cutoff.
     """
     if not above >= 0:
         raise InputError(f"the cutoff must not be negative, got {above}")
-    return share_above(map_energy(features, normalise=normalise), above)
-
-
-def share_above(found: MapEnergy, above: float = CUTOFF) -> float:
-    """`high_frequency_share` of a map whose energy is known."""
     total = found.energy.sum()
     return float(found.energy[found.radius > above].sum() / total) if total > 0 else float("nan")
 
 
-def radial_spectrum(features: PatchMap, *, normalise: bool = False) -> RadialSpectrum:
-    """Energy in rings of radial frequency, one cycle per image side wide. NaN for a constant map.
-
-    Raises:
-        InputError: NaN or infinite values.
-    """
-    return rings(map_energy(features, normalise=normalise))
-
-
 def rings(found: MapEnergy) -> RadialSpectrum:
-    """`radial_spectrum` of a map whose energy is known."""
+    """Energy in rings of radial frequency, one cycle per image side wide. NaN for a constant map."""
     energy, radius = found.energy, found.radius
     h, w = energy.shape
     ring = np.rint(radius).astype(np.int64).ravel()
@@ -126,7 +107,7 @@ def total_variation(features: PatchMap) -> float:
 
 
 def map_energy(features: PatchMap, *, normalise: bool = False) -> MapEnergy:
-    """Energy by frequency, of the patches as they are or of unit length; raises as the measures do."""
+    """Energy of a map by frequency, of its patches as they are or of unit length; raises as `as_map`."""
     values = as_directions(features) if normalise else as_map(features)
     h, w, dim = values.shape
     flat = centred(values.reshape(-1, dim))

@@ -82,7 +82,7 @@ def _block_moments(block: Float32[np.ndarray, "n dim"], *, normalised: bool) -> 
     scatter = np.multiply.outer(-len(block) * rest, rest)
     scatter += centred.T @ centred
     keys = _keys(block)
-    keep = _smallest(keys)
+    keep = np.argsort(keys, kind="stable")[:SAMPLE]
     return PatchMoments(
         n=len(block),
         mean=near + rest,
@@ -281,7 +281,3 @@ def _trimmed(
         if inside.any()
     ]
     return tuple(patches for patches, _ in pairs), tuple(part for _, part in pairs)
-
-
-def _smallest(keys: UInt64[np.ndarray, " n"]) -> np.ndarray:
-    return np.argsort(keys, kind="stable")[:SAMPLE]

@@ -15,9 +15,9 @@ from scipy.stats import rankdata
 
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths.auc import DIGITS
-from dinoscope.maths.boundary import APART, DistantPairs, PairAuc, coherence_of_pairs, distant_pairs
+from dinoscope.maths.boundary import APART, DistantPairs, distant_pairs
 from dinoscope.maths.masks import PatchLabels
-from dinoscope.maths.patches import PatchMap, as_directions, as_map
+from dinoscope.maths.patches import PatchMap, as_directions
 from dinoscope.maths.resample import area_average
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)
@@ -43,30 +43,19 @@ class ProxySharpness:
     n: int
 
 
-def proxy_sharpness(features: PatchMap, photograph: UInt8[np.ndarray, "H W 3"]) -> ProxySharpness:
-    """Rank correlation of feature change with the photograph's edges, between neighbouring patches.
-
-    Edge strength between two patches: how fast the photograph's luminance changes in the direction from
-    one to the other (Gaussian derivative, blur of 1/8 patch), as a mean magnitude over the two half
-    patches that face each other. Luminance is the Rec. 709 mix of the encoded values.
-    Source: Canny, A computational approach to edge detection (1986), for the filter.
-
-    Args:
-        features: the map, of the whole photograph.
-        photograph: upright, in any resolution.
-
-    Raises:
-        ShapeError: not ``H W 3``.
-        InputError: NaN or infinite values.
-    """
-    h, w, _ = as_map(features).shape
-    return sharpness_against(features, edge_strength(photograph, (h, w)))
-
-
 def edge_strength(
     photograph: UInt8[np.ndarray, "H W 3"], shape: tuple[int, int]
 ) -> Float64[np.ndarray, " pairs"]:
-    """The photograph's part of `proxy_sharpness`: of every neighbour pair, those down first.
+    """How strong the photograph's edge between each two neighbouring patches is, pairs down first.
+
+    How fast the photograph's luminance changes in the direction from one patch to the other (Gaussian
+    derivative, blur of 1/8 patch), as a mean magnitude over the two half patches that face each other.
+    Luminance is the Rec. 709 mix of the encoded values.
+    Source: Canny, A computational approach to edge detection (1986), for the filter.
+
+    Args:
+        photograph: upright, in any resolution.
+        shape: (h, w) of the grid.
 
     Raises:
         ShapeError: not ``H W 3``.
@@ -86,7 +75,7 @@ def edge_strength(
 
 
 def sharpness_against(features: PatchMap, strength: Float64[np.ndarray, " pairs"]) -> ProxySharpness:
-    """`proxy_sharpness` where `edge_strength` on the map's grid is known; raises as `as_map`."""
+    """Rank correlation of feature change with `edge_strength` on the map's grid; raises as `as_map`."""
     x = as_directions(features)
     change = 1.0 - np.concatenate(
         [
@@ -97,33 +86,6 @@ def sharpness_against(features: PatchMap, strength: Float64[np.ndarray, " pairs"
     return ProxySharpness(_spearman(np.round(change, DIGITS), np.round(strength, DIGITS)), len(change))
 
 
-def proxy_coherence(
-    features: PatchMap,
-    photograph: UInt8[np.ndarray, "H W 3"],
-    *,
-    n_regions: int = REGIONS,
-    apart: float = APART,
-    seed: int = 0,
-) -> PairAuc:
-    """`coherence_auc` with regions of like colour in place of a mask.
-
-    Args:
-        features: the map, of the whole photograph.
-        photograph: upright, in any resolution.
-        n_regions: as in `colour_regions`.
-        apart: patches between the centres of a pair, at least.
-        seed: of the regions.
-
-    Raises:
-        ShapeError: not ``H W 3``.
-        InputError: NaN or infinite values, or ``n_regions`` below 1.
-    """
-    h, w, _ = as_map(features).shape
-    return coherence_of_pairs(
-        features, colour_pairs(photograph, (h, w), n_regions=n_regions, apart=apart, seed=seed)
-    )
-
-
 def colour_pairs(
     photograph: UInt8[np.ndarray, "H W 3"],
     shape: tuple[int, int],
@@ -132,7 +94,7 @@ def colour_pairs(
     apart: float = APART,
     seed: int = 0,
 ) -> DistantPairs:
-    """The photograph's part of `proxy_coherence`; raises as `colour_regions`."""
+    """Distant pairs of patches with regions of like colour in place of a mask; raises as `colour_regions`."""
     regions = colour_regions(photograph, shape, n_regions=n_regions, seed=seed)
     return distant_pairs(PatchLabels(regions, np.ones(shape)), apart=apart, seed=seed)
 

@@ -65,21 +65,11 @@ def relevant_ranks(
     return found
 
 
-def average_precision(ranks: Ranks) -> float:
-    """Mean over the relevant images of the precision at their ranks, in [0, 1]; NaN without any.
-
-    Source: Buckley & Voorhees, Evaluating evaluation measure stability (2000); ``AP`` of trec_eval.
-    """
-    if not len(ranks):
-        return float("nan")
-    return float((np.arange(1, len(ranks) + 1) / ranks).mean())
-
-
 def trapezoid_average_precision(ranks: Ranks) -> float:
     """Area under the precision-recall curve by trapezoids, in [0, 1]; NaN without relevant images.
 
     The j-th relevant image at rank r adds the mean of the precisions just before it, (j - 1)/(r - 1) (1
-    where r is 1), and at it, j/r. Never above `average_precision`.
+    where r is 1), and at it, j/r. Never above average precision.
     Source: Philbin et al., Object retrieval with large vocabularies and fast spatial matching (2007); the
     Oxford buildings evaluation; ``filipradenovic/revisitop python/evaluate.py@3bb68d3``.
     """
@@ -88,39 +78,6 @@ def trapezoid_average_precision(ranks: Ranks) -> float:
     j = np.arange(1, len(ranks) + 1)
     before = np.where(ranks > 1, (j - 1) / np.maximum(ranks - 1, 1), 1.0)
     return float(((before + j / ranks) / 2).mean())
-
-
-def r_precision(ranks: Ranks) -> float:
-    """Share of relevant images among the first R, R being how many there are; NaN without any."""
-    return float((ranks <= len(ranks)).mean()) if len(ranks) else float("nan")
-
-
-def recall_at(ranks: Ranks, k: int) -> float:
-    """Share of the relevant images among the first ``k``, in [0, 1]; NaN without any.
-
-    At most ``k / R``. Metric learning calls `success_at` "Recall@k".
-    """
-    return float((ranks <= k).mean()) if len(ranks) else float("nan")
-
-
-def success_at(ranks: Ranks, k: int) -> float:
-    """1 where any of the first ``k`` is relevant, otherwise 0; NaN without relevant images."""
-    return float((ranks <= k).any()) if len(ranks) else float("nan")
-
-
-def ndcg(ranks: Ranks, k: int | None = None) -> float:
-    """Normalised discounted cumulative gain of equal gains, over the first ``k`` or all; NaN without any.
-
-    Gain 1 / log2(rank + 1), divided by that of a perfect ranking of as many places.
-    Source: Järvelin & Kekäläinen, Cumulated gain-based evaluation of IR techniques (2002), with the
-    discount of Burges et al. (2005), as trec_eval has it.
-    """
-    if not len(ranks):
-        return float("nan")
-    seen = ranks if k is None else ranks[ranks <= k]
-    best = len(ranks) if k is None else min(k, len(ranks))
-    ideal = (1.0 / np.log2(np.arange(2, best + 2))).sum()
-    return float((1.0 / np.log2(seen + 1)).sum() / ideal)
 
 
 class Score(NamedTuple):
@@ -137,7 +94,16 @@ class Score(NamedTuple):
 
 
 def scores_named(ks: Sequence[int] = CUTOFFS) -> dict[str, Score]:
-    """The scores above: ``ap``, ``r_precision``, ``recall@k``, ``success@k``, ``ndcg``.
+    """Scores of a ranking, each in [0, 1], by name.
+
+    - ``ap``, average precision: mean over the relevant images of the precision at their ranks. Source:
+      Buckley & Voorhees, Evaluating evaluation measure stability (2000); ``AP`` of trec_eval.
+    - ``r_precision``: share of relevant images among the first R, R being how many there are.
+    - ``recall@k``: share of the relevant images among the first k; at most k / R.
+    - ``success@k``: 1 where any of the first k is relevant, otherwise 0; metric learning's "Recall@k".
+    - ``ndcg``, normalised discounted cumulative gain: gains of 1 / log2(rank + 1), over those of a perfect
+      ranking. Source: Järvelin & Kekäläinen, Cumulated gain-based evaluation of IR techniques (2002), with
+      the discount of Burges et al. (2005), as trec_eval has it.
 
     Raises:
         InputError: a cut-off below 1.
@@ -194,7 +160,7 @@ def _of_ideal(total: np.ndarray, r: np.ndarray, n: np.ndarray) -> np.ndarray:
 
 
 def chance_average_precision(n_relevant: int, n: int) -> float:
-    """Expected `average_precision` of a random ranking of ``n`` images, of which some are relevant.
+    """Expected average precision of a random ranking of ``n`` images, of which some are relevant.
 
     ``H/n + (R - 1)(n - H) / (n (n - 1))`` with ``H`` the n-th harmonic number. NaN where none is relevant.
 

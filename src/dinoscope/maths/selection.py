@@ -1,69 +1,14 @@
-"""Which patches speak for a photograph? Weights for `dinoscope.maths.pooling.weighted_pool`.
-
-Weights of 0 everywhere mean that a rule found nothing; `weighted_pool` then takes the plain mean.
-"""
+"""What is the background of a photograph, from the vectors that a table keeps of it?"""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Float64
 
-from dinoscope.data.features import PatchFeatures
-from dinoscope.data.results import PatchPCA
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.discovery import TAU, tokencut
-from dinoscope.maths.foreground import foreground_by_pc1
-from dinoscope.maths.pooling import own_foreground
 
 LEAST_BACKGROUND = 1e-3
 """Share of a photograph below which its background's mean cannot be told from float16 rounding."""
-
-
-def pc1_weights(features: Sequence[PatchFeatures], pca: PatchPCA) -> list[Float64[np.ndarray, " _"]]:
-    """1 on the foreground by `PC1_RULE` in a basis shared by all photographs, 0 elsewhere, row-major.
-
-    Raises:
-        InputError: no photographs.
-    """
-    return [mask.ravel().astype(np.float64) for mask in foreground_by_pc1(features, pca)]
-
-
-def own_pc1_weights(features: PatchFeatures) -> Float64[np.ndarray, " n"]:
-    """1 on the foreground by the photograph's own first component (`FOREGROUND_RULE`), 0 elsewhere."""
-    return own_foreground(features).ravel().astype(np.float64)
-
-
-def spectral_weights(features: PatchFeatures, *, tau: float = TAU) -> Float64[np.ndarray, " n"]:
-    """1 on the object that TokenCut finds, 0 elsewhere. Cost: cubic in patches."""
-    return tokencut(features, tau=tau).mask.ravel().astype(np.float64)
-
-
-def attention_weights(attention: Float[np.ndarray, " n"], *, mass: float = 1.0) -> Float64[np.ndarray, " n"]:
-    """Attention to patches as weights that sum to 1; with ``mass`` below 1, only the most attended patches.
-
-    Those are the fewest that hold ``mass`` of it; they keep their proportions.
-    Source: the thresholded attention maps of DINO (arXiv 2104.14294, figure 4), which keep 0.6.
-
-    Args:
-        attention: of at least 0, as from `dinoscope.maths.attention.cls_attention`.
-        mass: in (0, 1].
-
-    Raises:
-        InputError: negative or not finite attention, none at all, or a mass outside (0, 1].
-    """
-    wide = attention.astype(np.float64)
-    if not np.isfinite(wide).all() or (wide < 0).any() or wide.sum() <= 0:
-        raise InputError("attention must be finite, not negative, and not 0 everywhere")
-    if not 0 < mass <= 1:
-        raise InputError(f"mass must be in (0, 1], got {mass}")
-    wide = wide / wide.sum()
-    if mass < 1:
-        order = np.argsort(-wide, kind="stable")
-        needed = int(np.searchsorted(np.cumsum(wide[order]), mass * (1 - 1e-12))) + 1
-        wide[order[needed:]] = 0.0
-    return np.asarray(wide / wide.sum())
 
 
 def background_means(

@@ -39,7 +39,8 @@ def effective_rank(patches: Patches, *, centre: bool = False, epsilon: float = E
     Raises:
         InputError: NaN or infinite values, or a negative ``epsilon``.
     """
-    return rank_of(singular_values(_rows(patches, centre=centre)), epsilon=epsilon)
+    rows = as_rows(patches)
+    return rank_of(singular_values(centred(rows) if centre else rows), epsilon=epsilon)
 
 
 def rank_of(values: Float64[np.ndarray, " k"], *, epsilon: float = EPSILON) -> float:
@@ -51,15 +52,6 @@ def rank_of(values: Float64[np.ndarray, " k"], *, epsilon: float = EPSILON) -> f
     p = values / values.sum() + epsilon
     p = p[p > 0]
     return float(np.exp(-(p * np.log(p)).sum()))
-
-
-def spectrum_shares(patches: Patches, *, centre: bool = True) -> Float64[np.ndarray, " k"]:
-    """Share of the variance (uncentred: of the energy) along each principal direction, largest first.
-
-    Returns:
-        ``min(n, dim)`` shares that sum to 1; NaN where there is no variance (no energy).
-    """
-    return shares_of(singular_values(_rows(patches, centre=centre)))
 
 
 def gram_spectrum(patches: Patches) -> Float64[np.ndarray, " k"]:
@@ -118,13 +110,11 @@ def _roots(
     return np.concatenate([np.sqrt(energy[weak:])[::-1], singular_values(scaled @ directions)])
 
 
-def _rows(patches: Patches, *, centre: bool) -> Float64[np.ndarray, "n dim"]:
-    rows = as_rows(patches)
-    return centred(rows) if centre else rows
-
-
 def shares_of(values: Float64[np.ndarray, " k"]) -> Float64[np.ndarray, " k"]:
-    """`spectrum_shares` of patches with these singular values."""
+    """Share of the energy along each principal direction, largest first, from the singular values.
+
+    Those of centred patches give shares of the variance. NaN where there is none.
+    """
     energy = values**2
     total = energy.sum()
     return np.asarray(energy / total) if total > 0 else np.full(len(energy), np.nan)

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from dinoscope.data.retrieval import Hits
+from dinoscope.drawing.text_table import text_table
 from dinoscope.names import printable
+from dinoscope.strict_json import strict_json
 
 
 def hits_text(hits: Hits) -> str:
     """Rank, cosine and place of every hit, then what must be read beside them."""
-    lines = [f"{'rank':>4}  {'cosine':>7}  photograph"]
-    lines += [f"{hit.rank:>4}  {hit.score:>7.3f}  {printable(hit.source)}" for hit in hits.hits]
+    rows = [(str(hit.rank), f"{hit.score:.3f}", hit.source) for hit in hits.hits]
+    table = text_table(rows, ("rank", "cosine", "photograph"), right=(0, 1), unbroken=True)
     said = f"{hits.pooling} vectors of {hits.table}"
     if hits.suppression != "none":
         count = "" if hits.k_removed is None else f", {hits.k_removed} directions"
         said += f"; suppression {hits.suppression}{count}, fitted on {hits.fitted_on}"
-    return "\n".join([*lines, "", f"{said}.", *(f"note: {note}" for note in hits.notes)])
+    return "\n".join([table, "", f"{said}.", *(f"note: {note}" for note in hits.notes)])
 
 
 def hits_json(hits: Hits) -> str:
     """One object; ``hits`` is the list of hits, best first."""
-    return json.dumps(asdict(hits), indent=2, allow_nan=False)
+    return strict_json(hits)
 
 
 def duplicates_text(pairs: Sequence[tuple[str, str, float]], *, as_json: bool = False) -> str:
     """Pairs of photographs that are nearly the same, most alike first."""
     if as_json:
         found = [{"first": first, "second": second, "cosine": score} for first, second, score in pairs]
-        return json.dumps({"duplicates": found}, indent=2)
+        return strict_json({"duplicates": found})
     if not pairs:
         return "no pair is that much alike"
     return "\n".join(

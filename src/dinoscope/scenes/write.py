@@ -13,7 +13,7 @@ from typing import Any, Unpack
 import numpy as np
 from PIL import Image
 
-from dinoscope.atomic import write_bytes, write_whole
+from dinoscope.atomic import write_text, write_whole
 from dinoscope.errors import InputError
 from dinoscope.scenes.classes import class_names, scene_labels
 from dinoscope.scenes.generate import draw_scene
@@ -87,7 +87,7 @@ def write_scenes(
     rows.writerow(COLUMNS)
     for index, label in enumerate(labels):
         rows.writerow((f"{index:04d}.png", label.class_name, label.class_id, label.background))
-    _write_text(folder / "labels.csv", table.getvalue())
+    write_text(folder / "labels.csv", table.getvalue())
     return len(missing)
 
 
@@ -116,7 +116,7 @@ def _claim(folder: Path, seed: int, settings: SceneSettings) -> None:
         return
     if folder.is_dir() and any(folder.iterdir()):
         raise InputError(f"{folder}: holds other files; name an empty or a new folder")
-    _write_text(path, json.dumps(wanted, indent=1) + "\n")
+    write_text(path, json.dumps(wanted, indent=1) + "\n")
 
 
 def _differences(found: object, wanted: dict[str, Any]) -> str:
@@ -146,7 +146,7 @@ def _write_scene(folder: Path, made: Scene) -> None:
         "order": made.order,
         "objects": [asdict(each) for each in made.objects],
     }
-    _write_text(folder / "objects" / f"{name}.json", json.dumps(record, indent=1) + "\n")
+    write_text(folder / "objects" / f"{name}.json", json.dumps(record, indent=1) + "\n")
 
 
 def _write_view(place: Path, name: str, view: View) -> None:
@@ -158,7 +158,3 @@ def _write_view(place: Path, name: str, view: View) -> None:
 
 def _write_png(path: Path, pixels: np.ndarray) -> None:
     write_whole(path, lambda file: Image.fromarray(pixels).save(file, format="PNG"))
-
-
-def _write_text(path: Path, text: str) -> None:
-    write_bytes(path, text.encode("utf-8"))

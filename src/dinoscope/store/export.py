@@ -82,13 +82,9 @@ def write_npz(table: FeatureTable, path: str | Path) -> None:
 def _whole(table: FeatureTable) -> tuple[dict[str, np.ndarray], dict[str, list[Any]]]:
     _check_filled(table)
     facts = arrow().Table.from_batches(batches(table.vectors_path, FACTS)).to_pydict()
-    arrays = {name: pooled_vectors(table, name) for name in POOLED if name != "cls" or _has_cls(table)}
+    first = next(iter(batches(table.vectors_path, ["cls"], rows=1))).column(0)
+    arrays = {n: pooled_vectors(table, n) for n in POOLED if n != "cls" or not first.null_count}
     return arrays, facts
-
-
-def _has_cls(table: FeatureTable) -> bool:
-    first = next(iter(batches(table.vectors_path, ["cls"], rows=1)))
-    return first.column(0).null_count == 0
 
 
 def _check_filled(table: FeatureTable) -> None:

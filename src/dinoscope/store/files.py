@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dinoscope.atomic import write_bytes
 from dinoscope.errors import CorruptStoreError, InputError, SchemaVersionError
 from dinoscope.names import readable, well_formed
 from dinoscope.store.schema import SCHEMA_VERSION
@@ -79,8 +78,3 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(facts, dict):
         raise CorruptStoreError(f"{str(path)!r} cannot be read: it holds no JSON object")
     return facts
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file whole or not at all."""
-    write_bytes(path, text.encode())

@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float16, Float64, Int64
 
+from dinoscope.atomic import write_text
 from dinoscope.errors import CorruptStoreError, EmptyIndexError, InputError
 from dinoscope.maths.ranking import top_k
 from dinoscope.store.digests import note_digests
-from dinoscope.store.files import check_version, read_json, write_text
+from dinoscope.store.files import check_version, read_json
 from dinoscope.store.lance import fragment_starts, not_written, open_dataset, places
 from dinoscope.store.locks import committing, writing
 from dinoscope.store.reading import each_vectors, vectors_in

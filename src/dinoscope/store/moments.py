@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from scipy.linalg.blas import dger
 
-from dinoscope.atomic import write_whole
+from dinoscope.atomic import write_bytes
 from dinoscope.errors import CorruptStoreError, InputError, ShapeError
 from dinoscope.maths.pca import PatchMoments, with_sample
 from dinoscope.store.digests import check_whole
@@ -110,11 +109,7 @@ def write_moments(folder: Path, session: str, batch: int, moments: PatchMoments)
         "sample": np.concatenate(moments.sample),
         "keys": np.concatenate(moments.keys),
     }
-
-    def write(file: BinaryIO) -> None:
-        file.write(save(arrays))
-
-    write_whole(moments_path(folder, session, batch), write)
+    write_bytes(moments_path(folder, session, batch), save(arrays))
 
 
 def read_moments(folder: Path, session: str, batch: int) -> PatchMoments:

@@ -245,14 +245,9 @@ def rows_to_arrow(
         columns["dense_low"] = _vectors(np.stack([one.low for one in coded]))
         columns["dense_step"] = _vectors(np.stack([one.step for one in coded]))
         columns["dense_error"] = [one.error for one in coded]
-    return pa.table(
-        [pa.array(c, field.type) if isinstance(c, list) else c for field, c in _paired(schema, columns)],
-        schema=schema,
-    )
-
-
-def _paired(schema: Any, columns: Mapping[str, Any]) -> list[tuple[Any, Any]]:
-    return [(field, columns[field.name]) for field in schema]
+    pairs = ((field, columns[field.name]) for field in schema)
+    arrays = [pa.array(c, field.type) if isinstance(c, list) else c for field, c in pairs]
+    return pa.table(arrays, schema=schema)
 
 
 def _vectors(values: np.ndarray) -> Any:

@@ -19,9 +19,10 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dinoscope.atomic import write_text
 from dinoscope.data.features import Provenance
 from dinoscope.errors import InputError, MissingFeaturesError, ProvenanceMismatchError
-from dinoscope.store.files import check_version, read_json, store_folder, write_text
+from dinoscope.store.files import check_version, read_json, store_folder
 from dinoscope.store.lance import (
     LANCE_FORMAT,
     exists,

@@ -1,4 +1,4 @@
-"""What the live page can ask for. Needs Starlette; who may ask is the gate's business."""
+"""What the live page can ask for. Needs Starlette; who may ask is the access guard's business."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Job = Callable[[Say, Callable[[], bool]], None]
 
 
 def live_app(photographs: LivePhotographs, page: PageOptions, closing: threading.Event) -> Starlette:
-    """The app behind the gate; once ``closing`` is set its jobs stop.
+    """The app behind the guard; once ``closing`` is set its jobs stop.
 
     Where there are named photographs to begin with and an export, a first report is written as soon as they
     are extracted.

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
-
-import numpy as np
 
 from dinoscope.atomic import write_whole
 from dinoscope.comparison.figures.plane_files import write_plane
@@ -22,6 +18,7 @@ from dinoscope.comparison.tables.terminal import measurements_text as measuremen
 from dinoscope.comparison.tables.terminal import summary_text as summary_text
 from dinoscope.data.results import Comparison, Failure, Measurements, ModelResult, PairedDifference
 from dinoscope.names import well_formed
+from dinoscope.strict_json import strict_json
 
 SCHEMA_VERSION = 2
 COLUMNS = ("image", "digest", "model", "metric", "value", "control")
@@ -256,26 +253,7 @@ def _model(model: ModelResult) -> dict[str, object]:
 
 
 def _json(value: object) -> str:
-    return json.dumps(_plain(value), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-
-
-def _plain(value: object) -> object:
-    """Strict JSON: what is not a finite number is null, what is no text is escaped."""
-    if isinstance(value, str):
-        return well_formed(value)
-    if isinstance(value, np.generic | np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, Mapping):
-        return {well_formed(str(key)): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, PathLike):
-        return well_formed(str(value))
-    if isinstance(value, Iterable):
-        return [_plain(inner) for inner in value]
-    return well_formed(str(value))
+    return strict_json(value, indent=1, ensure_ascii=False) + "\n"
 
 
 def _inert(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from dinoscope.doctor.diagnosis import Diagnosis, Effect, Measure
 from dinoscope.doctor.explain.arrays import array_effects
 from dinoscope.doctor.explain.notes import length_note, structure_note
 from dinoscope.doctor.explain.render import Rendered
-from dinoscope.doctor.explain.verdict import chosen, shown, verdict
+from dinoscope.doctor.explain.verdict import concluded, shown
 from dinoscope.errors import ShapeError
 from dinoscope.io.foreign_features import ForeignFeatures
 from dinoscope.maths.same_places import cka_same_places, patch_agreement
@@ -51,30 +52,17 @@ def compare_files(
     if not by_gram:
         effects = tuple(sorted(array_effects(first, second), key=lambda effect: -effect.to_new))
         notes += length_note(first.rows, second.rows, names, before.mean) if not before.averaged else []
-    outcome, best = chosen(before.mean, effects, ())
-    named = best if outcome in ("explained", "partly") else None
     measure: Measure = "Gram correlation" if by_gram else "patch cosine"
-    if outcome == "unexplained" and not by_gram and not before.averaged:
-        notes += structure_note(Rendered(np.array(first.rows), first.shape or (1, 1)), second, names, outcome)
-    said = verdict(outcome, best, before.mean, effects, measure=measure, base="OLD", target="NEW")
-    if by_gram and outcome != "same":
-        outcome = "described"
+    found = concluded(before.mean, effects, (), measure=measure, names=names)
+    if found.outcome == "unexplained" and not by_gram and not before.averaged:
+        base = Rendered(np.array(first.rows), first.shape or (1, 1))
+        notes += structure_note(base, second, names, found.outcome)
+    if by_gram and found.outcome != "same":
         channels = first.rows.shape[1], second.rows.shape[1]
         said = (
             f"OLD has {channels[0]} channels, NEW {channels[1]}: cosines between them mean nothing; the Gram "
             f"correlation is {shown(before.mean)}. Give OLD as a model to find what made NEW."
         )
-    return Diagnosis(
-        old=old,
-        new=new,
-        photo=photograph.name,
-        measure=measure,
-        before=before.mean,
-        cka=cka_same_places(first.rows, first.shape, second.rows, second.shape),
-        after=before.mean if named is None else named.to_new,
-        outcome=outcome,
-        explanation="" if named is None else named.change,
-        verdict=said,
-        effects=effects,
-        notes=tuple(notes),
-    )
+        found = replace(found, outcome="described", verdict=said)
+    cka = cka_same_places(first.rows, first.shape, second.rows, second.shape)
+    return replace(found, old=old, new=new, photo=photograph.name, cka=cka, notes=tuple(notes))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dinoscope.doctor.diagnosis import Diagnosis, Effect, Measure, Recipe
 from dinoscope.doctor.explain.notes import length_note, structure_note
 from dinoscope.doctor.explain.render import Rendered, Renderer
 from dinoscope.doctor.explain.variants import Variant, together, variants
-from dinoscope.doctor.explain.verdict import chosen, verdict, wants_pairs
+from dinoscope.doctor.explain.verdict import concluded, wants_pairs
 from dinoscope.errors import InputError
 from dinoscope.io.foreign_features import ForeignFeatures
 from dinoscope.maths.same_places import cka_same_places, patch_agreement
@@ -71,35 +71,17 @@ def search(case: Case) -> Diagnosis:
         pairs, more = trial.effects(_pairs(order, before.mean))
         failures |= more
     effects, double = tuple(effect for _, effect in order), tuple(effect for _, effect in pairs)
-    outcome, best = chosen(before.mean, effects, double)
-    named = best if outcome in ("explained", "partly") else None
     measure: Measure = "Gram correlation" if by_gram else "patch cosine"
-    said = verdict(
-        outcome,
-        best,
-        before.mean,
-        double if best in double else effects,
-        measure=measure,
-        base=names[0],
-        target=names[1],
-    )
+    found = concluded(before.mean, effects, double, measure=measure, names=names)
     notes += [f"{change} could not be tried: {reason}" for change, reason in failures.items()]
     if not by_gram and not before.averaged:
         notes += length_note(base.rows, target.rows, names, before.mean)
-        notes += structure_note(base, target, names, outcome)
-    return Diagnosis(
-        old="",
-        new="",
+        notes += structure_note(base, target, names, found.outcome)
+    return replace(
+        found,
         photo=case.photo,
-        measure=measure,
-        before=before.mean,
         cka=cka_same_places(base.rows, base.shape, target.rows, target.shape),
-        after=before.mean if named is None else named.to_new,
-        outcome=outcome,
-        explanation="" if named is None else named.change,
-        verdict=said,
-        effects=tuple(sorted(effects, key=lambda e: e.to_old)) if outcome == "same" else effects,
-        pairs=double,
+        effects=tuple(sorted(effects, key=lambda e: e.to_old)) if found.outcome == "same" else effects,
         notes=tuple(notes),
     )
 

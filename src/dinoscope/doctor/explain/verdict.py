@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dinoscope.doctor.diagnosis import Effect, Outcome
+from dinoscope.doctor.diagnosis import Diagnosis, Effect, Measure, Outcome
 
 SAME = 1e-6
 """Features are the same where their agreement is short of 1 by at most this: float32 rounding."""
@@ -103,7 +103,7 @@ def verdict(
     moved = f"{measure} {shown(before)} -> {shown(best.to_new)}"
     if outcome == "explained":
         said = f"the closest explanation: {target} was made with {best.change} ({best.meaning}); {moved}."
-        rivals = [e.change for e in tried if e is not best and _tied(best, e)]
+        rivals = [e.change for e in tried if e is not best and best.to_new - e.to_new <= 1e-8]
         if rivals:
             said += f" On this photograph {', '.join(rivals[:3])} cannot be told apart from it."
         return said
@@ -118,10 +118,41 @@ def verdict(
     )
 
 
+def concluded(
+    before: float,
+    singles: Sequence[Effect],
+    pairs: Sequence[Effect],
+    *,
+    measure: Measure,
+    names: tuple[str, str],
+) -> Diagnosis:
+    """A diagnosis by the rules; photograph, sides, linear CKA and notes are left for the caller to fill in.
+
+    Args:
+        before: agreement without any change.
+        singles, pairs: nearest to NEW first.
+        measure: what the numbers are.
+        names: what the two sides are called.
+    """
+    outcome, best = chosen(before, singles, pairs)
+    named = best if outcome in ("explained", "partly") else None
+    tried = pairs if best in pairs else singles
+    return Diagnosis(
+        old="",
+        new="",
+        photo="",
+        measure=measure,
+        before=before,
+        cka=float("nan"),
+        after=before if named is None else named.to_new,
+        outcome=outcome,
+        explanation="" if named is None else named.change,
+        verdict=verdict(outcome, best, before, tried, measure=measure, base=names[0], target=names[1]),
+        effects=tuple(singles),
+        pairs=tuple(pairs),
+    )
+
+
 def shown(value: float) -> str:
     """Four decimals, or more where they would hide how far from 1 it is."""
     return f"{value:.4f}" if value < 0.999 else f"{value:.7f}"
-
-
-def _tied(best: Effect, other: Effect) -> bool:
-    return best.to_new - other.to_new <= 1e-8

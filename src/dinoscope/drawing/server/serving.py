@@ -10,7 +10,7 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
-from dinoscope.drawing.server.gate import Gate
+from dinoscope.drawing.server.access import AccessGuard
 from dinoscope.errors import InputError
 
 GRACE_S = 1
@@ -23,7 +23,7 @@ def serve_app(
     port: int,
     on_ready: Callable[[str], None],
 ) -> None:
-    """Serve an app behind its gate until Ctrl-C, then return with the socket closed.
+    """Serve an app behind its guard until Ctrl-C, then return with the socket closed.
 
     Args:
         make_app: the app, given what is set as soon as the server is interrupted, so that its jobs can stop.
@@ -52,7 +52,7 @@ def serve_app(
 
     server = Server(
         uvicorn.Config(
-            Gate(make_app(closing), token=token, host=host, port=port),
+            AccessGuard(make_app(closing), token=token, host=host, port=port),
             log_level="error",
             access_log=False,
             server_header=False,

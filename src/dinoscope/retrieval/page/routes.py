@@ -1,4 +1,4 @@
-"""What the search page can ask for. Needs Starlette; who may ask is the gate's business."""
+"""What the search page can ask for. Needs Starlette; who may ask is the access guard's business."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _T = TypeVar("_T")
 
 
 def search_app(finder: Finder, *, title: str, upload_bytes: int, closing: threading.Event) -> Starlette:
-    """The app behind the gate; once ``closing`` is set nothing more is answered."""
+    """The app behind the guard; once ``closing`` is set nothing more is answered."""
     room = _Room(finder, upload_bytes, closing)
     shown = search_page_html(
         title, poolings=finder.poolings, suppressions=finder.suppressions, upload_bytes=upload_bytes

@@ -35,7 +35,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _WILDCARDS = ("", "0.0.0.0", "::")
 
 
-class Gate:
+class AccessGuard:
     """Refuses what is not meant for the app behind it, and hands it paths without the secret.
 
     Args:
