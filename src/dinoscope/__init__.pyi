@@ -66,6 +66,14 @@ from .evaluation.revisited import evaluate_revisited as evaluate_revisited
 from .evaluation.revisited_truth import read_revisited as read_revisited
 from .io.features import read_features as read_features
 from .io.images import read_photograph as read_photograph
+from .io.keypoints import KeypointPair as KeypointPair
+from .io.keypoints import read_keypoints as read_keypoints
+from .matching.figures.lines import plot_matches as plot_matches
+from .matching.keypoints import KeypointScore as KeypointScore
+from .matching.keypoints import score_keypoints as score_keypoints
+from .matching.match import fixed_places as fixed_places
+from .matching.match import match as match
+from .matching.matches import Matches as Matches
 from .maths.align import align_colours as align_colours
 from .maths.clusters import PatchClusters as PatchClusters
 from .maths.clusters import fit_clusters as fit_clusters

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from dinoscope.data.results import Failure
+from dinoscope.errors import InputError
 from dinoscope.io.images import SUFFIXES
 from dinoscope.names import readable
 
@@ -35,6 +36,27 @@ def photograph_paths(sources: Iterable[str | Path]) -> tuple[list[Path], list[Fa
             failures.append(Failure(readable(path), "a folder without photographs"))
         paths.extend(found)
     return paths, failures
+
+
+def photographs_below(folder: str | Path) -> dict[str, Path]:
+    """Photographs in a folder and all folders below it, by their file names, by suffix alone.
+
+    Raises:
+        InputError: no such folder, none in it, or two of one name.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(Path(folder).rglob("*")):
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+            continue
+        if path.name in found:
+            raise InputError(
+                f"two photographs are named {readable(path.name)!r}: {readable(found[path.name])!r} and "
+                f"{readable(path)!r}"
+            )
+        found[path.name] = path
+    if not found:
+        raise InputError(f"no photographs in {readable(folder)!r} or below it")
+    return found
 
 
 def inside(source: str) -> PurePosixPath:

@@ -1,0 +1,1 @@
+"""Where does the same thing lie in another photograph? Matches of patches."""
