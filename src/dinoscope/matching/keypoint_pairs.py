@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dinoscope.backbones.base import Backbone
-from dinoscope.comparison.measure import unique_labels
+from dinoscope.comparison.plan import unique_labels
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.results import Failure, Interval, PairedDifference
 from dinoscope.errors import InputError

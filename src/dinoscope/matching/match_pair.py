@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from dinoscope.backbones.base import Backbone
-from dinoscope.comparison.measure import unique_labels
+from dinoscope.comparison.plan import unique_labels
 from dinoscope.data.features import PatchFeatures
 from dinoscope.errors import InputError
 from dinoscope.io.keypoints import KeypointPair
