@@ -68,6 +68,10 @@ from .io.features import read_features as read_features
 from .io.images import read_photograph as read_photograph
 from .io.keypoints import KeypointPair as KeypointPair
 from .io.keypoints import read_keypoints as read_keypoints
+from .looking.figure import plot_views as plot_views
+from .looking.look import LookSettings as LookSettings
+from .looking.look import look as look
+from .looking.views import Views as Views
 from .matching.figures.lines import plot_matches as plot_matches
 from .matching.keypoints import KeypointScore as KeypointScore
 from .matching.keypoints import score_keypoints as score_keypoints

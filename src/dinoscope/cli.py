@@ -26,6 +26,7 @@ from dinoscope.errors import (
     WeightsError,
 )
 from dinoscope.evaluation.command import evaluate_command
+from dinoscope.looking.command import look_command
 from dinoscope.matching.command import match_command
 from dinoscope.names import IN_A_STREAM, printable
 from dinoscope.retrieval.command import search_command
@@ -67,6 +68,7 @@ app.command("embed")(embed_command)
 app.command("index")(index_command)
 app.command("search")(search_command)
 app.command("evaluate")(evaluate_command)
+app.command("look")(look_command)
 app.command("match")(match_command)
 app.command("scenes")(scenes_command)
 app.command("extract")(extract_command)

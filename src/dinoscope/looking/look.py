@@ -1,0 +1,221 @@
+"""Look at one photograph in every way that dinoscope knows, by several models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64
+
+from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.load import as_backbone
+from dinoscope.backbones.projections import KEY, VALUE
+from dinoscope.comparison.plan import unique_labels
+from dinoscope.data.features import PatchFeatures
+from dinoscope.data.photograph import Photograph
+from dinoscope.errors import BackboneError, GridMismatchError, InputError
+from dinoscope.looking.colouring import Colouring, colouring
+from dinoscope.looking.views import CLASS_SHARE, COLOURS, COSINE, LABELS, SHARE, ModelViews, View, Views
+from dinoscope.maths.clusters import fit_clusters, match_labels
+from dinoscope.maths.pca import fit_pca
+from dinoscope.maths.similarity import similarity_map
+from dinoscope.maths.spectral import fit_spectral
+from dinoscope.pipeline.attention import CLS, attention
+from dinoscope.pipeline.extract import extract
+from dinoscope.pipeline.photographs import ImageLike, load_photograph
+from dinoscope.pipeline.upsample import upsample
+
+CENTRE = (0.5, 0.5)
+FINER = 2
+UPSAMPLED = 4
+"""Fine places for each patch, along each side, of the map between the patches."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookSettings:
+    """How to look.
+
+    Attributes:
+        at: the place (x, y) in [0, 1]² that cosines and attention are of.
+        grid: patches on the short side, or the exact ``(h, w)``.
+        layer: 0-based block of every model; None for the last.
+        head: of the attention; None for the mean over heads.
+        clusters: how many; None for as many as the first model's spectrum speaks for.
+        finer: how many times as many places the finer grid has along each side.
+        seed: of the clusters.
+    """
+
+    at: tuple[float, float] = CENTRE
+    grid: int | tuple[int, int] = 32
+    layer: int | None = None
+    head: int | None = None
+    clusters: int | None = None
+    finer: int = FINER
+    seed: int = 0
+
+
+def look(
+    image: ImageLike, backbones: Sequence[Backbone | str], settings: LookSettings | None = None
+) -> Views:
+    """Every map of one photograph: components, cosines, keys, attention, spectral colours, clusters, finer.
+
+    Colours of a second model are turned to look like the first's, its clusters are numbered like them. A
+    model without attention has no maps of it, and says why.
+
+    Args:
+        image: one photograph.
+        backbones: one or more, or their names.
+        settings: place, grid and the like; `LookSettings()` where left out.
+
+    Raises:
+        InputError: no model, or an impossible place, grid, head, factor or number of clusters.
+        ImageError: the photograph cannot be used.
+    """
+    asked = settings or LookSettings()
+    models = [as_backbone(backbone) for backbone in backbones]
+    if not models:
+        raise InputError("at least one backbone is needed")
+    photograph = load_photograph(image)
+    seen = [_Seen(photograph, model, asked) for model in models]
+    first = seen[0]
+    for other in seen[1:]:
+        if other.features.grid.shape != first.features.grid.shape:
+            raise GridMismatchError(
+                first.features.grid.shape, other.features.grid.shape, "ask for the exact grid (h, w)"
+            )
+    found = [
+        ModelViews(
+            label,
+            one.backbone.spec.control,
+            one.facts,
+            one.features.grid.patch_at(*asked.at),
+            tuple(view(one, first) for view in WAYS),
+        )
+        for label, one in zip(unique_labels(models), seen, strict=True)
+    ]
+    return Views(photograph, asked.at, tuple(found))
+
+
+class _Seen:
+    """One model's features of the photograph, and what several maps need of them."""
+
+    def __init__(self, photograph: Photograph, backbone: Backbone, asked: LookSettings) -> None:
+        self.photograph, self.backbone, self.asked = photograph, backbone, asked
+        self.features = self.extracted()
+        self.pca = fit_pca(self.features, n=min(3, backbone.spec.dim))
+        self.spectral = fit_spectral(self.features, n=4)
+        self.clusters = fit_clusters(self.features, asked.clusters, asked.seed)
+        self.labels = self.clusters.label(self.features)
+
+    def extracted(self, **how: object) -> PatchFeatures:
+        """Features of the photograph, made in another way where ``how`` says so."""
+        asked = self.asked
+        (found,) = extract(self.photograph, self.backbone, grid=asked.grid, layer=asked.layer, **how)  # type: ignore[arg-type]
+        return found
+
+    @property
+    def facts(self) -> str:
+        """Layer and grid."""
+        grid = self.features.grid
+        return f"layer {self.features.provenance.layer}, {grid.h}x{grid.w} patches of {grid.patch_size} px"
+
+    def coloured(self, first: _Seen) -> Colouring:
+        """How its components become colours, turned to look like the first model's."""
+        scores = self.pca.project(self.features)
+        like = None if first is self else first.coloured(first).scores(first.pca.project(first.features))
+        return colouring(scores, like)
+
+
+def _components(one: _Seen, first: _Seen) -> View:
+    colours = one.coloured(first).colours(one.pca.project(one.features))
+    share = float(one.pca.explained_variance_ratio.sum())
+    return View("principal components", COLOURS, colours, f"3 hold {share:.0%} of the variance")
+
+
+def _cosine(one: _Seen, first: _Seen) -> View:
+    found = similarity_map(one.features, at=one.asked.at).values
+    return View("cosine with the patch", COSINE, found, f"mean {found.mean():.2f}")
+
+
+def _facet(facet: str) -> Callable[[_Seen, _Seen], View]:
+    def view(one: _Seen, first: _Seen) -> View:
+        name = f"cosine of its {facet}"
+        try:
+            found = similarity_map(one.extracted(facet=facet), at=one.asked.at).values
+        except BackboneError as error:
+            return View(name, COSINE, None, str(error))
+        return View(name, COSINE, found, f"mean {found.mean():.2f}")
+
+    return view
+
+
+def _attention(at: str | None) -> Callable[[_Seen, _Seen], View]:
+    def view(one: _Seen, first: _Seen) -> View:
+        name = "attention of the patch" if at is None else "class-token attention"
+        asked = one.asked
+        place, kind = (asked.at, SHARE) if at is None else (at, CLASS_SHARE)
+        try:
+            found = attention(
+                one.photograph, one.backbone, at=place, layer=asked.layer, head=asked.head, grid=asked.grid
+            )
+        except (BackboneError, InputError) as error:
+            if isinstance(error, InputError) and at is None:
+                raise
+            return View(name, kind, None, str(error))
+        n_tokens = found.values.size + len(found.to_prefix)
+        rest = float(found.to_prefix.sum())
+        return View(name, kind, found.values * n_tokens, f"{rest:.0%} goes to other tokens")
+
+    return view
+
+
+def _spectral(one: _Seen, first: _Seen) -> View:
+    scores = one.spectral.project(one.features)[..., 1:]
+    like = None
+    if one is not first:
+        reference = first.spectral.project(first.features)[..., 1:]
+        like = colouring(reference, None).scores(reference)
+    values = ", ".join(f"{value:.2f}" for value in one.spectral.eigenvalues[1:])
+    return View("normalised cut", COLOURS, colouring(scores, like).colours(scores), f"eigenvalues {values}")
+
+
+def _clusters(one: _Seen, first: _Seen) -> View:
+    labels: Int64[np.ndarray, "h w"] = one.labels
+    if one is not first:
+        labels = match_labels(one.labels.ravel(), first.labels.ravel())[one.labels]
+    return View("clusters", LABELS, labels, f"{len(one.clusters.sizes)}, {one.clusters.chosen_by}")
+
+
+def _finer(one: _Seen, first: _Seen) -> View:
+    factor = one.asked.finer
+    name = f"{factor} times as fine"
+    try:
+        found = one.extracted(finer=factor)
+    except InputError as error:
+        return View(name, COLOURS, None, str(error))
+    colours = one.coloured(first).colours(one.pca.project(found))
+    return View(name, COLOURS, colours, f"{factor**2} passes, overlapping")
+
+
+def _upsampled(one: _Seen, first: _Seen) -> View:
+    h, w = one.features.grid.shape
+    fine = upsample(one.features, (UPSAMPLED * h, UPSAMPLED * w), "joint", one.photograph)
+    found = PatchFeatures.from_array(fine, image_size=one.features.grid.image_size)
+    colours = one.coloured(first).colours(one.pca.project(found))
+    return View("guided upsampling", COLOURS, colours, "interpolated, no features")
+
+
+WAYS: tuple[Callable[[_Seen, _Seen], View], ...] = (
+    _components,
+    _cosine,
+    _facet(KEY),
+    _facet(VALUE),
+    _attention(None),
+    _attention(CLS),
+    _spectral,
+    _clusters,
+    _finer,
+    _upsampled,
+)
+"""Every way of looking, in the order they are drawn."""

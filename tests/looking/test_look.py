@@ -1,0 +1,155 @@
+"""Every way of looking, held to the function that makes it; models are made comparable; gaps say why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import adjusted_rand_score
+
+import dinoscope as ds
+from dinoscope.backbones.facets import facet_of
+from dinoscope.errors import GridMismatchError, InputError
+from dinoscope.looking.colouring import colouring
+from dinoscope.looking.figure import plot_views
+from dinoscope.looking.look import WAYS, LookSettings, look
+from dinoscope.looking.views import Views
+from tests.command_line import run
+
+AT = (0.3, 0.7)
+SETTINGS = LookSettings(at=AT, grid=8, clusters=3)
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    small = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+    return np.asarray(small.resize((128, 96), Image.Resampling.BICUBIC))
+
+
+@pytest.fixture(scope="module")
+def views(image: np.ndarray) -> Views:
+    return look(image, ["mini", "pixels"], SETTINGS)
+
+
+def named(views: Views, model: int) -> dict[str, object]:
+    return {view.name: view for view in views.models[model].views}
+
+
+def test_each_map_is_the_one_its_function_makes(views: Views, image: np.ndarray) -> None:
+    mini = ds.load_backbone("mini")
+    (f,) = ds.extract(image, mini, grid=8)
+    (keys,) = ds.extract(image, facet_of(mini, "key"), grid=8)
+    found = named(views, 0)
+    assert np.array_equal(found["cosine with the patch"].values, ds.similarity_map(f, at=AT).values)
+    assert np.array_equal(found["cosine of its key"].values, ds.similarity_map(keys, at=AT).values)
+    row = ds.attention(image, mini, at=AT, grid=8)
+    np.testing.assert_allclose(found["attention of the patch"].values, row.values * (row.values.size + 5))
+    cls = ds.attention(image, mini, grid=8)
+    np.testing.assert_allclose(found["class-token attention"].values, cls.values * (cls.values.size + 5))
+    assert np.array_equal(found["clusters"].values, ds.fit_clusters(f, 3).label(f))
+    assert found["2 times as fine"].values.shape == (16, 22, 3)
+    assert found["guided upsampling"].values.shape == (32, 44, 3)
+    # The finer map's own patches have the colours of the plain map.
+    np.testing.assert_allclose(
+        found["2 times as fine"].values[::2, ::2], found["principal components"].values
+    )
+
+
+def test_the_second_models_colours_and_numbers_follow_the_first(views: Views, image: np.ndarray) -> None:
+    twice = look(image, ["mini", "mini"], SETTINGS)
+    first, second = named(twice, 0), named(twice, 1)
+    for name, view in first.items():
+        np.testing.assert_allclose(second[name].values, view.values, atol=1e-9)
+    labels = named(views, 0)["clusters"].values, named(views, 1)["clusters"].values
+    (f,) = ds.extract(image, "pixels", grid=8)
+    assert adjusted_rand_score(labels[1].ravel(), ds.fit_clusters(f, 3).label(f).ravel()) == 1.0
+
+
+def test_what_a_model_has_not_says_why(views: Views) -> None:
+    found = named(views, 1)
+    for name in (
+        "cosine of its key",
+        "cosine of its value",
+        "attention of the patch",
+        "class-token attention",
+    ):
+        assert found[name].values is None
+        assert "no attention blocks" in found[name].note
+    assert views.models[1].control
+    assert sum(view.values is not None for view in views.models[1].views) == len(WAYS) - 4
+
+
+def test_the_figure_has_every_map_that_there_is(views: Views) -> None:
+    figure = plot_views(views)
+    drawn = [axes for axes in figure.axes if axes.images]
+    assert len(drawn) == 2 + 2 * len(WAYS) - 4
+    texts = " ".join(text.get_text() for text in figure.texts)
+    assert "control, not a trained model" in texts
+    assert "no attention blocks" in " ".join(texts.split())
+
+
+def test_colours_turn_with_a_turn_of_the_scores() -> None:
+    rng = np.random.default_rng(0)
+    flat = rng.standard_normal((42, 3))
+    scores = np.linalg.qr(flat - flat.mean(axis=0))[0].reshape(6, 7, 3) * [
+        3,
+        2,
+        1,
+    ]  # uncorrelated, as components
+    reference = colouring(scores, None)
+    turn = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+    turned = reference.scores(scores) @ turn
+    back = colouring(turned, reference.scores(scores))
+    np.testing.assert_allclose(back.colours(turned), reference.colours(scores), atol=1e-6)
+    even = colouring(np.ones((2, 2, 2)), None)
+    assert np.array_equal(even.colours(np.ones((2, 2, 2))), np.full((2, 2, 3), 0.5))
+
+
+def test_the_command_writes_a_picture_and_says_what_is_in_it(
+    image: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "a.png", tmp_path / "out"
+    Image.fromarray(image).save(path)
+    words = ["look", path, "--models", "mini,pixels", "--grid", 8, "--at", "0.3,0.7", "--out", out]
+    assert run(*words) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("mini: 10 maps, layer 5")
+    assert said[1].startswith("pixels: 6 maps") and "no cosine of its key" in said[1]
+    assert said[2] == str(out / "look.png")
+    with Image.open(out / "look.png") as picture:
+        assert picture.width > 1500
+    assert run(*words, "--json") == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content == json.loads((out / "look.json").read_text())
+    assert [m["label"] for m in content["models"]] == ["mini", "pixels"]
+    assert content["at"] == [0.3, 0.7]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--at", "0.1,0.1", "--at", "0.2,0.2"], "one place at a time"),
+        (["--at", "1.2,0.1"], "in [0, 1]"),
+        (["--head", 9], "no head 9"),
+        (["--clusters", 0], "0 clusters"),
+        (["--layer", 12], "layer 12"),
+    ],
+)
+def test_bad_input_gets_one_line(
+    image: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[object], said: str
+) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(image).save(path)
+    assert run("look", path, "--models", "mini", "--grid", 8, "--out", tmp_path / "out", *words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_models_must_lie_on_one_grid(image: np.ndarray) -> None:
+    with pytest.raises(InputError, match="at least one backbone"):
+        look(image, [])
+    with pytest.raises(GridMismatchError):
+        look(image, ["mini", "random:dinov3-convnext-tiny"], LookSettings(grid=2, layer=0))
