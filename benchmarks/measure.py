@@ -37,7 +37,7 @@ import dinoscope as ds
 from benchmarks.machine import RESULTS, seconds, write_result
 from dinoscope.comparison.output import write_comparison
 from dinoscope.data.features import PatchFeatures
-from dinoscope.data.results import PatchPCA
+from dinoscope.data.maps import PatchPCA
 from dinoscope.maths.gram import gram_distance
 from dinoscope.maths.masks import patch_labels
 from dinoscope.maths.patches import prepared

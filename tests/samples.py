@@ -10,10 +10,10 @@ from PIL import Image
 
 from dinoscope.data.features import PatchFeatures, Provenance
 from dinoscope.data.grid import PatchGrid
+from dinoscope.data.maps import ColourAlignment, PatchPCA, SimilarityMap
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import (
     FEW_WARNING,
-    ColourAlignment,
     Comparison,
     Curve,
     Failure,
@@ -23,8 +23,6 @@ from dinoscope.data.results import (
     Measurements,
     ModelResult,
     PairedDifference,
-    PatchPCA,
-    SimilarityMap,
 )
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 

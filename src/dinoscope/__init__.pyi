@@ -23,12 +23,12 @@ from .data.features import PatchFeatures as PatchFeatures
 from .data.features import Provenance as Provenance
 from .data.grid import PatchGrid as PatchGrid
 from .data.layers import LayerOutputs as LayerOutputs
+from .data.maps import PatchPCA as PatchPCA
+from .data.maps import SimilarityMap as SimilarityMap
+from .data.maps import Smoothness as Smoothness
 from .data.photograph import Photograph as Photograph
 from .data.results import Comparison as Comparison
 from .data.results import Measurements as Measurements
-from .data.results import PatchPCA as PatchPCA
-from .data.results import SimilarityMap as SimilarityMap
-from .data.results import Smoothness as Smoothness
 from .data.retrieval import Hits as Hits
 from .data.retrieval import Match as Match
 from .data.retrieval import RetrievalScores as RetrievalScores

@@ -105,7 +105,7 @@ def test_where_the_gate_fires_nothing_is_planted(
 
 def test_damage_that_cannot_be_is_refused() -> None:
     for values, said in (
-        ({"steps": 0}, "1 step"),
+        ({"steps": 0}, "steps must be at least 1"),
         ({"weight": 0.0}, "above 0"),
         ({"arms": ("x",)}, "no arm"),
     ):

@@ -17,8 +17,9 @@ from dinoscope.comparison.compare import compare
 from dinoscope.comparison.content_free import without_position
 from dinoscope.comparison.fairness import fairness_ledger
 from dinoscope.data.features import PatchFeatures
+from dinoscope.data.maps import PatchPCA
 from dinoscope.data.photograph import Photograph
-from dinoscope.data.results import LedgerEntry, ModelResult, PatchPCA
+from dinoscope.data.results import LedgerEntry, ModelResult
 from dinoscope.data.spec import BackboneSpec, Statistics, WeightsOrigin
 from dinoscope.io.images import photograph_from_array
 

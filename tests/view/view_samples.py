@@ -13,9 +13,9 @@ from PIL import Image
 
 from dinoscope.data.features import PatchFeatures, Provenance
 from dinoscope.data.grid import PatchGrid
+from dinoscope.data.maps import ColourAlignment, PatchPCA
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import (
-    ColourAlignment,
     Comparison,
     Interval,
     LedgerEntry,
@@ -23,7 +23,6 @@ from dinoscope.data.results import (
     Measurements,
     ModelResult,
     PairedDifference,
-    PatchPCA,
 )
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 

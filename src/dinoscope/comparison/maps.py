@@ -10,7 +10,8 @@ import numpy as np
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.features import PatchFeatures
-from dinoscope.data.results import Maps, ModelResult, PatchPCA
+from dinoscope.data.maps import PatchPCA
+from dinoscope.data.results import Maps, ModelResult
 from dinoscope.errors import InputError
 from dinoscope.maths.align import align_colours
 from dinoscope.maths.foreground import foreground_by_pc1, foreground_colours

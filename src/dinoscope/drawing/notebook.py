@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from dinoscope.data.features import PatchFeatures
-from dinoscope.data.results import SimilarityMap
+from dinoscope.data.maps import SimilarityMap
 
 LONG_SIDE_PX = 448
 """Of a map in a notebook: each patch is a square of whole pixels, as many as fit."""

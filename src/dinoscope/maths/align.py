@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from dinoscope.data.results import ColourAlignment
+from dinoscope.data.maps import ColourAlignment
 from dinoscope.errors import InputError, ShapeError
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from scipy.ndimage import median_filter
 
 from dinoscope.data.features import PatchFeatures
-from dinoscope.data.results import PatchPCA
+from dinoscope.data.maps import PatchPCA
 from dinoscope.errors import InputError, ShapeError
 
 PC1_RULE = (

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, UInt64
 
 from dinoscope.data.features import PatchFeatures
-from dinoscope.data.results import PatchPCA
+from dinoscope.data.maps import PatchPCA
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths.eigen import leading_directions
 

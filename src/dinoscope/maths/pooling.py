@@ -8,7 +8,7 @@ import scipy.sparse.linalg
 from jaxtyping import Bool, Float, Float64
 
 from dinoscope.data.features import PatchFeatures
-from dinoscope.data.results import PatchPCA
+from dinoscope.data.maps import PatchPCA
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths.foreground import foreground_by_pc1
 from dinoscope.maths.pca import PatchMoments, patch_moments

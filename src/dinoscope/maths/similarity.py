@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dinoscope.data.features import PatchFeatures
-from dinoscope.data.results import SimilarityMap
+from dinoscope.data.maps import SimilarityMap
 from dinoscope.errors import ShapeError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dinoscope.data.results import Smoothness
+from dinoscope.data.maps import Smoothness
 from dinoscope.maths.patches import PatchMap, as_directions
 
 COLLAPSED = 1e-9
