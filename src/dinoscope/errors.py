@@ -124,7 +124,7 @@ class UnknownBackboneError(BackboneError):
         hint = f"; did you mean {', '.join(self.nearest)}?" if self.nearest else ""
         super().__init__(
             f"unknown model {name!r}{hint} (`dinoscope models` lists every name; "
-            "a path to a checkpoint, NAME=PATH, timm:NAME and hf:ORG/NAME work too)"
+            "a path to a checkpoint, NAME=PATH, timm:NAME, hf:ORG/NAME and py:MODULE:FUNCTION work too)"
         )
 
 

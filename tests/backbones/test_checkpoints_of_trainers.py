@@ -143,6 +143,9 @@ def test_the_average_inside_of_what_it_averages() -> None:
     plain = tensors()
     assert is_that(under("model", shifted(plain)) | under("model.ema", plain), plain)
     assert is_that(shifted(plain) | under("teacher", plain), plain)
+    outer = recognise(under("a", plain) | under("a.b", shifted(plain)), inside="a")
+    assert torch.equal(outer.state["norm.weight"], plain["norm.weight"])
+    assert any("ignored beside the network: a.b (" in note for note in outer.notes)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ import torch
 from torch import nn
 
 from dinoscope.backbones import hub, licences
-from dinoscope.backbones.families.foreign import cut_tokens
-from dinoscope.backbones.families.huggingface import HuggingFaceBackbone, load_huggingface
-from dinoscope.backbones.families.timm import TimmBackbone, load_timm
+from dinoscope.backbones.families.foreign import ForeignBackbone, cut_tokens
+from dinoscope.backbones.families.huggingface import load_huggingface
+from dinoscope.backbones.families.timm import load_timm
 from dinoscope.errors import (
     BackboneError,
     LayerError,
@@ -30,50 +30,15 @@ from dinoscope.errors import (
     UnknownBackboneError,
     WeightsError,
 )
-from tests.backbones.convolutions import precisions
 from tests.backbones.stand_in_hub import StandInHub, point_at
+from tests.backbones.tiny_families import tiny
 
 PATCH = 8
-SIZES = {
-    "hidden_size": 32,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 2,
-    "intermediate_size": 64,
-    "image_size": 32,
-    "patch_size": PATCH,
-}
 STATED = {"image_mean": [0.5, 0.4, 0.3], "image_std": [0.25, 0.2, 0.1], "do_normalize": True}
-CASES = {"vit": 1, "deit": 2, "ijepa": 0, "vit_msn": 1, "dinov2": 1, "dinov2_reg": 5, "clip": 1, "siglip": 0}
-
-
-def _tiny(family: str) -> nn.Module:
-    import transformers as hf
-
-    torch.manual_seed(0)
-    match family:
-        case "vit":
-            return hf.ViTModel(hf.ViTConfig(**SIZES), add_pooling_layer=False)
-        case "deit":
-            return hf.DeiTModel(hf.DeiTConfig(**SIZES), add_pooling_layer=False)
-        case "ijepa":
-            return hf.IJepaModel(hf.IJepaConfig(**SIZES), add_pooling_layer=False)
-        case "vit_msn":
-            return hf.ViTMSNModel(hf.ViTMSNConfig(**SIZES))
-        case "dinov2":
-            return hf.Dinov2Model(hf.Dinov2Config(**SIZES))
-        case "dinov2_reg":
-            return hf.Dinov2WithRegistersModel(hf.Dinov2WithRegistersConfig(**SIZES, num_register_tokens=4))
-        case "siglip":
-            return hf.SiglipVisionModel(hf.SiglipVisionConfig(**SIZES))
-        case "clip":
-            text = {**SIZES, "vocab_size": 99, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
-            del text["image_size"], text["patch_size"]
-            return hf.CLIPModel(hf.CLIPConfig(text_config=text, vision_config=SIZES))
-    raise AssertionError(family)
 
 
 def _saved(family: str, folder: Path, **changes: Any) -> nn.Module:
-    model = _tiny(family).eval()
+    model: Any = tiny(family)
     model.save_pretrained(folder)
     (folder / hub.PREPROCESSOR).write_text(json.dumps({**STATED, **changes}))
     return model
@@ -83,39 +48,17 @@ def _pixels(h: int, w: int, b: int = 1) -> torch.Tensor:
     return torch.randn(b, 3, h * PATCH, w * PATCH, generator=torch.Generator().manual_seed(h + w))
 
 
-@pytest.mark.parametrize("family", sorted(CASES))
-def test_tokens_are_those_of_the_model(family: str, tmp_path: Path) -> None:
-    model = _saved(family, tmp_path)
-    backbone = load_huggingface(str(tmp_path))
-    tower = getattr(model, "vision_model", model)
-    options = {} if family.startswith("dinov2") else {"interpolate_pos_encoding": True}
-    n_prefix = CASES[family]
-    has_cls = family not in ("ijepa", "siglip")
-    for h, w in ((4, 4), (3, 6)):
-        with precisions() as seen:
-            outputs = backbone.forward(_pixels(h, w, b=2), final_norm=family != "clip")
-        assert seen == {"ieee"}
-        with torch.no_grad():
-            expected = tower(_pixels(h, w, b=2), **options).last_hidden_state
-        assert expected.shape[1] == n_prefix + h * w
-        patches = expected[:, n_prefix:].reshape(2, h, w, 32)
-        torch.testing.assert_close(outputs.patches[2], patches, atol=1e-5, rtol=1e-5)
-        assert set(outputs.cls) == ({2} if has_cls else set())
-        if has_cls:
-            torch.testing.assert_close(outputs.cls[2], expected[:, 0], atol=1e-5, rtol=1e-5)
-        assert backbone.spec.registers == outputs.registers[2].shape[1] == n_prefix - has_cls
-
-
 def test_layers_are_blocks_and_the_norm_is_the_last_one(tmp_path: Path) -> None:
     model = _saved("vit", tmp_path)
     backbone = load_huggingface(str(tmp_path))
+    network: Any = model
     with torch.no_grad():
-        states = model(_pixels(4, 4), output_hidden_states=True).hidden_states
+        states = network(_pixels(4, 4), output_hidden_states=True).hidden_states
         for final_norm in (False, True):
             outputs = backbone.forward(_pixels(4, 4), layers=(2, 0), final_norm=final_norm)
             assert list(outputs.patches) == [2, 0]
             for layer in (0, 2):
-                whole = model.layernorm(states[layer + 1]) if final_norm else states[layer + 1]
+                whole = network.layernorm(states[layer + 1]) if final_norm else states[layer + 1]
                 torch.testing.assert_close(outputs.patches[layer].flatten(1, 2), whole[:, 1:])
                 alone = backbone.forward(_pixels(4, 4), layers=(layer,), final_norm=final_norm)
                 torch.testing.assert_close(alone.patches[layer], outputs.patches[layer])
@@ -126,12 +69,8 @@ def test_facts_are_read_not_guessed(tmp_path: Path) -> None:
     backbone = load_huggingface(str(tmp_path))
     assert backbone.spec.mean == (0.5, 0.4, 0.3)
     assert backbone.spec.std == (0.25, 0.2, 0.1)
-    assert (backbone.spec.patch_size, backbone.spec.dim, backbone.spec.depth, backbone.spec.heads) == (
-        8,
-        32,
-        3,
-        2,
-    )
+    spec = backbone.spec
+    assert (spec.patch_size, spec.dim, spec.depth, spec.heads) == (8, 32, 3, 2)
     assert len(backbone.origin.digest) == 64
     assert not backbone.spec.control
     _saved("siglip", tmp_path, do_normalize=False)
@@ -173,12 +112,88 @@ def test_random_weights_are_never_passed_off_as_loaded(tmp_path: Path) -> None:
 
 
 def test_an_unsupported_family_is_named(tmp_path: Path) -> None:
-    from transformers import BeitConfig, BeitModel
+    from transformers import ResNetConfig, ResNetModel
 
-    BeitModel(BeitConfig(**SIZES)).save_pretrained(tmp_path)
+    ResNetModel(ResNetConfig(embedding_size=8, hidden_sizes=[8], depths=[1])).save_pretrained(tmp_path)
     (tmp_path / hub.PREPROCESSOR).write_text(json.dumps(STATED))
-    with pytest.raises(WeightsError, match="'beit' models are not supported"):
+    with pytest.raises(WeightsError, match="models of type 'resnet' are not supported") as caught:
         load_huggingface(str(tmp_path))
+    assert "py:MODULE:FUNCTION" in caught.value.steps[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers 1e\\+09, which no network has"),
+        ({"hidden_size": 10**12}, "hidden_size 1e\\+12"),
+        ({"layers": {"depth": [3, 10**6]}}, "depth 1e\\+06"),
+        ({"hidden_size": 9_000_000, "intermediate_size": 9_000_000}, "parameters, its weights are only"),
+        ({"hidden_size": 0}, "cannot be loaded"),
+        ({"hidden_size": 48}, "cannot be loaded"),
+        ({"num_attention_heads": 5}, "cannot be loaded|does not take"),
+        ({"patch_size": "eight"}, "cannot be loaded"),
+        ({"hidden_act": "nonsense"}, "cannot be loaded"),
+        ({"model_type": ["vit"]}, "not supported"),
+        ({"model_type": None}, "not supported"),
+        ({"auto_map": {"AutoModel": "evil.Model"}, "model_type": "evil"}, "not supported"),
+    ],
+)
+def test_absurd_settings_are_refused_before_anything_is_built(
+    changes: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    _saved("vit", tmp_path)
+    config = json.loads((tmp_path / hub.CONFIG).read_text())
+    (tmp_path / hub.CONFIG).write_text(json.dumps(config | changes))
+    with pytest.raises(WeightsError, match=reason) as caught:
+        load_huggingface(str(tmp_path))
+    assert caught.value.name == f"hf:{tmp_path}"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 100_000, None])
+@pytest.mark.parametrize("file", [hub.CONFIG, hub.PREPROCESSOR])
+def test_damaged_descriptions(content: bytes | None, file: str, tmp_path: Path) -> None:
+    _saved("vit", tmp_path)
+    (tmp_path / file).unlink() if content is None else (tmp_path / file).write_bytes(content)
+    with pytest.raises(WeightsError, match=r"config\.json"):
+        load_huggingface(str(tmp_path))
+
+
+@pytest.mark.parametrize("file", [hub.PROCESSOR, hub.VIDEO_PREPROCESSOR])
+def test_colours_stated_in_another_file(file: str, tmp_path: Path) -> None:
+    _saved("vit", tmp_path)
+    facts = {"image_mean": [0.1] * 3, "image_std": [0.2] * 3}
+    (tmp_path / file).write_text(json.dumps({"image_processor": facts} if file == hub.PROCESSOR else facts))
+    assert load_huggingface(str(tmp_path)).spec.mean == (0.5, 0.4, 0.3), "its own file goes first"
+    (tmp_path / hub.PREPROCESSOR).unlink()
+    assert load_huggingface(str(tmp_path)).spec.mean == (0.1, 0.1, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("card", "licence"),
+    [
+        ("---\nlicense: mit\n---\n# A model", "mit"),
+        ("---\nlicense: apache-2.0\n---\n", licences.APACHE),
+        ("---\nlicense: other\nlicense_name: fair-noncommercial\n---\n", "fair-noncommercial"),
+        ("---\nlicense: [mit, other]\n---\n", "not stated"),
+        ("---\nlicense: {\n---\n", "not stated"),
+        ("# A model without front matter", "not stated"),
+        (None, "not stated"),
+    ],
+)
+def test_the_licence_is_read_from_the_card(card: str | None, licence: str, tmp_path: Path) -> None:
+    _saved("vit", tmp_path)
+    if card is not None:
+        (tmp_path / hub.CARD).write_text(card)
+    assert load_huggingface(str(tmp_path)).spec.licence == licence
+
+
+def test_folders_of_the_cache_and_of_the_trainer(tmp_path: Path) -> None:
+    _saved("vit", tmp_path / "models--some--vit" / "snapshots" / "abc")
+    backbone = load_huggingface(str(tmp_path / "models--some--vit"))
+    assert backbone.origin.notes[0] == "revision abc of this cache of the hub"
+    for step in (5, 10):
+        _saved("vit", tmp_path / "run" / f"checkpoint-{step}")
+    assert "checkpoint-10" in load_huggingface(str(tmp_path / "run")).origin.notes[0]
 
 
 def test_from_the_hub_and_from_its_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -198,7 +213,9 @@ def test_from_the_hub_and_from_its_cache(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_a_hub_model_without_preprocessor_config_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with StandInHub({"some/vit": {"config.json": b"{}", "model.safetensors": b""}}) as stand_in:
+    with StandInHub(
+        {"some/vit": {"config.json": b'{"model_type": "vit"}', "model.safetensors": b""}}
+    ) as stand_in:
         point_at(monkeypatch, stand_in.url, tmp_path)
         with pytest.raises(WeightsError, match="mean and std cannot be known"):
             load_huggingface("some/vit")
@@ -235,7 +252,7 @@ def test_a_changed_dtype_leaves_the_old_one_alone(tmp_path: Path) -> None:
     backbone = load_huggingface(str(tmp_path))
     before = backbone.forward(_pixels(2, 3)).patches[2]
     half = backbone.to("cpu", torch.bfloat16)
-    assert isinstance(half, HuggingFaceBackbone)
+    assert isinstance(half, ForeignBackbone)
     assert (half.dtype, backbone.dtype) == (torch.bfloat16, torch.float32)
     rough = half.forward(_pixels(2, 3)).patches[2]
     assert rough.dtype == torch.float32
@@ -255,7 +272,7 @@ class FakeViT(nn.Module):
     def __init__(self, n_prefix: int, n_registers: int) -> None:
         super().__init__()
         self.num_prefix_tokens = n_prefix
-        self.num_reg_tokens = n_registers
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, 3)) if n_prefix > n_registers else None
         self.embed_dim = 3
         self.patch_embed = SimpleNamespace(patch_size=(PATCH, PATCH))
         self.blocks = nn.ModuleList(nn.Linear(1, 1) for _ in range(3))
@@ -272,9 +289,8 @@ class FakeViT(nn.Module):
         output_fmt: str = "NCHW",
         intermediates_only: bool = False,
     ) -> list[Any]:
-        assert (output_fmt, intermediates_only) == ("NLC", True)
-        assert torch.backends.cudnn.conv.fp32_precision == "ieee"
-        patches = nn.functional.avg_pool2d(x, PATCH).flatten(2).mT
+        assert (output_fmt, intermediates_only) == ("NCHW", True)
+        patches = nn.functional.avg_pool2d(x, PATCH)
         prefix = torch.arange(self.num_prefix_tokens).float()[None, :, None].expand(len(x), -1, 3)
         found = [(patches + i + 10 * norm, prefix + i) for i in range(3) if i in indices]
         return found if return_prefix_tokens else [pair[0] for pair in found]
@@ -303,7 +319,7 @@ def fake_timm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
 
 def test_timm_states_the_facts(fake_timm: ModuleType) -> None:
     backbone = load_timm("vit_fake.tag")
-    assert isinstance(backbone, TimmBackbone)
+    assert isinstance(backbone, ForeignBackbone)
     assert (backbone.spec.patch_size, backbone.spec.depth, backbone.spec.registers) == (8, 3, 4)
     assert (backbone.spec.mean, backbone.spec.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
     assert backbone.spec.licence == licences.APACHE

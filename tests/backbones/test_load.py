@@ -126,7 +126,7 @@ def test_a_checkpoint_alone(tmp_path: Path) -> None:
             128,
             2,
         )
-        assert spec.licence == "unknown"
+        assert spec.licence == "not stated"
         assert any("normalisation assumed: ImageNet" in note for note in backbone.origin.notes)
         assert backbone.origin.layout == "official"
 

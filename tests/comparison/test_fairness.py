@@ -101,6 +101,15 @@ def test_an_earlier_stage_of_a_convnext_has_no_final_norm() -> None:
     assert _ledger([_model("a", layer=2)])[NORM].met
 
 
+def test_a_network_without_a_final_norm_is_named() -> None:
+    bare = _model("b")
+    bare = replace(bare, spec=replace(bare.spec, final_norm=False))
+    entry = _ledger([_model("a"), bare])[NORM]
+    assert not entry.met
+    assert "there is none at this layer of b;" in entry.detail
+    assert "there is none" not in _ledger([_model("a"), _model("b")])[NORM].detail
+
+
 def test_unequal_registers_are_flagged() -> None:
     entry = _ledger([_model("a"), _model("b", registers=0)])[REGISTERS]
     assert entry.met is False and entry.detail.startswith("a: 4; b: 0.")

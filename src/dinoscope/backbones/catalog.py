@@ -30,7 +30,8 @@ PREFIXES: Mapping[str, str] = MappingProxyType(
         "random:NAME": "the architecture of a catalog model with seeded random weights",
         "blur:NAME": "a model's features, blurred over the patch grid",
         "timm:NAME": "any ViT of timm (needs the extra [timm])",
-        "hf:ORG/NAME": "a ViT of another family on the Hugging Face hub, or in a local folder",
+        "hf:ORG/NAME": "a network of another family on the Hugging Face hub, or in a local folder",
+        "py:MODULE:FUNCTION": "what a function of your own returns (it runs your code)",
     }
 )
 

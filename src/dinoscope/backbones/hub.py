@@ -18,6 +18,9 @@ from dinoscope.errors import WeightsError
 
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
+PROCESSOR = "processor_config.json"
+VIDEO_PREPROCESSOR = "video_preprocessor_config.json"
+CARD = "README.md"
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PROBE_TIMEOUT_S = 3.0
@@ -100,6 +103,7 @@ def locate(
     steps: Sequence[str],
     *,
     extra_files: Sequence[str] = (),
+    beside: Sequence[str] = (),
 ) -> Snapshot:
     """A complete snapshot of the first source that can be had: cached ones first, then the hub.
 
@@ -111,6 +115,7 @@ def locate(
         sources: in the order to try; the same weights in each.
         steps: what the user can do if none can be had.
         extra_files: also needed, where the repository has them.
+        beside: downloaded with the rest, where the repository has them; a cache without them is complete.
 
     Raises:
         WeightsError: no source can be had.
@@ -130,7 +135,7 @@ def locate(
     reasons: list[str] = []
     for source in sources:
         try:
-            return _download(source.repo, extra_files)
+            return _download(source.repo, (*extra_files, *beside))
         except _SourceError as refusal:
             reasons.append(refusal.reason)
             if refusal.final:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 APACHE = "Apache-2.0"
 DINOV3 = "DINOv3-License"
@@ -13,6 +14,8 @@ DINOV3_NOTICE = (
     "and mind its trade-control clauses."
 )
 
+NOT_STATED = "not stated"
+_CARD_BYTES = 4 << 20
 _SPELLINGS = {"apache-2.0": APACHE, "dinov3-license": DINOV3}
 
 _given: set[str] = set()
@@ -26,8 +29,22 @@ def notice(text: str) -> None:
 
 
 def named(spelling: str | None) -> str:
-    """A licence as it is called here; ``unknown`` where nothing is said."""
-    return _SPELLINGS.get((spelling or "").lower(), spelling or "unknown")
+    """A licence as it is called here; ``not stated`` where nothing is said."""
+    return _SPELLINGS.get((spelling or "").lower(), spelling or NOT_STATED)
+
+
+def of_card(card: Path) -> str:
+    """The licence that the front matter of a model card states; ``not stated`` where it states none."""
+    from huggingface_hub import metadata_load
+
+    try:
+        facts = metadata_load(card) if card.is_file() and card.stat().st_size < _CARD_BYTES else None
+    except Exception:  # noqa: BLE001 - a card is for people: what is no YAML states nothing
+        facts = None
+    said = (facts or {}).get("license")
+    if said == "other":
+        said = (facts or {}).get("license_name") or said
+    return named(said if isinstance(said, str) else None)
 
 
 def give_notice(licence: str) -> None:

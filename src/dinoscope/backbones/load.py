@@ -30,7 +30,8 @@ def load_backbone(
     Args:
         name: a catalog name, or another spelling of one (`facebook/...` and `timm/...` hub ids,
             torch.hub names); the path of a checkpoint; ``NAME=PATH``; ``pixels``; ``random:NAME``;
-            ``blur:`` before any of these; ``timm:NAME``; ``hf:ORG/NAME`` or ``hf:FOLDER``. A name
+            ``blur:`` before any of these; ``timm:NAME``; ``hf:ORG/NAME`` or ``hf:FOLDER``;
+            ``py:MODULE:FUNCTION``, which runs that function. A name
             of the catalog wins over a file of that name: write ``./NAME`` for the file. Of a file with
             several networks, ``PATH#PREFIX`` names one.
         weights: a checkpoint file or folder, in the official, timm or Hugging Face layout, PyTorch's or
@@ -124,6 +125,10 @@ def _built(reference: Reference, seed: int) -> Backbone:
         from dinoscope.backbones.families.huggingface import load_huggingface
 
         return load_huggingface(reference.rest)
+    if reference.kind == "py":
+        from dinoscope.backbones.families.function import load_function
+
+        return load_function(reference.rest)
     return Pixels()
 
 
@@ -242,7 +247,7 @@ def _from_path(path: Path, inside: str) -> Backbone:
         stem,
         mean=used.mean,
         std=used.std,
-        licence=known.licence if known else "unknown",
+        licence=known.licence if known else licences.of_card(path / hub.CARD),
         description=known.description
         if known
         else f"checkpoint {path.name}, architecture read off its tensors",

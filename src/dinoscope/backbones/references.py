@@ -11,6 +11,7 @@ from dinoscope.errors import InputError, UnknownBackboneError
 
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pkl", ".pth.tar", ".pt.tar")
 _CATALOG_OWNERS = ("facebook", "timm")
+_ELSEWHERE: tuple[Literal["timm", "hf", "py"], ...] = ("timm", "hf", "py")
 _BESIDE = ("shuffled", "other")
 """Controls made of a model's features once they are there."""
 
@@ -21,15 +22,15 @@ class Reference:
 
     Attributes:
         kind: ``published`` (a catalog entry, with the user's own checkpoint where there is a path),
-            ``checkpoint`` (a path alone), ``random`` (of an entry), ``pixels``, ``timm`` or ``hf``.
+            ``checkpoint`` (a path alone), ``random`` (of an entry), ``pixels``, ``timm``, ``hf`` or ``py``.
         entry: of ``published`` and ``random``.
         path: of ``published`` and ``checkpoint``.
         inside: what the names of the network in that file begin with; empty to find it.
-        rest: what stands behind ``timm:`` or ``hf:``.
+        rest: what stands behind ``timm:``, ``hf:`` or ``py:``.
         n_blurs: how many times ``blur:`` stands before it.
     """
 
-    kind: Literal["published", "checkpoint", "random", "pixels", "timm", "hf"]
+    kind: Literal["published", "checkpoint", "random", "pixels", "timm", "hf", "py"]
     entry: catalog.Entry | None = None
     path: Path | None = None
     inside: str = ""
@@ -82,11 +83,7 @@ def _without_weights(name: str, prefix: str, rest: str) -> Reference | None:
         return Reference("pixels")
     if prefix == "random" and rest:
         return Reference("random", catalog.find(rest))
-    if prefix == "timm" and rest:
-        return Reference("timm", rest=rest)
-    if prefix == "hf" and rest:
-        return Reference("hf", rest=rest)
-    return None
+    return next((Reference(kind, rest=rest) for kind in _ELSEWHERE if kind == prefix and rest), None)
 
 
 def is_weights_name(name: str) -> bool:

@@ -10,10 +10,8 @@ from dinoscope.backbones import bundled
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import LedgerEntry, ModelResult
+from dinoscope.data.spec import CONVOLUTIONAL
 from dinoscope.io.fingerprint import fingerprint, known_among
-
-CONVOLUTIONAL = frozenset({"dinov3-convnext"})
-"""Families whose patches see a window of the photograph; those of every other family see all of it."""
 
 ONE_THING = "The models differ in one thing only"
 
@@ -35,15 +33,20 @@ def own_normalisation(models: Sequence[ModelResult]) -> LedgerEntry:
 
 
 def final_norm(models: Sequence[ModelResult], features: Sequence[Sequence[PatchFeatures]]) -> LedgerEntry:
-    """An earlier stage of a ConvNeXt has none."""
+    """An earlier stage has none, and some networks have none at all."""
     states = {f.provenance.final_norm for row in features for f in row}
-    if any(m.spec.family in CONVOLUTIONAL and m.layer != m.spec.depth - 1 for m in models):
+    none = [
+        m.label for m in models if not m.spec.final_norm or (m.spec.staged and m.layer != m.spec.depth - 1)
+    ]
+    if none:
         states |= {False}
     words = {True: "applied", False: "not applied", None: "unknown"}
+    told = f"; there is none at this layer of {', '.join(none)}" if none else ""
     return LedgerEntry(
         "The final normalisation is applied",
         states == {True},
-        f"{' and '.join(sorted(words[s] for s in states))}; features are not scaled to unit length for PCA.",
+        f"{' and '.join(sorted(words[s] for s in states))}{told}; features are not scaled to unit length "
+        "for PCA.",
     )
 
 

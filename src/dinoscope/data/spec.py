@@ -11,6 +11,11 @@ from dinoscope.names import well_formed
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+CONVOLUTIONAL = frozenset({"dinov3-convnext", "hf-convnext"})
+"""Families whose patches see a window of the photograph; those of every other family see all of it."""
+
+STAGED = CONVOLUTIONAL | {"hf-stages"}
+
 Statistics = Literal["published", "stated", "assumed", "contradicted"]
 """Where a model's mean and std come from: its authors; the folder of its weights; nowhere; its authors,
 though the folder of its weights states others."""
@@ -22,7 +27,8 @@ class BackboneSpec:
 
     Attributes:
         name: as in the catalog, or as the user named it.
-        family: ``dinov2``, ``dinov3``, ``dinov3-convnext``, ``control``, ``timm`` or ``hf``.
+        family: ``dinov2``, ``dinov3``, ``dinov3-convnext``, ``control``, ``timm``, ``hf``, ``hf-convnext``,
+            ``hf-stages`` or ``py``.
         patch_size: pixels of the input on a side of one patch of the last layer.
         dim: channels of the last layer.
         depth: how many layers there are; they are numbered from 0. A ConvNeXt's are its stages.
@@ -33,6 +39,7 @@ class BackboneSpec:
         licence: of the weights (SPDX where there is one).
         control: true for anything that is not a trained model.
         description: one sentence for people.
+        final_norm: whether it has a final normalisation of its patches.
     """
 
     name: str
@@ -47,6 +54,12 @@ class BackboneSpec:
     licence: str = "unknown"
     control: bool = False
     description: str = ""
+    final_norm: bool = True
+
+    @property
+    def staged(self) -> bool:
+        """Whether its layers are stages, each with channels and a grid of its own."""
+        return self.family in STAGED
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", well_formed(self.name))

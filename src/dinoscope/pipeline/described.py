@@ -57,10 +57,9 @@ class FeatureMaps:
         Raises:
             InputError: NaN or infinite values.
         """
+        normed = self._final_norm and self._backbone.spec.final_norm
         return {
-            layer: self._features(
-                item, layer, values, tiles=cut.words, seam=seam, final_norm=self._final_norm
-            )
+            layer: self._features(item, layer, values, tiles=cut.words, seam=seam, final_norm=normed)
             for layer, (values, seam) in blends.items()
         }
 

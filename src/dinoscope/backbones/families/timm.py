@@ -2,83 +2,32 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import importlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from dinoscope.backbones import advice, hub, licences
-from dinoscope.backbones.base import check_pixels
 from dinoscope.backbones.catalog import HubSource
-from dinoscope.backbones.families.foreign import cut_tokens, moved, weights_digest
-from dinoscope.backbones.precision import exact_convolutions
-from dinoscope.data.layers import LayerOutputs
-from dinoscope.data.spec import BackboneSpec, WeightsOrigin, check_layers
+from dinoscope.backbones.families.foreign import ForeignBackbone, measured_prefix, weights_digest
+from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 from dinoscope.errors import BackboneError, MissingExtraError, UnknownBackboneError, WeightsError
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TimmBackbone:
-    """A ViT of timm. Layers are its blocks; prefix tokens and normalisation are what timm states."""
-
-    model: nn.Module
-    spec: BackboneSpec
-    origin: WeightsOrigin
-    n_prefix: int
-    has_cls: bool
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.model.parameters()).device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of the weights and the arithmetic."""
-        return next(self.model.parameters()).dtype
-
-    def forward(
-        self,
-        pixels: Float[Tensor, "b 3 H W"],
-        layers: tuple[int, ...] | None = None,
-        *,
-        final_norm: bool = True,
-    ) -> LayerOutputs:
-        """See `Backbone.forward`."""
-        h, w = check_pixels(pixels, self.spec.patch_size)
-        wanted = check_layers(layers, self.spec.depth)
-        ascending = sorted(wanted)
-        model: Any = self.model
-        with torch.no_grad(), exact_convolutions():
-            found = model.forward_intermediates(
-                pixels.to(self.device, self.dtype),
-                indices=ascending,
-                return_prefix_tokens=self.n_prefix > 0,
-                norm=final_norm,
-                output_fmt="NLC",
-                intermediates_only=True,
-            )
-            pairs = [(item[1], item[0]) if self.n_prefix else (item[:, :0], item) for item in found]
-            sequences = {layer: torch.cat(pair, dim=1) for layer, pair in zip(ascending, pairs, strict=True)}
-        ordered = {layer: sequences[layer] for layer in wanted}
-        return cut_tokens(ordered, h, w, n_prefix=self.n_prefix, has_cls=self.has_cls, final_norm=final_norm)
-
-    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> TimmBackbone:
-        """See `Backbone.to`."""
-        model = moved(self.model, device, dtype)
-        return self if model is self.model else replace(self, model=model)
+_SIZED: WeakKeyDictionary[nn.Module, tuple[tuple[int, int], nn.Module]] = WeakKeyDictionary()
+"""Of a network whose tables fit one grid: its copy for the grid that was asked for last."""
 
 
-def load_timm(name: str) -> TimmBackbone:
+def load_timm(name: str) -> ForeignBackbone:
     """A pretrained ViT of timm, by timm's own name; float32, on the CPU.
 
     Raises:
         MissingExtraError: timm is not installed.
-        BackboneError: timm is broken here, or the model is no ViT with free input sizes.
+        BackboneError: timm is broken here, or the model is no ViT that takes any grid.
         UnknownBackboneError: timm does not know the name.
         WeightsError: its weights cannot be had.
     """
@@ -92,49 +41,101 @@ def load_timm(name: str) -> TimmBackbone:
     if not repo:
         raise WeightsError(label, "timm names no hub repository with pretrained weights for it")
     snapshot = hub.locate(label, (HubSource(repo),), advice.steps_for_foreign(repo))
-    weights = snapshot.folder / hub.SINGLE
+    weights = {"file": str(snapshot.folder / hub.SINGLE)}
+    options: dict[str, Any] = {"pretrained": True, "pretrained_cfg_overlay": weights, "num_classes": 0}
     try:
-        model = timm.create_model(
-            name,
-            pretrained=True,
-            pretrained_cfg_overlay={"file": str(weights)},
-            num_classes=0,
-            dynamic_img_size=True,
-        )
-    except TypeError as error:
-        raise BackboneError(f"{label} is no ViT with free input sizes: {error}") from error
-    model.eval().requires_grad_(False)
-    missing = [
-        need for need in ("forward_intermediates", "num_prefix_tokens", "blocks") if not hasattr(model, need)
-    ]
+        model = timm.create_model(name, dynamic_img_size=True, **options)
+    except TypeError:  # it takes every size as it is, or none but its own
+        model = timm.create_model(name, **options)
+    origin = WeightsOrigin(snapshot.source, weights_digest(snapshot.folder), "timm", statistics="stated")
+    return describe(model, label, origin)
+
+
+def describe(model: Any, label: str, origin: WeightsOrigin) -> ForeignBackbone:
+    """A network of timm as a backbone: its tokens and patches are what timm states, and are then measured.
+
+    Raises:
+        BackboneError: no ViT, or not on any grid.
+    """
+    missing = [need for need in ("forward_intermediates", "blocks") if not hasattr(model, need)]
     if missing:
         raise BackboneError(f"{label} is no ViT that dinoscope can read: it has no {', '.join(missing)}")
-    return _described(model, label, snapshot)
-
-
-def _described(model: Any, label: str, snapshot: hub.Snapshot) -> TimmBackbone:
-    n_prefix = int(model.num_prefix_tokens)
-    registers = int(getattr(model, "num_reg_tokens", 0) or 0)
-    has_cls = n_prefix > registers
-    sides = set(model.patch_embed.patch_size)
-    if len(sides) != 1:
-        raise BackboneError(f"{label}: its patches are not square: {sorted(sides)}")
+    model.eval().requires_grad_(False)
+    patch_size = _patch_size(model, label)
+    n_prefix, depth = _stated_prefix(model), len(model.blocks)
+    measured = measured_prefix(label, model, read, patch_size, depth)
+    if measured != n_prefix:
+        raise BackboneError(f"{label}: timm states {n_prefix} prefix tokens, and it gives {measured}")
+    tokens = model if hasattr(model, "patch_embed") else model.embeds
+    has_cls = getattr(tokens, "cls_token", None) is not None
+    has_norm = not isinstance(getattr(model, "norm", None), nn.Identity | None)
+    absent = () if has_norm else ("it has no final norm for patches",)
     spec = BackboneSpec(
         name=label,
         family="timm",
-        patch_size=int(sides.pop()),
+        patch_size=patch_size,
         dim=int(model.embed_dim),
-        depth=len(model.blocks),
-        heads=int(model.blocks[0].attn.num_heads),
+        depth=depth,
+        heads=next((int(m.num_heads) for m in model.blocks.modules() if hasattr(m, "num_heads")), 0),
         registers=n_prefix - int(has_cls),
         mean=_three(model.pretrained_cfg["mean"]),
         std=_three(model.pretrained_cfg["std"]),
         licence=licences.named(model.pretrained_cfg.get("license")),
         description=f"{type(model).__name__} of timm",
+        final_norm=has_norm,
     )
     licences.give_notice(spec.licence)
-    origin = WeightsOrigin(snapshot.source, weights_digest(snapshot.folder), "timm", statistics="stated")
-    return TimmBackbone(model, spec, origin, n_prefix, has_cls)
+    noted = WeightsOrigin(origin.source, origin.digest, origin.layout, absent, origin.statistics)
+    return ForeignBackbone(model, read, spec, noted, n_prefix, has_cls)
+
+
+def read(model: Any, pixels: Tensor, layers: tuple[int, ...], /, *, final_norm: bool) -> Mapping[int, Tensor]:
+    """See `families.foreign.Read`; layers are blocks."""
+    ascending = sorted(layers)
+    prefixed = _stated_prefix(model) > 0
+    found = _at_size(model, pixels).forward_intermediates(
+        pixels,
+        indices=ascending,
+        norm=final_norm,
+        output_fmt="NCHW",
+        intermediates_only=True,
+        **({"return_prefix_tokens": True} if prefixed else {}),
+    )
+    tokens = {}
+    for layer, item in zip(ascending, found, strict=True):
+        grid, prefix = item if prefixed else (item, None)
+        patches = grid.permute(0, 2, 3, 1)
+        tokens[layer] = patches if prefix is None else torch.cat([prefix, patches.flatten(1, 2)], dim=1)
+    return tokens
+
+
+def _at_size(model: Any, pixels: Tensor) -> Any:
+    """The network for inputs of this size: itself where it takes any, else a copy with resized tables."""
+    embed: Any = getattr(model, "patch_embed", None)
+    size = (int(pixels.shape[-2]), int(pixels.shape[-1]))
+    if not getattr(embed, "strict_img_size", False) or getattr(embed, "img_size", size) == size:
+        return model
+    kept = _SIZED.get(model)
+    if kept is None or kept[0] != size:
+        sized = copy.deepcopy(model)
+        sized.set_input_size(img_size=size)
+        kept = _SIZED[model] = (size, sized)
+    return kept[1]
+
+
+def _stated_prefix(model: Any) -> int:
+    return int(getattr(model, "num_prefix_tokens", 0))
+
+
+def _patch_size(model: Any, label: str) -> int:
+    """With a convolutional stem, how much that and the patches make coarser together."""
+    embed = model.patch_embed if hasattr(model, "patch_embed") else model.embeds
+    ratio = getattr(embed, "feat_ratio", None)
+    found: Any = ratio() if ratio is not None else embed.patch_size
+    sides = {int(side) for side in (found if isinstance(found, (tuple, list)) else (found,))}
+    if len(sides) != 1:
+        raise BackboneError(f"{label}: its patches are not square: {sorted(sides)}")
+    return sides.pop()
 
 
 def _three(values: Any) -> tuple[float, float, float]:

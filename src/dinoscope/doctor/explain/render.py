@@ -133,7 +133,7 @@ class Renderer:
         registers = outputs.registers[layer][0] if layer in outputs.registers else rows[:0]
         before = [outputs.cls[layer], registers] if layer in outputs.cls else [registers]
         n_before = sum(len(part) for part in before)
-        if spec.family == "dinov3-convnext" or not spec.heads:
+        if spec.staged or not spec.heads:
             raise InputError(f"skip={recipe.skip}: {spec.name} has no token sequence")
         if recipe.skip is None or recipe.skip > n_before:
             raise InputError(

@@ -142,7 +142,7 @@ def _colour(recipe: Recipe, spec: BackboneSpec) -> Iterator[Variant]:
 
 
 def _token(recipe: Recipe, spec: BackboneSpec, shape: tuple[int, int]) -> Iterator[Variant]:
-    if spec.heads and spec.family != "dinov3-convnext":
+    if spec.heads and not spec.staged:
         prefix = n_prefix(spec)
         all_of_them = "the class token and the registers" if spec.registers else "the class token"
         meanings = {0: f"{all_of_them} counted as patches"}
@@ -193,7 +193,7 @@ def _network(
     recipe: Recipe, spec: BackboneSpec, shape: tuple[int, int], *, deviates: bool
 ) -> Iterator[Variant]:
     last = spec.depth - 1
-    if spec.family != "dinov3-convnext":  # its stages differ in channels and grids
+    if not spec.staged:  # its stages differ in channels and grids
         current = last if recipe.layer is None else recipe.layer
         for layer in reversed(range(spec.depth)):
             if layer != current:
