@@ -29,6 +29,19 @@ hypothesis.settings.register_profile("dinoscope", derandomize=True, deadline=Non
 hypothesis.settings.load_profile("dinoscope")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `python3 dev.py test --hostile` runs."""
+    parser.addoption("--hostile", action="store_true", help="run the long part of tests/hostile, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long part of the hostile tests is not part of the ordinary ones."""
+    if not config.getoption("--hostile"):
+        long = [item for item in items if item.get_closest_marker("long")]
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly what was not run, and why."""

@@ -33,11 +33,12 @@ from dinoscope.retrieval.command import search_command
 from dinoscope.shell.embed_command import embed_command
 from dinoscope.shell.extract_command import extract_command
 from dinoscope.shell.index_command import index_command
+from dinoscope.shell.interrupts import INTERRUPTED, answer_interrupts
 from dinoscope.shell.models_command import models_command
 from dinoscope.shell.scenes_command import scenes_command
 from dinoscope.view.command import view_command
 
-SOME_FAILED, USAGE, NO_WEIGHTS, STORE_DAMAGED, OUR_FAULT, INTERRUPTED = 1, 2, 3, 4, 70, 130
+SOME_FAILED, USAGE, NO_WEIGHTS, STORE_DAMAGED, OUR_FAULT = 1, 2, 3, 4, 70
 LONGEST = 300
 """Of what is repeated of a foreign error."""
 
@@ -83,6 +84,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=IN_A_STREAM)
+    answer_interrupts()
     debug = "--debug" in sys.argv[1:]
     sys.argv[1:] = [word for word in sys.argv[1:] if word != "--debug"]
     try:

@@ -154,8 +154,8 @@ def sparse(path: Path, n_bytes: int, head: bytes = b"") -> Path:
     return path
 
 
-def large_pictures(folder: Path, side: int = 2200) -> list[Path]:
-    """Whole pictures of about 5 megapixels in every format and mode."""
+def large_pictures(folder: Path, side: int = 1400) -> list[Path]:
+    """Whole pictures of about 2 megapixels in every format and mode."""
     small = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     colour = Image.fromarray(small).resize((side, side - 8))
     alpha = colour.copy()

@@ -9,10 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from dinoscope.backbones import catalog, memory
+from dinoscope.backbones.load import load_backbone
+from dinoscope.backbones.random_weights import random_weights
+from dinoscope.errors import InputError
 from dinoscope.io.limits import DECODED_BYTES
+from tests.command_line import run
 from tests.hostile import bombs, decoding_peaks
+from tests.hostile.files import write_photographs
 
-SLACK_BYTES = 12 * 2**20
+SLACK_BYTES = 10 * 2**20
 REFUSED_BYTES = 96 * 2**20
 
 PICTURES = {
@@ -20,7 +26,7 @@ PICTURES = {
     "jpeg-30000.jpg": bombs.jpeg(30_000),
     "jpeg-progressive.jpg": bombs.jpeg(12_000, scans=3),
     "jpeg-scans.jpg": bombs.jpeg(6_000, scans=2_000),
-    "png-rgba.png": bombs.png(13_000, 13_000, colours=6),
+    "png-rgba.png": bombs.png(13_000, 13_000, colours=6, rows=False),
     "png-rgb.png": bombs.png(13_000, 13_000, colours=2, rows=False),
     "png-grey-alpha.png": bombs.png(13_000, 13_000, colours=4, rows=False),
     "png-16.png": bombs.png(15_000, 15_000, colours=0, depth=16, rows=False),
@@ -73,4 +79,29 @@ def test_decoding_takes_no_more_than_was_foreseen(peaks: dict[str, tuple[int, in
     peak, foreseen, said = peaks[name]
     assert said == ""
     assert peak <= foreseen + SLACK_BYTES
-    assert foreseen < DECODED_BYTES / 4
+    assert foreseen < DECODED_BYTES / 8
+
+
+@pytest.mark.parametrize(
+    "name", ["random:dinov3-vit7b16", "blur:random:dinov3-vit7b16", "random:dinov2-giant"]
+)
+def test_weights_count(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: 4 * 2**30)
+    with pytest.raises(InputError, match=r"the weights of .* need about [\d.]+ GiB .* 4.0 GiB are available"):
+        load_backbone(name)
+
+
+def test_weights_are_counted_as_they_are() -> None:
+    entry = catalog.find("dinov3-vits16")
+    drawn = random_weights(entry.architecture, 0).state
+    assert memory.weights_bytes(entry.architecture) == sum(4 * tensor.numel() for tensor in drawn.values())
+
+
+def test_weights_are_part_of_the_check_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: 8 * 2**30)
+    write_photographs(tmp_path, ("a.png",))
+    words = ("--models", "random:dinov3-vit7b16", "--grid", 2, "--out", tmp_path / "out")
+    assert run("compare", tmp_path, *words) == 2
+    assert "GiB in float32" in capsys.readouterr().err

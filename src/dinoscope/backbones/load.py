@@ -12,6 +12,7 @@ from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.checkpoints import checkpoint as checkpoints
 from dinoscope.backbones.controls import Blurred, Pixels, blurred_spec
 from dinoscope.backbones.families import dino
+from dinoscope.backbones.memory import check_weights
 from dinoscope.backbones.references import Reference, read_reference, weights_stem
 from dinoscope.data.spec import IMAGENET_MEAN, IMAGENET_STD, BackboneSpec, WeightsOrigin
 from dinoscope.errors import InputError, WeightsError
@@ -133,6 +134,7 @@ def _built(reference: Reference, seed: int) -> Backbone:
 
 
 def _random(entry: catalog.Entry, seed: int) -> Backbone:
+    check_weights(entry.architecture, f"random:{entry.name}")
     return dino.random_backbone(entry.architecture, _random_spec(entry), seed)
 
 
@@ -163,6 +165,7 @@ def _published(entry: catalog.Entry, reference: Reference) -> Backbone:
     """A catalog model, from a checkpoint of the user's own or from the hub."""
     path = reference.path
     notes: tuple[str, ...] = ()
+    check_weights(entry.architecture, entry.name)
     if path is None and entry.bundled:
         loaded = checkpoints.read_weights(bundled.folder(entry.name))
         source = bundled.source(entry.name)

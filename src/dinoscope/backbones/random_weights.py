@@ -9,6 +9,7 @@ from dinoscope.backbones.architecture import Architecture
 from dinoscope.backbones.checkpoints import convnext as layouts_convnext
 from dinoscope.backbones.checkpoints import huggingface as layouts_huggingface
 from dinoscope.backbones.checkpoints.checkpoint import NORM_EPS, Recognised, rope_periods
+from dinoscope.backbones.checkpoints.layouts import Row
 
 _STD = 0.02
 
@@ -23,14 +24,10 @@ def random_weights(architecture: Architecture, seed: int) -> Recognised:
 
     Source: facebookresearch/dinov3 dinov3/models/vision_transformer.py@6876159 (init_weights).
     """
-    if architecture.family == "dinov3-convnext":
-        rows = layouts_convnext.rows(architecture, layouts_convnext.MODEL)
-    else:
-        rows = layouts_huggingface.rows(architecture)
     generator = torch.Generator().manual_seed(seed)
     state = {
         row.targets[0]: _drawn(row.targets[0], row.shape, generator)
-        for row in sorted(rows, key=lambda row: row.source)
+        for row in sorted(parameter_rows(architecture), key=lambda row: row.source)
     }
     vit = architecture.family == "dinov3"
     return Recognised(
@@ -41,6 +38,13 @@ def random_weights(architecture: Architecture, seed: int) -> Recognised:
         activation="silu" if architecture.mlp == "swiglu" else "gelu",
         rope_periods=rope_periods(architecture.dim, architecture.heads) if vit else None,
     )
+
+
+def parameter_rows(architecture: Architecture) -> list[Row]:
+    """Every parameter of an architecture, with its shape."""
+    if architecture.family == "dinov3-convnext":
+        return layouts_convnext.rows(architecture, layouts_convnext.MODEL)
+    return layouts_huggingface.rows(architecture)
 
 
 def _drawn(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -14,10 +14,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from dinoscope.backbones.memory import available_bytes
 from dinoscope.doctor.diagnosis import Finding, Health, State
 from dinoscope.doctor.models import hub_findings
 from dinoscope.doctor.numbers import device_findings, number_findings
-from dinoscope.pipeline.memory import available_bytes
 
 VersionOf = Callable[[str], str | None]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 
 import torch
 
+from dinoscope.backbones.memory import available_bytes
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.spec import BackboneSpec
 from dinoscope.errors import InputError
@@ -37,21 +37,6 @@ def tiled_bytes(spec: BackboneSpec, grid: PatchGrid, tile: PatchGrid, n_layers: 
     height, width = grid.input_size
     kept = grid.n * spec.dim * 4 * 2 * n_layers
     return forward_bytes(spec, tile) + height * width * 3 * 4 * 2 + kept
-
-
-def available_bytes() -> int | None:
-    """Memory that can be had now, in bytes; None where the system does not say."""
-    try:
-        with open("/proc/meminfo") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
 
 
 def device_bytes(device: torch.device) -> int | None:

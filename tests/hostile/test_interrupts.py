@@ -1,0 +1,105 @@
+"""Ctrl-C is told at once, ends after the operation in hand, and a second one ends now."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.files import write_photographs
+
+SOON_S = 20.0
+"""On a busy machine; each of what is interrupted would take longer by far."""
+
+BUSY = {
+    "one operation of a library": "import hashlib; hashlib.pbkdf2_hmac('sha256', b'x', b'y', 200_000_000)",
+    "waiting for threads": (
+        "from concurrent.futures import ThreadPoolExecutor, wait; import time; pool = ThreadPoolExecutor(2); "
+        "wait([pool.submit(time.sleep, 60)])"
+    ),
+    "a loop that holds on": (
+        "import time\n"
+        "    while True:\n"
+        "        try:\n"
+        "            time.sleep(60)\n"
+        "        except KeyboardInterrupt:\n"
+        "            pass"
+    ),
+}
+
+
+@contextmanager
+def started(busy: str) -> Iterator[subprocess.Popen[str]]:
+    code = f"""
+import sys
+from dinoscope import cli
+def busy():
+    print("begun", file=sys.stderr, flush=True)
+    {busy}
+next(info for info in cli.app.registered_commands if info.name == "models").callback = busy
+sys.argv = ["dinoscope", "models"]
+cli.main()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None and process.stderr.readline() == "begun\n"
+            time.sleep(0.3)
+            yield process
+        finally:
+            process.kill()
+
+
+def line_within(process: subprocess.Popen[str], seconds: float) -> str:
+    """The next line on stderr; empty where none comes in time."""
+    assert process.stderr is not None
+    with selectors.DefaultSelector() as ready:
+        ready.register(process.stderr, selectors.EVENT_READ)
+        return process.stderr.readline() if ready.select(seconds) else ""
+
+
+@pytest.mark.parametrize("busy", sorted(BUSY))
+def test_the_first_is_told_at_once_and_the_second_ends_now(busy: str) -> None:
+    with started(BUSY[busy]) as process:
+        process.send_signal(signal.SIGINT)
+        said = line_within(process, SOON_S)
+        if "nothing half-written" in said:  # the main thread was as quick
+            said = line_within(process, SOON_S)
+        assert "interrupted: ending after the operation in hand" in said
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SOON_S) == 130
+
+
+def test_idle_python_ends_soon() -> None:
+    with started("import time; time.sleep(60)") as process:
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=SOON_S)
+        assert process.returncode == 130 and "nothing half-written is left" in said
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("command", ["compare", "measure", "extract", "embed"])
+def test_a_command_at_work_ends(tmp_path: Path, command: str) -> None:
+    photos = write_photographs(tmp_path / "photos", tuple(f"{i}.png" for i in range(300)))
+    models = ("--model", "mini") if command in ("extract", "embed") else ("--models", "mini,mini-gram")
+    out = () if command == "embed" else ("--out", str(tmp_path / "out"))
+    words = [command, str(photos), *models, *out, "--grid", "40"]
+    words[2:2] = [str(tmp_path / "store")] if command == "embed" else []
+    environment = {**os.environ, "PYTHONWARNINGS": ""}
+    command_line = [sys.executable, "-m", "dinoscope", *words]
+    with subprocess.Popen(command_line, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            assert "photographs" in line_within(process, 120)
+            process.send_signal(signal.SIGINT)
+            assert "interrupted: ending" in process.communicate(timeout=60)[1]
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert not list(tmp_path.rglob(".dinoscope-*"))
