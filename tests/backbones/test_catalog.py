@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from dinoscope.shell.models import models_text
 
 from dinoscope.backbones import catalog, hub, licences
 from dinoscope.backbones.architecture import Architecture
 from dinoscope.backbones.listing import models
 from dinoscope.errors import UnknownBackboneError
+from dinoscope.shell.models_command import models_text
 from tests.backbones.stand_in_hub import StandInHub, point_at
 
 BUNDLED = {"mini", "mini-gram"}

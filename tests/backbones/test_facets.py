@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 import dinoscope as ds
+from dinoscope.backbones import hub
 from dinoscope.backbones.facets import FACETS, Facet, facet_of
-from dinoscope.backbones.families.huggingface import HuggingFaceBackbone
+from dinoscope.backbones.families.foreign import ForeignBackbone
+from dinoscope.backbones.families.huggingface import load_huggingface
 from dinoscope.backbones.projections import projections
 from dinoscope.backbones.rotary import rotated
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 from dinoscope.errors import BackboneError, InputError, LayerError
 from tests.backbones.test_parity import TINY, tiny
+from tests.backbones.tiny_families import FAMILIES
 
 VITS = [kind for kind in TINY if kind != "convnext"]
 
@@ -100,17 +106,24 @@ class FusedNet(nn.Module):
         return tokens
 
 
-def fused() -> HuggingFaceBackbone:
+def fused() -> ForeignBackbone:
     torch.manual_seed(0)
     net = FusedNet().requires_grad_(False)
     spec = BackboneSpec("fused", "hf", 4, 8, 2, 1, 0, (0.5,) * 3, (0.5,) * 3, "none")
-    return HuggingFaceBackbone(net, net.layers, nn.Identity(), spec, WeightsOrigin("test"), 0, False)
+
+    def read(model, x, layers, *, final_norm):
+        tokens, found = model.embed(x).flatten(2).mT, {}
+        for k, layer in enumerate(model.layers):
+            found[k] = tokens = layer(tokens)
+        return {k: found[k] for k in layers}
+
+    return ForeignBackbone(net, read, spec, WeightsOrigin("test"), 0, False)
 
 
 def test_a_fused_projection_is_cut_in_three() -> None:
     backbone = fused()
     x = pixels(4)
-    whole = called(backbone.blocks[1].attn.qkv, lambda: backbone.forward(x))
+    whole = called(backbone.model.layers[1].attn.qkv, lambda: backbone.forward(x))
     for place, part in enumerate(("query", "key", "value")):
         facet = facet_of(backbone, part)
         assert facet.spec.dim == 8
@@ -173,7 +186,7 @@ def test_rotary_positions_of_both_kinds() -> None:
             got[1:, 4 * head : 4 * head + 4], torch.stack([want.real, want.imag], -1).flatten(-2)
         )
     with pytest.raises(BackboneError, match="given positions as"):
-        rotated(values, 2, [1, 2], nn.Identity())
+        rotated(values, 2, {1: 2}, nn.Identity())
 
 
 def test_a_block_whose_layers_have_other_names_is_refused() -> None:
@@ -182,3 +195,35 @@ def test_a_block_whose_layers_have_other_names_is_refused() -> None:
     block.attn.wq = nn.Linear(4, 4)
     with pytest.raises(BackboneError, match="q_proj, query, qkv"):
         projections(block, "odd")
+
+
+WITHOUT_FACETS = {"sam", "eomt", "eomt_dinov3", "convnext", "convnextv2", "swin", "swinv2", "hiera"}
+"""Windows, queries among the tokens, or no attention at all."""
+
+WITHOUT_ATTENTION = WITHOUT_FACETS | {"mlcd", "vjepa2"}
+"""And those that mix photographs first, or turn each axis of places on its own."""
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_has_facets_or_says_why_not(family: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    FAMILIES[family].build().save_pretrained(tmp_path)
+    stated = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "do_normalize": True}
+    (tmp_path / hub.PREPROCESSOR).write_text(json.dumps(stated))
+    backbone = load_huggingface(str(tmp_path))
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    grid = (4, 4)
+
+    def key() -> object:
+        return next(iter(ds.extract(image, backbone, grid=grid, facet="key")))
+
+    def row() -> object:
+        return ds.attention(image, backbone, at=(0.6, 0.4), grid=grid)
+
+    for asked, without in ((key, WITHOUT_FACETS), (row, WITHOUT_ATTENTION)):
+        if family in without:
+            with pytest.raises(BackboneError, match=r"tokens alone|not a softmax"):
+                asked()
+        else:
+            found = asked()
+            assert found.values.shape[:2] == (4, 4)

@@ -77,7 +77,7 @@ def test_another_kind_of_attention_is_refused(monkeypatch: pytest.MonkeyPatch) -
     found = ds.attention(IMAGE, backbone, at=(0.5, 0.5), grid=GRID)
     assert found.to_prefix.shape == (0,)
     assert found.values.sum() == pytest.approx(1.0, abs=1e-6)
-    block = backbone.blocks[1]
+    block = backbone.model.layers[1]
     monkeypatch.setattr(
         block, "forward", lambda t: block.attn.proj(block.attn.qkv(t).chunk(3, dim=-1)[2].sigmoid()) + t
     )

@@ -29,6 +29,8 @@ PREFIXES: Mapping[str, str] = MappingProxyType(
     {
         "random:NAME": "the architecture of a catalog model with seeded random weights",
         "blur:NAME": "a model's features, blurred over the patch grid",
+        "key:NAME": "keys of a model's attention; likewise query:, value:, rotated-key:, rotated-query:",
+        "finer2:NAME": "a model on a grid twice as fine, by passes over shifted inputs; finer4: likewise",
         "timm:NAME": "any ViT of timm (needs the extra [timm])",
         "hf:ORG/NAME": "a network of another family on the Hugging Face hub, or in a local folder",
         "py:MODULE:FUNCTION": "what a function of your own returns (it runs your code)",

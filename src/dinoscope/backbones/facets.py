@@ -18,6 +18,7 @@ from dinoscope.backbones.projections import (
     Projections,
     attention_blocks,
     catching,
+    check_tokens,
     projections,
 )
 from dinoscope.backbones.rotary import rotated
@@ -88,11 +89,11 @@ class Facet(Wrapped):
         h, w = tokens.patches[wanted[0]].shape[1:3]
         has_cls = wanted[0] in tokens.cls
         n_prefix = int(has_cls) + tokens.registers[wanted[0]].shape[1]
-        made = {layer: self._made(caught[layer], layer) for layer in wanted}
+        made = {layer: self._made(caught[layer], layer, n_prefix + h * w) for layer in wanted}
         return cut_tokens(made, h, w, n_prefix=n_prefix, has_cls=has_cls, final_norm=False)
 
-    def _made(self, caught: Caught, layer: int) -> Tensor:
-        made = caught.made[self.part].detach()
+    def _made(self, caught: Caught, layer: int, n_tokens: int) -> Tensor:
+        made = check_tokens(caught.made[self.part].detach(), n_tokens, self.inner.spec.name)
         if not self.facet.startswith(ROTATED):
             return made.clone()
         heads, attention = self.inner.spec.heads, self._found[layer].attention

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,9 +12,11 @@ from dinoscope.backbones import advice, bundled, catalog, hub, licences, normali
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.checkpoints import checkpoint as checkpoints
 from dinoscope.backbones.controls import Blurred, Pixels, blurred_spec
+from dinoscope.backbones.facets import facet_of
 from dinoscope.backbones.families import dino
+from dinoscope.backbones.finer import finer_of
 from dinoscope.backbones.memory import check_weights
-from dinoscope.backbones.references import Reference, read_reference, weights_stem
+from dinoscope.backbones.references import BLUR, FINER, Reference, read_reference, weights_stem
 from dinoscope.data.spec import IMAGENET_MEAN, IMAGENET_STD, BackboneSpec, WeightsOrigin
 from dinoscope.errors import InputError, WeightsError
 
@@ -31,7 +34,8 @@ def load_backbone(
     Args:
         name: a catalog name, or another spelling of one (`facebook/...` and `timm/...` hub ids,
             torch.hub names); the path of a checkpoint; ``NAME=PATH``; ``pixels``; ``random:NAME``;
-            ``blur:`` before any of these; ``timm:NAME``; ``hf:ORG/NAME`` or ``hf:FOLDER``;
+            ``blur:``, a facet (``key:``, see `facet_of`) or a finer grid (``finer2:``, see `finer_of`) before
+            any of these; ``timm:NAME``; ``hf:ORG/NAME`` or ``hf:FOLDER``;
             ``py:MODULE:FUNCTION``, which runs that function. A name
             of the catalog wins over a file of that name: write ``./NAME`` for the file. Of a file with
             several networks, ``PATH#PREFIX`` names one.
@@ -50,8 +54,8 @@ def load_backbone(
     """
     reference = read_reference(name, weights)
     built = _built(reference, seed)
-    for _ in range(reference.n_blurs):
-        built = Blurred(built)
+    for way in reversed(reference.ways):
+        built = _looked_at(built, way)
     return built.to(torch_device(device), torch_dtype(dtype))
 
 
@@ -77,8 +81,8 @@ def planned_spec(name: str) -> BackboneSpec | None:
         spec = Pixels().spec
     else:
         return None
-    for _ in range(reference.n_blurs):
-        spec = blurred_spec(spec)
+    for way in reversed(reference.ways):
+        spec = blurred_spec(spec) if way == BLUR else replace(spec, name=f"{way}:{spec.name}")
     return spec
 
 
@@ -110,6 +114,15 @@ def torch_dtype(dtype: torch.dtype | str | None) -> torch.dtype:
     if not isinstance(found, torch.dtype) or not found.is_floating_point:
         raise InputError(f"dtype {dtype!r}: use float32, bfloat16 or float16")
     return found
+
+
+def _looked_at(backbone: Backbone, way: str) -> Backbone:
+    """A backbone in one of the ways that a prefix of its name asks for."""
+    if way == BLUR:
+        return Blurred(backbone)
+    if way.startswith(FINER):
+        return finer_of(backbone, int(way.removeprefix(FINER)))
+    return facet_of(backbone, way)
 
 
 def _built(reference: Reference, seed: int) -> Backbone:

@@ -23,7 +23,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 """What libraries call the three linear layers; `FUSED` is one for all of them, in this order."""
 
 FUSED = "qkv"
-OUTPUT = ("o_proj", "out_proj", "proj", "dense")
+OUTPUT = ("o_proj", "out_proj", "proj", "projection_layer", "dense")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,11 +80,19 @@ def attention_blocks(backbone: Backbone) -> Sequence[nn.Module]:
     while isinstance(inner, Wrapped):
         inner = inner.inner
     found = getattr(inner, "blocks", None)
-    if found is None:
-        found = getattr(getattr(inner, "model", None), "blocks", None)
+    if found is None and isinstance(getattr(inner, "model", None), nn.Module):
+        found = _of_depth(inner.model, inner.spec.depth)
     if found is None:
         raise BackboneError(f"{backbone.spec.name} has no attention blocks: it has tokens alone")
     return list(found)
+
+
+def _of_depth(model: nn.Module, depth: int) -> nn.ModuleList | nn.Sequential | None:
+    """The outermost list of as many modules as there are layers."""
+    for module in model.modules():
+        if isinstance(module, nn.ModuleList | nn.Sequential) and len(module) == depth:
+            return module
+    return None
 
 
 def projections(block: nn.Module, name: str) -> Projections:
@@ -114,6 +122,20 @@ def projections(block: nn.Module, name: str) -> Projections:
     return Projections(
         block.get_submodule(parent), {part: modules[p] for part, p in found.items()}, modules[output[0]]
     )
+
+
+def check_tokens(made: Tensor, expected: int, name: str) -> Tensor:
+    """What an attention made, if it is one row for each token of the photograph.
+
+    Raises:
+        BackboneError: it works on windows, on other tokens beside, or on a coarser grid.
+    """
+    if made.ndim != 3 or made.shape[1] != expected:
+        raise BackboneError(
+            f"{name}: its attention is not over the {expected} tokens of the photograph, but {tuple(made.shape)} "
+            "(windows, queries beside, or another order); it gives tokens alone"
+        )
+    return made
 
 
 def _beside(path: str, attention: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,10 @@ from dinoscope.errors import InputError, UnknownBackboneError
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pkl", ".pth.tar", ".pt.tar")
 _CATALOG_OWNERS = ("facebook", "timm")
 _ELSEWHERE: tuple[Literal["timm", "hf", "py"], ...] = ("timm", "hf", "py")
+BLUR, FINER = "blur", "finer"
+WAY = re.compile(rf"{BLUR}|{FINER}[1-9][0-9]*|key|query|value|rotated-key|rotated-query")
+"""Ways of looking at a model that may stand before its name, followed by a colon."""
+
 _BESIDE = ("shuffled", "other")
 """Controls made of a model's features once they are there."""
 
@@ -27,7 +32,7 @@ class Reference:
         path: of ``published`` and ``checkpoint``.
         inside: what the names of the network in that file begin with; empty to find it.
         rest: what stands behind ``timm:``, ``hf:`` or ``py:``.
-        n_blurs: how many times ``blur:`` stands before it.
+        ways: what stands before it, outermost first: ``blur``, a facet (``key``), ``finer2`` and the like.
     """
 
     kind: Literal["published", "checkpoint", "random", "pixels", "timm", "hf", "py"]
@@ -35,7 +40,7 @@ class Reference:
     path: Path | None = None
     inside: str = ""
     rest: str = ""
-    n_blurs: int = 0
+    ways: tuple[str, ...] = ()
 
 
 def read_reference(name: str | None, weights: str | Path | None = None) -> Reference:
@@ -58,9 +63,9 @@ def read_reference(name: str | None, weights: str | Path | None = None) -> Refer
             f"{name!r} is a control that is measured beside the models, of the first one's features, and no "
             "model of its own: leave it out"
         )
-    if prefix == "blur" and rest:
+    if rest and WAY.fullmatch(prefix):
         inner = read_reference(rest, weights)
-        return replace(inner, n_blurs=inner.n_blurs + 1)
+        return replace(inner, ways=(prefix, *inner.ways))
     if catalog.is_known(name):
         return Reference("published", catalog.find(name), path, inside)
     before, equals, after = name.partition("=")
@@ -76,6 +81,19 @@ def read_reference(name: str | None, weights: str | Path | None = None) -> Refer
     if path is not None:
         raise InputError(f"{name!r} takes no weights of one's own")
     return found
+
+
+def parted_ways(name: str) -> tuple[tuple[str, ...], str]:
+    """The ways that stand before a model's name, outermost first, and the name alone.
+
+    >>> parted_ways("finer2:key:mini")
+    (('finer2', 'key'), 'mini')
+    """
+    prefix, _, rest = name.partition(":")
+    if not (rest and WAY.fullmatch(prefix)):
+        return (), name
+    ways, alone = parted_ways(rest)
+    return (prefix, *ways), alone
 
 
 def _without_weights(name: str, prefix: str, rest: str) -> Reference | None:

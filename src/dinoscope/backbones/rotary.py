@@ -32,7 +32,7 @@ def rotated(
     if rotary is None:
         return values
     halves = True
-    if isinstance(rotary, tuple) and len(rotary) == 2:
+    if isinstance(rotary, (tuple, list)) and len(rotary) == 2:
         cosine, sine = rotary
     elif isinstance(rotary, Tensor) and rotary.shape[-1] % 2 == 0:
         sine, cosine = rotary.chunk(2, dim=-1)

@@ -27,6 +27,8 @@ def compare_command(
     controls: options.Controls = True,
     remove_position: options.RemovePosition = 0,
     layer: options.Layer = None,
+    facet: options.Facet = "token",
+    finer: options.Finer = 1,
     resize: options.ResizeFilter = "bilinear",
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
@@ -48,6 +50,7 @@ def compare_command(
     from dinoscope.shell.terminal import (
         end,
         load_models,
+        looked_at,
         progress,
         read_photographs,
         read_places,
@@ -59,7 +62,9 @@ def compare_command(
     places = read_places(at or []) or POINTS
     paths, failures = read_photographs(photos)
     arithmetic = wanted_dtype(dtype, torch_device(device), autocast=autocast)
-    backbones = load_models(models, grid=grid, device=device, dtype="float32", seed=seed)
+    backbones = load_models(
+        looked_at(models, facet, finer), grid=grid, device=device, dtype="float32", seed=seed
+    )
     if remove_position:
         backbones = [without_position(b, remove_position, grid, layer=layer) for b in backbones]
     with profile_told(tell, asked=profile):

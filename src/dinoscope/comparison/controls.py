@@ -12,6 +12,7 @@ from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.catalog import is_known
 from dinoscope.backbones.controls import blur
 from dinoscope.backbones.load import load_backbone
+from dinoscope.backbones.references import FINER, parted_ways
 from dinoscope.data.features import PatchFeatures
 
 
@@ -36,9 +37,11 @@ class Controls:
 def plan_controls(models: Sequence[Backbone], *, seed: int = 0) -> Controls:
     """The controls of a measurement."""
     first, taken = models[0], {model.spec.name for model in models}
-    wanted = ["pixels"]
-    if is_known(first.spec.name):
-        wanted.append(f"random:{first.spec.name}")
+    ways, name = parted_ways(first.spec.name)
+    # On the first model's grid; colour has no facets.
+    wanted = ["".join(f"{way}:" for way in ways if way.startswith(FINER)) + "pixels"]
+    if is_known(name):
+        wanted.append("".join(f"{way}:" for way in ways) + f"random:{name}")
     backbones = tuple(
         load_backbone(name, device=first.device, dtype=first.dtype, seed=seed)
         for name in wanted

@@ -34,6 +34,8 @@ def measure_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     layer: options.Layer = None,
+    facet: options.Facet = "token",
+    finer: options.Finer = 1,
     resize: options.ResizeFilter = "bilinear",
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
@@ -50,11 +52,13 @@ def measure_command(
     from dinoscope.comparison.tables.files import measurements_json, measurements_text, write_measurements
     from dinoscope.pipeline.fast import wanted_dtype
     from dinoscope.pipeline.profile import profile_told, timed
-    from dinoscope.shell.terminal import end, load_models, note, progress, read_photographs, tell
+    from dinoscope.shell.terminal import end, load_models, looked_at, note, progress, read_photographs, tell
 
     paths, failures = read_photographs(photos)
     arithmetic = wanted_dtype(dtype, torch_device(device), autocast=autocast)
-    backbones = load_models(models, grid=grid, device=device, dtype="float32", seed=seed)
+    backbones = load_models(
+        looked_at(models, facet, finer), grid=grid, device=device, dtype="float32", seed=seed
+    )
     if remove_position:
         backbones = [without_position(b, remove_position, grid, layer=layer) for b in backbones]
     with profile_told(tell, asked=profile):

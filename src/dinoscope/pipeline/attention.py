@@ -21,6 +21,7 @@ from dinoscope.backbones.projections import (
     Projections,
     attention_blocks,
     catching,
+    check_tokens,
     projections,
 )
 from dinoscope.backbones.rotary import rotated
@@ -128,6 +129,9 @@ def attention(
     else:
         patch = features.grid.patch_at(*at)
         query = n_prefix + patch[0] * features.grid.w + patch[1]
+    for k in wanted:
+        for made in caught[k].made.values():
+            check_tokens(made, n_prefix + features.grid.n, spec.name)
     rows = {k: _Rows(caught[k], found[k], spec.heads, spec.name) for k in wanted}
     each = rows[last].of(torch.tensor([query]))[:, 0]
     chosen = _rolled(rows, query) if rollout else each.mean(dim=0) if head is None else each[head]
@@ -160,7 +164,7 @@ class _Rows:
         stated: Any = getattr(there.attention, "scaling", getattr(there.attention, "scale", None))
         self._scale = float(stated) if isinstance(stated, (int, float)) else width**-0.5
         value = parts[VALUE].unflatten(-1, (heads, -1))
-        self._check(value, caught.mixed[0].float(), name)
+        self._check(value, check_tokens(caught.mixed, len(value), name)[0].float(), name)
 
     def of(self, queries: Tensor) -> Float[Tensor, "heads q t"]:
         """Attention of these tokens, each head's row summing to 1."""

@@ -21,6 +21,8 @@ def extract_command(
         str, typer.Option(help="0-based layers, separated by commas; the last by default.")
     ] = "",
     file_format: Annotated[str, typer.Option("--format", help="safetensors or npz.")] = "safetensors",
+    facet: options.Facet = "token",
+    finer: options.Finer = 1,
     resize: options.ResizeFilter = "bilinear",
     tile: options.Tile = None,
     overlap: options.Overlap = None,
@@ -36,12 +38,23 @@ def extract_command(
     from dinoscope.pipeline.extract import extract_layers
     from dinoscope.pipeline.profile import profile_told, timed
     from dinoscope.pipeline.run import Run
-    from dinoscope.shell.terminal import end, load_model, note, progress, read_ints, read_photographs, tell
+    from dinoscope.shell.terminal import (
+        end,
+        load_model,
+        looked_at,
+        note,
+        progress,
+        read_ints,
+        read_photographs,
+        tell,
+    )
 
     suffix = check_format(file_format)
     paths, failures = read_photographs(photos)
     whole = grid if tile is None else min(grid, 1)  # with tiles, a grid need not fit in memory
-    backbone = load_model(model, grid=whole, device=device, dtype=dtype, autocast=autocast, seed=seed)
+    backbone = load_model(
+        looked_at(model, facet, finer), grid=whole, device=device, dtype=dtype, autocast=autocast, seed=seed
+    )
     chosen = read_ints(layers, "--layers") or None
 
     with profile_told(tell, asked=profile), progress("photographs", len(paths)) as advance:

@@ -26,6 +26,15 @@ Layer = Annotated[
     int | None, typer.Option(help="0-based layer of every model; the last by default.", show_default=False)
 ]
 ResizeFilter = Annotated[str, typer.Option(help="bilinear, bicubic, or official (each family's own).")]
+Facet = Annotated[
+    str,
+    typer.Option(
+        help="token, key, query, value, rotated-key or rotated-query: what every model is looked at by."
+    ),
+]
+Finer = Annotated[
+    int, typer.Option(help="So many times as fine a grid, by passes over shifted inputs; divides the patch.")
+]
 Seed = Annotated[int, typer.Option(help="Of random weights and of whatever is drawn.")]
 Masks = Annotated[
     list[Path] | None,

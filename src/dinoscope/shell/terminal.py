@@ -13,7 +13,9 @@ from typing import Any
 import typer
 
 from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.facets import FACETS, TOKEN
 from dinoscope.backbones.load import load_backbone, planned_spec, torch_device
+from dinoscope.backbones.references import FINER
 from dinoscope.data.results import Failure
 from dinoscope.errors import InputError
 from dinoscope.io.sources import photograph_paths
@@ -137,6 +139,20 @@ def load_models(words: str, *, grid: int, device: str, dtype: str, seed: int) ->
         if spec is not None:
             check_grid(spec, grid)
     return [load_backbone(name, device=where, dtype=arithmetic, seed=seed) for name in names]
+
+
+def looked_at(words: str, facet: str, finer: int) -> str:
+    """The models' names with the way that all of them are looked at in front.
+
+    Raises:
+        InputError: no such facet, or a factor below 1.
+    """
+    if facet not in FACETS:
+        raise InputError(f"no facet {facet!r}; there are {', '.join(FACETS)}")
+    if finer < 1:
+        raise InputError(f"a grid can be 2 or more times as fine, got {finer}")
+    way = ("" if finer == 1 else f"{FINER}{finer}:") + ("" if facet == TOKEN else f"{facet}:")
+    return ",".join(f"{way}{name}" for name in read_words(words))
 
 
 def load_model(words: str, *, grid: int, device: str, dtype: str, autocast: bool, seed: int) -> Backbone:

@@ -48,6 +48,8 @@ def view_command(
         ),
     ] = None,
     layer: options.Layer = None,
+    facet: options.Facet = "token",
+    finer: options.Finer = 1,
     resize: options.ResizeFilter = "bilinear",
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
@@ -67,6 +69,8 @@ def view_command(
             raise InputError("one store at a time, and no photographs beside it: drop those on its page")
         if grid is not None or export is not None or layer is not None or resize != "bilinear":
             raise InputError("a store has its own grid, layer and resize, and its page writes no report")
+        if (facet, finer) != ("token", 1):
+            raise InputError("a store has its own facet and grid: embed with the model's name, key:NAME")
         if autocast or compiled or allow_inexact:
             raise InputError("a store's page measures nothing: of the ways to compute it takes --dtype alone")
         _search(
@@ -93,12 +97,14 @@ def view_command(
     from dinoscope.io.images import decode_photograph, read_photograph
     from dinoscope.pipeline.fast import wanted_dtype
     from dinoscope.pipeline.run import Arithmetic, Run
-    from dinoscope.shell.terminal import load_models, read_photographs
+    from dinoscope.shell.terminal import load_models, looked_at, read_photographs
 
     grid = GRID if grid is None else grid
     paths = read_photographs(photos)[0] if photos else []
     wanted = wanted_dtype(dtype, torch_device(device), autocast=autocast)
-    backbones = load_models(models, grid=grid, device=device, dtype="float32", seed=seed)
+    backbones = load_models(
+        looked_at(models, facet, finer), grid=grid, device=device, dtype="float32", seed=seed
+    )
     session = Session(
         backbones,
         Run(resize=resize, seed=seed),
