@@ -132,7 +132,7 @@ def check_tokens(made: Tensor, expected: int, name: str) -> Tensor:
     """
     if made.ndim != 3 or made.shape[1] != expected:
         raise BackboneError(
-            f"{name}: its attention is not over the {expected} tokens of the photograph, but {tuple(made.shape)} "
+            f"{name}: its attention is not over the photograph's {expected} tokens, but {tuple(made.shape)} "
             "(windows, queries beside, or another order); it gives tokens alone"
         )
     return made
