@@ -69,10 +69,10 @@ def scores_text(scores: RetrievalScores, backgrounds: BackgroundAlone | None = N
     """The first score of every row with its gain, then the verdicts and what must be read beside them."""
     table = []
     for row in scores.rows:
-        control = f"  control: {CONTROL_TITLES.get(row.control, row.control)}"
         gain = "" if is_baseline(row) else interval_words(gain_of(row).interval, sign="+")
-        name = control if row.control else row.suppression
-        table.append(["" if row.control else row.pooling, name, interval_words(row.summaries[FIRST]), gain])
+        control = "control", CONTROL_TITLES.get(row.control, row.control)
+        name = control if row.control else (row.pooling, row.suppression)
+        table.append([*name, interval_words(row.summaries[FIRST]), gain])
     lines = [text_table(table, ["pooling", "suppression", "mAP", "gain"], flexible=1, right=(2, 3))]
     gains = "gain: of a suppression over the same vectors without it, of a pooling over the plain mean"
     lines += ["", wrapped(gains), wrapped(f"a random ranking: {scores.chance:.3f}; {_counted(scores)}")]
