@@ -25,10 +25,11 @@ class Installer:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.alone: list[str] = []
         self.fails = False
 
     def __call__(self, *words: object) -> None:
-        self.asked.append(" ".join(map(str, words)))
+        (self.alone if "--target" in words else self.asked).append(" ".join(map(str, words)))
         if self.fails:
             raise KeyboardInterrupt
 
@@ -38,7 +39,7 @@ def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
     """A checkout of its own with an empty .venv; torch and pip itself are there."""
     (tmp_path / ".venv").mkdir()
     (tmp_path / "pyproject.toml").write_text("[project]")
-    (tmp_path / "constraints.txt").write_text("torch==1.2.3\n")
+    (tmp_path / "constraints.txt").write_text("torch==1.2.3\ntimm==4.5.6\n")
     monkeypatch.setattr(dev, "ROOT", tmp_path)
     monkeypatch.setattr(dev, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(dev, "STAMP", tmp_path / ".venv" / "stamp")
@@ -62,6 +63,15 @@ def test_a_second_call_installs_nothing(installer: Installer, command: str, grou
     assert "--constraint" in installer.asked[0]
     dev.prepare(command)
     assert len(installer.asked) == 1
+
+
+def test_timm_is_installed_alone_and_for_the_tests_only(installer: Installer) -> None:
+    dev.prepare("demo")
+    assert installer.alone == []
+    dev.prepare("test")
+    (asked,) = installer.alone
+    assert "--no-deps" in asked
+    assert asked.endswith("timm-alone timm==4.5.6")
 
 
 def test_what_the_tests_need_is_enough_for_the_demo_but_not_the_reverse(installer: Installer) -> None:
@@ -96,7 +106,7 @@ def test_the_tests_have_every_extra_that_is_installed() -> None:
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
 def test_changed_requirements_are_installed(installer: Installer, name: str) -> None:
     dev.prepare("demo")
-    (dev.ROOT / name).write_text("torch==1.2.4\n")
+    (dev.ROOT / name).write_text("torch==1.2.4\ntimm==4.5.6\n")
     dev.prepare("demo")
     assert len(installer.asked) == 2
 
@@ -113,7 +123,7 @@ def test_an_interrupted_installation_is_done_again(installer: Installer) -> None
 def test_an_interrupted_change_also_spoils_what_was_there_before(installer: Installer) -> None:
     dev.prepare("demo")
     before = (dev.ROOT / "constraints.txt").read_text()
-    (dev.ROOT / "constraints.txt").write_text("torch==1.2.4\n")
+    (dev.ROOT / "constraints.txt").write_text("torch==1.2.4\ntimm==4.5.6\n")
     installer.fails = True
     with pytest.raises(KeyboardInterrupt):
         dev.prepare("demo")

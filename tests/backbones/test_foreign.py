@@ -1,9 +1,8 @@
 """ViTs of other families: prefix tokens are measured, normalisation is read, nothing is guessed.
 
-`timm` itself cannot be imported beside the CPU torch of the test environment (it needs a matching
-torchvision), so its adapter is tested against a small fake module with timm's documented interface:
-``is_model``, ``list_models``, ``get_pretrained_cfg``, ``create_model``, and models with
-``forward_intermediates``. What the fake cannot show is that timm's own numbers come through.
+`timm`'s ViTs are run in ``test_timm.py``; here a small fake module with its documented interface
+(``is_model``, ``list_models``, ``get_pretrained_cfg``, ``create_model``, and models with
+``forward_intermediates``) shows what is asked of it and what is said where it refuses.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The same weights computed otherwise: another attention path, and positions put in as others have done.
+"""Weights put to use otherwise: another attention path, and positions put in as others have done.
 
 Only to find out what went wrong somewhere: nothing else in dinoscope uses these.
 """

@@ -30,10 +30,10 @@ class Wrapped:
 
     @property
     def device(self) -> torch.device:
-        """Of the inner backbone."""
+        """Where the inner backbone's weights are."""
         return self.inner.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the inner backbone."""
+        """The dtype of the inner backbone."""
         return self.inner.dtype

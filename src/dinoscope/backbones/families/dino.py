@@ -87,7 +87,7 @@ class DinoBackbone:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of its weights and its arithmetic."""
+        """The dtype of weights and arithmetic."""
         return next(self._model.parameters()).dtype
 
     def forward(

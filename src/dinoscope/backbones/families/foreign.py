@@ -65,7 +65,7 @@ class ForeignBackbone:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the weights and the arithmetic."""
+        """The dtype of weights and arithmetic."""
         return _place(self.model)[1]
 
     def forward(

@@ -38,7 +38,7 @@ class _Called(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """Its one layer, as it comes; with the final norm or without, as was stated."""
+    """The one layer, as it comes; with the final norm or without, as was stated."""
 
     normed: bool
 
@@ -157,7 +157,7 @@ def _colours(facts: Mapping[str, Any], name: str) -> tuple[Triple, Triple]:
 
 
 def _digest(made: Any, reference: str) -> tuple[str, tuple[str, ...]]:
-    """Of its parameters; of its source where there are none to be seen."""
+    """A digest of the parameters; of the source code where there are none to be seen."""
     total = hashlib.sha256()
     if isinstance(made, nn.Module):
         for key, value in made.state_dict().items():

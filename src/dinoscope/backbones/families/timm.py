@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 import importlib
+import warnings
 from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,7 +20,7 @@ from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 from dinoscope.errors import BackboneError, MissingExtraError, UnknownBackboneError, WeightsError
 
 _SIZED: WeakKeyDictionary[nn.Module, tuple[tuple[int, int], nn.Module]] = WeakKeyDictionary()
-"""Of a network whose tables fit one grid: its copy for the grid that was asked for last."""
+"""For a network whose tables fit one grid, a copy for the grid that was asked for last."""
 
 
 def load_timm(name: str) -> ForeignBackbone:
@@ -118,7 +119,9 @@ def _at_size(model: Any, pixels: Tensor) -> Any:
     kept = _SIZED.get(model)
     if kept is None or kept[0] != size:
         sized = copy.deepcopy(model)
-        sized.set_input_size(img_size=size)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # timm resizes tables by an indexing that torch calls old
+            sized.set_input_size(img_size=size)
         kept = _SIZED[model] = (size, sized)
     return kept[1]
 

@@ -10,7 +10,7 @@ from dinoscope.backbones.families.trunks.trunk import Trunk, resized
 
 
 def _any_size(trunk: Any, pixels: Tensor) -> None:
-    """Its own forward pass takes one size; relative positions are resized by every block itself."""
+    """Block by block: its own forward pass takes one size. Every block resizes relative positions itself."""
     tokens = trunk.patch_embed.projection(pixels).permute(0, 2, 3, 1)
     if trunk.pos_embed is not None:
         tokens = tokens + resized(trunk.pos_embed, *tokens.shape[1:3])

@@ -38,7 +38,7 @@ def own_patch_size(config: Any) -> int:
 
 
 def halved_by_stage(config: Any) -> int:
-    """Of a network whose stages each halve the grid."""
+    """The patch size of a network whose stages each halve the grid."""
     return own_patch_size(config) * 2 ** (len(config.depths) - 1)
 
 

@@ -28,7 +28,7 @@ def _any_size(trunk: Any) -> None:
 
 
 def _as_coco(trunk: Any, pixels: Tensor) -> None:
-    """Of the experts of its mixtures, those of COCO, the first of its training sets."""
+    """Mixtures use their experts of COCO, the first of the training sets."""
     coco = torch.zeros(len(pixels), dtype=torch.int64, device=pixels.device)
     trunk(pixels, dataset_index=coco if trunk.config.num_experts > 1 else None)
 

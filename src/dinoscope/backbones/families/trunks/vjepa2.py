@@ -11,7 +11,7 @@ from dinoscope.backbones.families.trunks.trunk import Trunk, patches_of
 
 
 def _still(trunk: Any, pixels: Tensor) -> None:
-    """Its encoder, with each patch told its row and column.
+    """The encoder, with each patch told its row and column.
 
     Its own forward pass numbers patches as if every input had the sides of the training clips.
     """
