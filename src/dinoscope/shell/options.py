@@ -26,7 +26,7 @@ Layer = Annotated[
     int | None, typer.Option(help="0-based layer of every model; the last by default.", show_default=False)
 ]
 ResizeFilter = Annotated[str, typer.Option(help="bilinear, bicubic, or official (each family's own).")]
-Seed = Annotated[int, typer.Option(help="Of random weights and of whatever is drawn.")]
+Seed = Annotated[int, typer.Option(help="Of random weights and of whatever is drawn.", min=0, max=2**63 - 1)]
 Masks = Annotated[
     list[Path] | None,
     typer.Option(
