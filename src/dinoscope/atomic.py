@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import socket
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+STALE_S = 7 * 24 * 3600.0
+"""After so long what another machine left is nobody's any more."""
+
+_HOST = f"{zlib.crc32(socket.gethostname().encode(errors='replace')):08x}"
+_LEFT = re.compile(r"\.dinoscope-(?:([0-9a-f]{8})-(\d+)-)?\w+(?:\.tmp)?")
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """Write a file under a temporary name beside it, then rename: it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".dinoscope-", suffix=".tmp")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_prefix(), suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
@@ -38,6 +48,46 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """`write_whole` of text at hand, in UTF-8."""
     write_bytes(path, text.encode())
+
+
+@contextmanager
+def work_folder(folder: Path) -> Iterator[Path]:
+    """A new folder inside ``folder``, which is made where missing; gone afterwards unless it was moved.
+
+    What killed runs left in ``folder`` is removed first.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_left(folder)
+    work = Path(tempfile.mkdtemp(dir=folder, prefix=_prefix()))
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def remove_left(folder: Path) -> None:
+    """Remove temporary files and folders of processes that were killed; those of other machines when old."""
+    for path in folder.glob(".dinoscope-*"):
+        found = _LEFT.fullmatch(path.name)
+        with suppress(OSError):
+            if found is not None and _abandoned(path, found[1], found[2]):
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def _abandoned(path: Path, host: str | None, process: str | None) -> bool:
+    if host != _HOST or process is None or sys.platform == "win32":
+        return time.time() - path.lstat().st_mtime > STALE_S
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def _prefix() -> str:
+    return f".dinoscope-{_HOST}-{os.getpid()}-"
 
 
 @contextmanager

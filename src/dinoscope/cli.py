@@ -19,16 +19,19 @@ from dinoscope.comparison.compare_command import compare_command
 from dinoscope.comparison.measure_command import measure_command
 from dinoscope.doctor.command import doctor_command
 from dinoscope.errors import (
+    LONGEST,
     DinoscopeError,
+    MissingFeaturesError,
     NoUsablePhotographError,
     StoreError,
     StoreInUseError,
     WeightsError,
+    told,
 )
 from dinoscope.evaluation.command import evaluate_command
 from dinoscope.looking.command import look_command
 from dinoscope.matching.command import match_command
-from dinoscope.names import IN_A_STREAM, printable
+from dinoscope.names import IN_A_STREAM
 from dinoscope.retrieval.command import search_command
 from dinoscope.shell.embed_command import embed_command
 from dinoscope.shell.extract_command import extract_command
@@ -39,9 +42,6 @@ from dinoscope.shell.scenes_command import scenes_command
 from dinoscope.view.command import view_command
 
 SOME_FAILED, USAGE, NO_WEIGHTS, STORE_DAMAGED, OUR_FAULT = 1, 2, 3, 4, 70
-LONGEST = 300
-"""Of what is repeated of a foreign error."""
-
 app = typer.Typer(
     help="Compare how vision backbones organise a photograph: dense features, side by side, on fair terms.",
     no_args_is_help=True,
@@ -105,8 +105,8 @@ def main() -> None:
 
 def _words(error: BaseException) -> str:
     if isinstance(error, DinoscopeError | OSError):
-        return str(error)
-    said = printable(f"{type(error).__name__}: {error}")[:LONGEST]
+        return "\n".join(told(line) for line in str(error).splitlines())
+    said = told(f"{type(error).__name__}: {error}")[:LONGEST]
     return (
         f"a fault of dinoscope's own, not of yours ({said}); please report it, with what --debug shows and "
         "the command"
@@ -122,5 +122,5 @@ def _exit_code(error: BaseException) -> int:
         return SOME_FAILED
     if isinstance(error, WeightsError):
         return NO_WEIGHTS
-    damaged = isinstance(error, StoreError) and not isinstance(error, StoreInUseError)
+    damaged = isinstance(error, StoreError) and not isinstance(error, MissingFeaturesError | StoreInUseError)
     return STORE_DAMAGED if damaged else USAGE

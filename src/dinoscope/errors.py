@@ -23,6 +23,7 @@ Facts are attributes; the message says what to do next.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from dinoscope.names import printable, well_formed, without_secrets
@@ -31,10 +32,18 @@ LONGEST = 300
 """Characters of what came from outside that a message repeats."""
 
 
+_ENDLESS = re.compile(rf"(\S{{{LONGEST}}})\S+")
+
+
 def shortened(error: BaseException | str) -> str:
     """What a message repeats of another's error or of an input: one line of at most `LONGEST` characters."""
     said = printable(str(error).strip() or type(error).__name__)
     return said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…"
+
+
+def told(words: str) -> str:
+    """A line as a terminal may have it: no control characters, no secrets of addresses, no endless word."""
+    return _ENDLESS.sub(r"\1…", printable(without_secrets(words)))
 
 
 class DinoscopeError(Exception):

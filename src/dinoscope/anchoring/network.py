@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from dinoscope.anchoring.config import Network
 from dinoscope.anchoring.forward import Chosen, Tokens, every_token, some_tokens
+from dinoscope.atomic import work_folder
 from dinoscope.errors import InputError
 
 
@@ -119,9 +119,7 @@ def write_backbone(backbone: Any, folder: Path) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".dinoscope-"))
-    try:
+    with work_folder(folder.parent) as temporary:
         temporary.chmod(0o755)
         try:
             with _without_progress_bars():
@@ -131,9 +129,6 @@ def write_backbone(backbone: Any, folder: Path) -> None:
         if folder.exists():
             shutil.rmtree(folder)
         temporary.replace(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def read_backbone(folder: str | Path, network: Network) -> nn.Module:

@@ -18,7 +18,7 @@ from dinoscope.backbones.finer import finer_of
 from dinoscope.backbones.memory import check_weights
 from dinoscope.backbones.references import BLUR, FINER, Reference, read_reference, weights_stem
 from dinoscope.data.spec import IMAGENET_MEAN, IMAGENET_STD, BackboneSpec, WeightsOrigin
-from dinoscope.errors import InputError, WeightsError
+from dinoscope.errors import InputError, WeightsError, shortened
 
 
 def load_backbone(
@@ -101,6 +101,15 @@ def torch_device(device: str | torch.device) -> torch.device:
         raise InputError(f"no device {device!r}: use auto, cpu, cuda, cuda:1 or mps") from error
     if found.type == "cuda" and not torch.cuda.is_available():
         raise InputError("device cuda: torch sees no CUDA GPU here; use cpu or auto")
+    if found.type not in ("cpu", "meta"):
+        try:
+            torch.empty(1, device=found)
+        except Exception as error:  # each kind of device has errors of its own where it is not there
+            raise InputError(
+                f"device {device}: not on this machine ({shortened(error)}); use cpu or auto"
+            ) from error
+    if found.type == "meta":
+        raise InputError("device meta: nothing is computed there; use cpu or auto")
     return found
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 
+from dinoscope.atomic import work_folder
 from dinoscope.comparison.figures.maps import write_figures
 from dinoscope.comparison.figures.plane_files import PLANE_FILES, write_plane
 from dinoscope.comparison.report.report import write_report
@@ -42,15 +42,14 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
     """
     folder = Path(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".dinoscope-", dir=folder) as work:
-            _write_all(comparison, Path(work))
+        with work_folder(folder) as work:
+            _write_all(comparison, work)
             for name in (*FILES, *PLANE_FILES):
                 target = folder / name
                 if target.is_dir():
                     shutil.rmtree(target)
-                if (Path(work) / name).exists():
-                    (Path(work) / name).replace(target)
+                if (work / name).exists():
+                    (work / name).replace(target)
                 else:
                     target.unlink(missing_ok=True)
     except OSError as error:

@@ -9,8 +9,11 @@ from jaxtyping import Float, Float32
 
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.photograph import read_only
-from dinoscope.errors import InputError, ShapeError
+from dinoscope.errors import InputError, ShapeError, shortened
 from dinoscope.names import well_formed
+
+SQUASHED = 3.0
+"""Of other tools' features: at most, one scale of their resize (horizontal, vertical) over the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class PatchFeatures:
     @classmethod
     def from_array(
         cls,
-        array: Float[np.ndarray, "h w dim"],
+        array: object,
         *,
         image_size: tuple[int, int],
         name: str = "array",
@@ -96,17 +99,19 @@ class PatchFeatures:
         """Anybody's features, from any tool; copied, as float32.
 
         Args:
-            array: the feature map, channels last; the grid is read off its shape.
+            array: the feature map ``h w dim``, channels last, of floating point: of NumPy, or a tensor of
+                PyTorch on any device; the grid is read off its shape.
             image_size: ``(W, H)`` of the upright photograph, in pixels.
             name: of the model that made them.
             image: the photograph's name.
             patch_size: of that model, where known; only carried along.
 
         Raises:
-            ShapeError: not ``h w dim``.
-            InputError: NaN or infinite values.
+            ShapeError: not ``h w dim``, or a grid more than `SQUASHED` times thinner or wider than the
+                photograph, as where the channels come first.
+            InputError: NaN or infinite values, or something else than an array of numbers.
         """
-        values = np.array(array, dtype=np.float32)
+        values = _numbers(array, name)
         if values.ndim != 3 or 0 in values.shape:
             raise ShapeError("feature map", expected="h w dim", actual=values.shape)
         if not np.isfinite(values).all():
@@ -116,6 +121,13 @@ class PatchFeatures:
                 "NaN or infinite"
             )
         grid = PatchGrid(values.shape[0], values.shape[1], patch_size, image_size)
+        if not 1 / SQUASHED <= grid.anisotropy <= SQUASHED:
+            raise ShapeError(
+                f"features of {name!r}, for a photograph of {image_size[0]}x{image_size[1]} pixels (move the "
+                "channels to the last axis, or reshape n patches to h w)",
+                expected="h w dim",
+                actual=values.shape,
+            )
         return cls(values, grid, Provenance(image=image, image_digest="", backbone=name))
 
     @property
@@ -136,3 +148,16 @@ class PatchFeatures:
         lengths = np.linalg.norm(flat, axis=1) * np.linalg.norm(query)
         cosines = np.divide(flat @ query, lengths, out=np.zeros(len(flat)), where=lengths > 0)
         return np.clip(cosines, -1.0, 1.0).astype(np.float32).reshape(self.grid.shape)
+
+
+def _numbers(array: object, name: str) -> Float32[np.ndarray, "..."]:
+    if hasattr(array, "detach"):  # a tensor, of any precision, with or without its gradients
+        array = array.detach().cpu().float().numpy()
+    try:
+        held = np.asarray(array)
+    except Exception as error:  # ragged lists, and whatever else pretends to be an array
+        raise InputError(f"features of {name!r} are no array: {shortened(error)}") from error
+    if held.dtype.kind not in "fiu":
+        raise InputError(f"features of {name!r} are {held.dtype}, not floating point")
+    with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite, and is refused as such
+        return np.array(held, dtype=np.float32)

@@ -39,6 +39,8 @@ class PatchGrid:
     image_size: tuple[int, int]
 
     def __post_init__(self) -> None:
+        for number in (self.h, self.w, self.patch_size, *_two(self.image_size, "an image's size")):
+            whole_number(number)
         if self.h < 1 or self.w < 1 or self.patch_size < 1:
             raise InputError(
                 f"a patch grid needs at least one patch of at least one pixel, got {self.h}x{self.w} "
@@ -72,17 +74,17 @@ class PatchGrid:
         """
         if (grid is None) == (size_px is None):
             raise InputError("give either grid= or size_px=, not both and not neither")
-        if isinstance(grid, tuple):
-            h, w = grid
+        width, height = map(whole_number, _two(image_size, "an image's size"))
+        if isinstance(grid, tuple | list):
+            h, w = map(whole_number, _two(grid, "a grid"))
         else:
             if size_px is not None:
-                if size_px < 1:
+                if whole_number(size_px) < 1:
                     raise InputError(f"size_px must be at least 1, got {size_px}")
                 short = max(1, _round(size_px, patch_size))
             else:
                 assert grid is not None  # narrowed by the check above
-                short = grid
-            width, height = image_size
+                short = whole_number(grid)
             if width < 1 or height < 1:
                 raise InputError(f"an image needs at least one pixel, got {image_size}")
             long = max(short, _round(short * max(width, height), min(width, height)))
@@ -94,7 +96,7 @@ class PatchGrid:
                 f"a grid of {h}x{w} is {h * w:,} patches; the largest is {MAX_PATCHES:,}. "
                 "Ask for a smaller grid."
             )
-        return cls(h=h, w=w, patch_size=patch_size, image_size=image_size)
+        return cls(h=h, w=w, patch_size=patch_size, image_size=(width, height))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -176,6 +178,12 @@ def whole_number(value: object) -> int:
     raise InputError(
         f"a number of patches or pixels is a whole number, got {str(value)[:80]!r} ({type(value).__name__})"
     )
+
+
+def _two(values: object, what: str) -> tuple[object, object]:
+    if not isinstance(values, tuple | list) or len(values) != 2:
+        raise InputError(f"{what} is two whole numbers, got {str(values)[:80]!r}")
+    return values[0], values[1]
 
 
 def _round(numerator: int, denominator: int) -> int:

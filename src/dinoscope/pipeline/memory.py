@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 
 from dinoscope.backbones.memory import available_bytes
-from dinoscope.data.grid import PatchGrid
+from dinoscope.data.grid import PatchGrid, whole_number
 from dinoscope.data.spec import BackboneSpec
 from dinoscope.errors import InputError
 
@@ -126,7 +126,7 @@ def check_grid(spec: BackboneSpec, grid: int | tuple[int, int]) -> None:
     Raises:
         InputError: below 1, or too large for the memory there is even on a square photograph.
     """
-    h, w = grid if isinstance(grid, tuple) else (grid, grid)
+    h, w = map(whole_number, grid if isinstance(grid, tuple) and len(grid) == 2 else (grid, grid))
     if h < 1 or w < 1:
         raise InputError(f"a grid needs at least 1 patch on each side, got {h}x{w}")
     plan = PatchGrid(h, w, spec.patch_size, (w * spec.patch_size, h * spec.patch_size))

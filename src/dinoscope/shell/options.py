@@ -35,7 +35,7 @@ Facet = Annotated[
 Finer = Annotated[
     int, typer.Option(help="So many times as fine a grid, by passes over shifted inputs; divides the patch.")
 ]
-Seed = Annotated[int, typer.Option(help="Of random weights and of whatever is drawn.")]
+Seed = Annotated[int, typer.Option(help="Of random weights and of whatever is drawn.", min=0, max=2**63 - 1)]
 Masks = Annotated[
     list[Path] | None,
     typer.Option(

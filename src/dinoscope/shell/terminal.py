@@ -17,9 +17,8 @@ from dinoscope.backbones.facets import FACETS, TOKEN
 from dinoscope.backbones.load import load_backbone, planned_spec, torch_device
 from dinoscope.backbones.references import FINER
 from dinoscope.data.results import Failure
-from dinoscope.errors import InputError
+from dinoscope.errors import InputError, told
 from dinoscope.io.sources import photograph_paths
-from dinoscope.names import printable
 from dinoscope.pipeline.fast import autocast_backbone, wanted_dtype
 from dinoscope.pipeline.memory import check_grid
 
@@ -101,9 +100,12 @@ def read_shard(words: str | None) -> tuple[int, int] | None:
         return None
     first, _, second = words.partition("/")
     try:
-        return int(first), int(second)
+        part, parts = int(first), int(second)
     except ValueError:
-        raise InputError(f"--shard takes I/N, counted from 0, such as 0/8; got {words!r}") from None
+        part, parts = 0, 0
+    if not 0 <= part < parts:
+        raise InputError(f"--shard takes I/N, I from 0 to N - 1, such as 0/8; got {words!r}")
+    return part, parts
 
 
 def read_photographs(sources: Iterable[Path]) -> tuple[list[Path], list[Failure]]:
@@ -172,7 +174,7 @@ def tell(words: str) -> None:
 
 def say_failure(failure: Failure) -> None:
     """List one input that could not be used; control characters are shown, not sent to the terminal."""
-    print(f"skipped {printable(failure.source)}: {printable(failure.reason)}", file=sys.stderr)
+    print(f"skipped {told(failure.source)}: {told(failure.reason)}", file=sys.stderr)
 
 
 def note(failures: list[Failure]) -> Callable[[Failure], None]:

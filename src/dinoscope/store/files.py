@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dinoscope.errors import CorruptStoreError, InputError, SchemaVersionError
+from dinoscope.errors import CorruptStoreError, InputError, SchemaVersionError, shortened
+from dinoscope.io.limits import read_text
 from dinoscope.names import readable, well_formed
 from dinoscope.store.schema import SCHEMA_VERSION
 
@@ -72,9 +73,9 @@ def read_json(path: Path) -> dict[str, Any]:
         CorruptStoreError: it cannot be read, or holds something else.
     """
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CorruptStoreError(f"{str(path)!r} cannot be read: {error}") from error
+        facts = json.loads(read_text(path))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CorruptStoreError(f"{str(path)!r} cannot be read: {shortened(error)}") from error
     if not isinstance(facts, dict):
         raise CorruptStoreError(f"{str(path)!r} cannot be read: it holds no JSON object")
     return facts

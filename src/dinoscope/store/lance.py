@@ -236,7 +236,10 @@ def reading(path: Path, read: Callable[[], _T]) -> _T:
     """
     try:
         return read()
-    except (OSError, ValueError, RuntimeError) as error:
+    except BaseException as error:  # a panic of Lance's Rust is no Exception
+        panic = type(error).__name__ == "PanicException"
+        if not panic and not isinstance(error, OSError | ValueError | RuntimeError):
+            raise
         raise CorruptStoreError(
             f"the table {str(path)!r} cannot be read; a file in it is missing or damaged: put it back from "
             "a copy, or delete the table's folder and embed again (other tables are not touched). "
@@ -252,5 +255,5 @@ def not_written(path: Path, error: Exception) -> OSError:
     )
 
 
-def _first_words(error: Exception) -> str:
+def _first_words(error: BaseException) -> str:
     return str(error).split(", /", maxsplit=1)[0][:300]

@@ -9,6 +9,7 @@ before the writer asks for the right to commit, and again only where another sha
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,7 @@ def read_moments(folder: Path, session: str, batch: int) -> PatchMoments:
     check_whole(folder, [path])
     try:
         arrays = load_file(path)
+        _check_arrays(arrays)
         return PatchMoments(
             n=int(arrays["n"][0]),
             mean=arrays["mean"],
@@ -133,11 +135,24 @@ def read_moments(folder: Path, session: str, batch: int) -> PatchMoments:
             keys=(arrays["keys"],),
             normalised=False,
         )
-    except (OSError, SafetensorError, KeyError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise CorruptStoreError(
             f"the statistics file {str(path)!r} is missing or damaged, and they cannot be had from the rows: "
             "put it back from a copy, or delete the table's folder and embed again"
         ) from error
+
+
+def _check_arrays(arrays: Mapping[str, np.ndarray]) -> None:
+    n, mean, scatter = arrays["n"], arrays["mean"], arrays["scatter"]
+    sample, keys = arrays["sample"], arrays["keys"]
+    dim = len(mean) if mean.ndim == 1 else -1
+    shapes = n.shape == (1,) and scatter.shape == (dim, dim) and keys.ndim == 1
+    shapes = shapes and sample.shape == (len(keys), dim)
+    kinds = [array.dtype.name for array in (n, mean, scatter, sample, keys)]
+    if not shapes or kinds != ["int64", "float64", "float64", "float32", "uint64"] or n[0] < 1:
+        raise ValueError("other arrays than were written")
+    if not (np.isfinite(mean).all() and np.isfinite(scatter).all() and (np.diagonal(scatter) >= 0).all()):
+        raise ValueError("values that no patches have")
 
 
 def remove_other_moments(folder: Path, session: str, batch: int) -> None:

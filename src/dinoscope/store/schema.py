@@ -7,14 +7,15 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32
 
 from dinoscope.data.features import Provenance
-from dinoscope.data.grid import PatchGrid
-from dinoscope.errors import CorruptStoreError
+from dinoscope.data.grid import PatchGrid, whole_number
+from dinoscope.errors import CorruptStoreError, shortened
 from dinoscope.io.arrow import arrow
 from dinoscope.maths.pca import PatchMoments
 from dinoscope.maths.pooling import FOREGROUND_RULE, GEM_FLOOR, GEM_POWER
@@ -41,6 +42,8 @@ FACTS = (
 )
 ORDER = ("session", "batch")
 FLOAT16_MAX = 65504.0
+LARGEST = 2**20
+"""Channels, or patches on a side, of any table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +128,30 @@ def settings_from_facts(facts: Mapping[str, Any]) -> TableSettings:
         values: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in facts["settings"].items()
         }
-        return TableSettings(**values)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise CorruptStoreError(f"a table's settings.json does not hold settings: {error}") from error
+        settings = TableSettings(**values)
+        _check_settings(settings)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CorruptStoreError(
+            f"a table's settings.json does not hold settings: {shortened(error)}; put it back from a copy"
+        ) from error
+    return settings
+
+
+def _check_settings(settings: TableSettings) -> None:
+    s = settings
+    words = (s.backbone, s.weights_digest, s.dtype, s.resize, s.weights_source, s.foreground_rule)
+    grid = s.grid if isinstance(s.grid, tuple) else (s.grid, s.grid)
+    if not all(isinstance(word, str) for word in words) or not isinstance(s.dense, str | None):
+        raise ValueError("a name is no text")
+    counts = all(0 < whole_number(n) <= LARGEST for n in (s.dim, *grid)) and whole_number(s.layer) >= 0
+    if not counts or len(grid) != 2:
+        raise ValueError(f"dim {s.dim}, layer {s.layer} and grid {s.grid} are not all counts")
+    if not isinstance(s.final_norm, bool) or len(s.mean) != 3 or len(s.std) != 3:
+        raise ValueError("final_norm, mean and std are not what they are of any model")
+    if not all(isfinite(n) for n in (*s.mean, *s.std, s.gem_power, s.gem_floor)) or min(s.std) <= 0:
+        raise ValueError("a mean, a deviation or a power is no number that can be used")
+    if s.dense is not None:
+        DenseCoding.from_words(s.dense)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,9 +19,14 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dinoscope.atomic import write_text
+from dinoscope.atomic import remove_left, write_text
 from dinoscope.data.features import Provenance
-from dinoscope.errors import InputError, MissingFeaturesError, ProvenanceMismatchError
+from dinoscope.errors import (
+    CorruptStoreError,
+    InputError,
+    MissingFeaturesError,
+    ProvenanceMismatchError,
+)
 from dinoscope.store.files import check_version, read_json, store_folder
 from dinoscope.store.lance import (
     LANCE_FORMAT,
@@ -143,6 +148,11 @@ def open_store(path: str | Path, *, table: str | None = None) -> FeatureStore:
     lance()
     path = store_folder(path)
     file = path / _STORE_FILE
+    if not file.exists() and any(path.glob("tables/*/settings.json")):
+        raise CorruptStoreError(
+            f"the store {str(path)!r} lacks its {_STORE_FILE}: put it back from a copy, or embed into the "
+            "folder again, which writes it anew"
+        )
     if not file.exists():
         raise MissingFeaturesError(
             f"{str(path)!r} is no feature store; `dinoscope embed SOURCE {path} --model M` makes one"
@@ -168,6 +178,7 @@ def create_table(path: str | Path, settings: TableSettings) -> FeatureTable:
         check_version(read_json(file), path)
     else:
         others = path.exists() and any(not p.name.startswith(".") for p in path.iterdir())
+        others = others and not any(path.glob("tables/*/settings.json"))
         if others and not file.exists():  # not made by another shard a moment ago either
             raise InputError(
                 f"{str(path)!r} is a folder with other things in it; name a new one for the store"
@@ -175,6 +186,8 @@ def create_table(path: str | Path, settings: TableSettings) -> FeatureTable:
         facts = {"what": "dinoscope feature store", "schema_version": SCHEMA_VERSION, "lance": LANCE_FORMAT}
         write_text(file, json.dumps(facts, indent=2) + "\n")
     folder = path / "tables" / settings.table_name
+    for place in (path, folder, folder / "moments"):
+        remove_left(place)
     if (folder / "settings.json").exists():
         return _read_table(folder)
     write_text(folder / "settings.json", settings_to_json(settings))

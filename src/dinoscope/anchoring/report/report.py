@@ -7,7 +7,6 @@ import io
 import json
 import math
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from matplotlib.figure import Figure
 from dinoscope.anchoring.findings import METRICS, RANK, TRUNK, Control, Laboratory, Score, Strip
 from dinoscope.anchoring.report.curves import plot_control, plot_losses, plot_scores
 from dinoscope.anchoring.report.maps import animation, film, plot_grams, plot_strip
+from dinoscope.atomic import work_folder
 from dinoscope.drawing.html import STATIC_POLICY, definitions, name, table, text
 from dinoscope.drawing.sheet import DPI
 from dinoscope.drawing.view.bundle import view_text
@@ -87,19 +87,18 @@ def write_laboratory(laboratory: Laboratory, folder: str | Path) -> Path:
     """
     folder = Path(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".dinoscope-", dir=folder) as work:
+        with work_folder(folder) as work:
             pictures = _pictures(laboratory)
-            (Path(work) / "figures").mkdir()
+            (work / "figures").mkdir()
             for file, data in pictures.items():
-                (Path(work) / "figures" / file).write_bytes(data)
-            (Path(work) / "metrics.json").write_text(laboratory_json(laboratory) + "\n", encoding="utf-8")
-            (Path(work) / "report.html").write_text(_page(laboratory, pictures), encoding="utf-8")
+                (work / "figures" / file).write_bytes(data)
+            (work / "metrics.json").write_text(laboratory_json(laboratory) + "\n", encoding="utf-8")
+            (work / "report.html").write_text(_page(laboratory, pictures), encoding="utf-8")
             for part in FILES:
                 target = folder / part
                 if target.is_dir():
                     shutil.rmtree(target)
-                (Path(work) / part).replace(target)
+                (work / part).replace(target)
     except OSError as error:
         raise InputError(f"cannot write to the folder {str(folder)!r}: {error.strerror}") from error
     return folder / "report.html"
