@@ -31,12 +31,8 @@ from dinoscope.errors import (
 from dinoscope.evaluation.command import evaluate_command
 from dinoscope.looking.command import look_command
 from dinoscope.matching.command import match_command
-<<<<<<< HEAD
 from dinoscope.names import IN_A_STREAM
-=======
-from dinoscope.names import IN_A_STREAM, printable
 from dinoscope.normality.command import normal_command
->>>>>>> asking
 from dinoscope.retrieval.command import search_command
 from dinoscope.shell.embed_command import embed_command
 from dinoscope.shell.extract_command import extract_command

@@ -9,11 +9,7 @@ from jaxtyping import Float, Float32
 
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.photograph import read_only
-<<<<<<< HEAD
-from dinoscope.errors import InputError, ShapeError, shortened
-=======
-from dinoscope.errors import InputError, ProvenanceMismatchError, ShapeError
->>>>>>> asking
+from dinoscope.errors import InputError, ProvenanceMismatchError, ShapeError, shortened
 from dinoscope.names import well_formed
 
 SQUASHED = 3.0
@@ -154,7 +150,6 @@ class PatchFeatures:
         return np.clip(cosines, -1.0, 1.0).astype(np.float32).reshape(self.grid.shape)
 
 
-<<<<<<< HEAD
 def _numbers(array: object, name: str) -> Float32[np.ndarray, "..."]:
     if hasattr(array, "detach"):  # a tensor, of any precision, with or without its gradients
         array = array.detach().cpu().float().numpy()
@@ -166,7 +161,8 @@ def _numbers(array: object, name: str) -> Float32[np.ndarray, "..."]:
         raise InputError(f"features of {name!r} are {held.dtype}, not floating point")
     with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite, and is refused as such
         return np.array(held, dtype=np.float32)
-=======
+
+
 def check_alike(one: Provenance, other: Provenance) -> None:
     """Refuse to compare patches of different models, weights or layers.
 
@@ -179,4 +175,3 @@ def check_alike(one: Provenance, other: Provenance) -> None:
             raise ProvenanceMismatchError(
                 f"patches of different models cannot be compared: {what.replace('_', ' ')} {a!r} and {b!r}"
             )
->>>>>>> asking
