@@ -1,4 +1,4 @@
-"""Stores that somebody edited, cut or zeroed: exit code 4, a message that names the place, and no traceback."""
+"""Stores that somebody edited, cut or zeroed: exit code 4, a message that names the place, no traceback."""
 
 from __future__ import annotations
 
