@@ -24,8 +24,8 @@ from PIL import Image
 
 import dinoscope as ds
 from dinoscope.data.retrieval import RetrievalScores
+from dinoscope.drawing.canvas import Canvas, quiet_ticks
 from dinoscope.drawing.figure_files import png_bytes
-from dinoscope.drawing.sheet import Sheet, quiet_ticks
 from dinoscope.drawing.style import CONTROL_COLOUR, INK, LINE, MODEL_COLOURS, QUIET
 from dinoscope.evaluation.background_alone import background_alone, background_case
 from dinoscope.evaluation.evaluate import evaluate_retrieval
@@ -90,22 +90,22 @@ def one_case(work: Path, model: str, correlation: float) -> Case:
     return Case(backbone.spec.name, correlation, store, labels, scores, alone, by_true_masks(store, scenes))
 
 
-def plot_cases(cases: list[Case]) -> Sheet:
+def plot_cases(cases: list[Case]) -> Canvas:
     """Gains of mean vectors, a column for each correlation; the first model in colour, the second in grey."""
     names = list(dict.fromkeys(case.model for case in cases))
     rows = [r for r in cases[0].scores.rows if r.pooling == "mean" and (r.suppression != "none" or r.control)]
     left, side, gap, top, step = 2.35, 2.0, 0.3, 0.78, 0.21
     height = top + step * len(rows)
-    sheet = Sheet(left + 3 * (side + gap), height + 0.75)
-    sheet.words(0.1, 0.24, "Gain in mAP over the plain mean (mean vectors)", size=9.5, weight="bold")
+    canvas = Canvas(left + 3 * (side + gap), height + 0.75)
+    canvas.words(0.1, 0.24, "Gain in mAP over the plain mean (mean vectors)", size=9.5, weight="bold")
     for i, row in enumerate(rows):
         name = CONTROL_TITLES[row.control] if row.control else row.suppression
         y, x = top + step * (i + 0.68), 0.25 if row.control else 0.1
-        sheet.words(x, y, name, size=7, colour=QUIET if row.control else INK)
+        canvas.words(x, y, name, size=7, colour=QUIET if row.control else INK)
     for column, correlation in enumerate(CORRELATIONS):
         x = left + column * (side + gap)
-        axes = sheet.axes(x, top, side, step * len(rows))
-        sheet.words(x, top - 0.12, f"background correlation {correlation:g}", size=7.5, weight="bold")
+        axes = canvas.axes(x, top, side, step * len(rows))
+        canvas.words(x, top - 0.12, f"background correlation {correlation:g}", size=7.5, weight="bold")
         axes.axvline(0, color=INK, linewidth=0.7)
         for case in (case for case in cases if case.correlation == correlation):
             place = names.index(case.model)
@@ -128,8 +128,8 @@ def plot_cases(cases: list[Case]) -> Sheet:
     note = (
         f"Blue: {names[0]}; grey: {names[-1]}. Bars: 95% intervals over {N} queries. The three scales differ."
     )
-    sheet.paragraph(0.1, height + 0.42, note, width=sheet.width - 0.2)
-    return sheet
+    canvas.paragraph(0.1, height + 0.42, note, width=canvas.width - 0.2)
+    return canvas
 
 
 def gains_table(cases: list[Case]) -> list[str]:

@@ -23,7 +23,8 @@ from dinoscope.anchoring.findings import DENSE, IMAGE, RANDOM, RANK, TEACHER, TR
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.laboratory import examine
 from dinoscope.anchoring.plan import Plan, Planting
-from dinoscope.anchoring.report.report import CONTROL_RULES, NOT_SHOWN, RULES, write_laboratory
+from dinoscope.anchoring.report.report import write_laboratory
+from dinoscope.anchoring.report.words import CONTROL_RULES, NOT_SHOWN, RULES
 from dinoscope.io.images import read_photograph
 from dinoscope.metrics.registry import EVERY
 from examples.demo import demo_photographs

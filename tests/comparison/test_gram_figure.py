@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from dinoscope.comparison.figures import gram as gram_figure
-from dinoscope.comparison.figures.colour_regions import grown_regions, mean_colours
 from dinoscope.comparison.figures.gram import plot_gram
 from dinoscope.data.results import Comparison
 from dinoscope.errors import GridMismatchError, InputError, ShapeError
@@ -74,7 +73,7 @@ def test_regions_order_the_rows_of_every_matrix_alike(sample: Comparison) -> Non
         np.sort(matrices(own)[0].ravel()), np.sort(gram(sample, 0, 0).ravel()), atol=1e-12
     )
     assert any(line.get_gid() == "regions" for line in own.axes[0].lines)
-    assert "connected regions of similar colour" in said(own)
+    assert "by region (of like colour" in said(own)
 
 
 def test_large_grids_are_means_over_blocks_and_say_so(
@@ -111,23 +110,3 @@ def test_a_collapsed_map_and_a_hostile_name_are_drawn() -> None:
     np.testing.assert_allclose(matrices(figure)[2], 0.0, atol=1e-12)
     assert "$x^2$" in said(figure)
     figure.canvas.draw()
-
-
-def test_regions_are_connected_of_one_colour_and_numbered_as_read() -> None:
-    colours = np.zeros((6, 9, 3))
-    colours[:, 3:6] = 0.5
-    colours[3:, 6:] = 1.0
-    expected = np.zeros((6, 9), dtype=int)
-    expected[:, 3:6], expected[:, 6:], expected[3:, 6:] = 1, 2, 3
-    np.testing.assert_array_equal(grown_regions(colours, 4), expected)
-    assert grown_regions(colours, 1).max() == 0
-    assert grown_regions(colours, 100).max() == 53
-
-
-def test_mean_colours_are_means_under_each_patch() -> None:
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (12, 20, 3)).astype(np.uint8)
-    expected = pixels.reshape(4, 3, 5, 4, 3).mean(axis=(1, 3)) / 255
-    np.testing.assert_allclose(mean_colours(pixels, 4, 5), expected)
-    tiny = mean_colours(pixels[:2, :2], 4, 4)
-    np.testing.assert_allclose(tiny, np.repeat(np.repeat(pixels[:2, :2], 2, 0), 2, 1) / 255)

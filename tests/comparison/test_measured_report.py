@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dinoscope.comparison import words
 from dinoscope.comparison.output import FILES, write_comparison
+from dinoscope.comparison.report import sections
 from dinoscope.comparison.report.report import report_html
 from dinoscope.comparison.tables.files import summary_text
 from dinoscope.data.results import Comparison
@@ -63,12 +66,17 @@ def test_every_metric_stands_with_its_meaning_interval_difference_and_chance(
     assert "p-value" not in page.text and "significan" not in page.text
 
 
-def test_controls_are_grey_rows(sample: Comparison, page: Page) -> None:
+def test_controls_are_grey_ticks_on_the_axis_and_numbers_under_the_name(
+    sample: Comparison, page: Page
+) -> None:
     controls = sample.measurements.controls
     assert controls is not None
-    grey = sum(a.get("class") == "grey" for a in page.all("tr"))
-    n_metrics = len(sample.measurements.values) + len(sample.measurements.collection)
-    assert grey == n_metrics * len(controls.models)
+    known = [i for summaries in controls.summaries.values() for i in summaries if math.isfinite(i.mean)]
+    known_once = sum(math.isfinite(v) for values in controls.collection.values() for v in values)
+    ticks = [a for a in page.all("line") if a.get("class") == "control"]
+    assert len(ticks) == len(known) + known_once
+    for interval in known:
+        assert f"(control): {words.interval(interval)}" in page.text
 
 
 def test_names_are_text_and_nothing_is_asked_of_anybody(html: str, page: Page) -> None:
@@ -96,16 +104,18 @@ def test_one_model_one_photograph_and_no_masks_make_a_whole_page() -> None:
     assert "gram" not in {a.get("id") for _, a in shown.elements}
 
 
-def test_figures_and_the_overview_keep_to_the_three_numbers(sample: Comparison, page: Page) -> None:
+def test_one_table_holds_every_metric_in_one_row(sample: Comparison, page: Page) -> None:
     triples = [a for a in page.all("p") if a.get("class") == "triple"]
     assert len(triples) == len(HOSTILE) * 2
+    rows = sum(a.get("class") == "about" for a in page.all("details"))
+    assert rows == len(sample.measurements.values) + len(sample.measurements.collection)
     (numbers,) = (k for k, (_, a) in enumerate(page.elements) if a.get("id") == "numbers")
     heads = 0
     for tag, attributes in page.elements[numbers + 1 :]:
         if tag == "section":
             break
         heads += tag == "th" and attributes.get("scope") == "col"
-    assert heads == 2 * (1 + 3 + 1)
+    assert heads == 1 + 2 + 1 + 1  # the metric, two models, their axis, one difference
     assert max(map(len, summary_text(sample).splitlines())) <= 100
 
 
@@ -116,3 +126,15 @@ def test_the_folder_has_the_plane_and_the_tables(sample: Comparison, tmp_path: P
     assert names == {*FILES, "plane.svg", "plane.png"}
     write_comparison(replace(small, measurements=comparison(["a.png"]).measurements), tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == set(FILES)
+
+
+def test_a_new_module_is_a_new_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "invented.py").write_text(
+        "from markupsafe import Markup\n"
+        "from dinoscope.drawing.pages import Section\n"
+        "def sections(comparison):\n"
+        "    yield Section('invented', 'Invented', Markup('<p>here</p>'), 15)\n"
+    )
+    monkeypatch.setattr(sections, "__path__", [*sections.__path__, str(tmp_path)])
+    page = report_html(comparison(["a.png"], ("only",)))
+    assert page.index('id="numbers"') < page.index('id="invented"') < page.index('id="photographs"')

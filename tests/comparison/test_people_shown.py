@@ -102,6 +102,6 @@ def test_tables_hold_people_apart_and_the_reason_beside_a_dash(sample: Measureme
 def test_the_report_shows_them(sample: Measurements) -> None:
     made = with_planted(comparison(["a.png"] * 3, ("first-model", "second-model")))
     page = Page(report_html(replace(made, measurements=with_people(made.measurements, "person:2"))))
-    assert page.text.count("person:2 (people, not a model)") == 2  # sharpness and coherence
+    assert page.text.count("person:2 (people, not a model): ") == 2  # sharpness and coherence
     assert "person:2 is <b>theirs: a person's segmentation" in page.text
     assert f"Undefined: {REASON}." in page.text

@@ -13,7 +13,8 @@ import pytest
 from dinoscope.data.features import PatchFeatures
 from dinoscope.errors import EmptyIndexError, InputError
 from dinoscope.evaluation.evaluate import evaluate_retrieval
-from dinoscope.evaluation.report.page import Pictures, QueryRow, RemovedMap, Shown, write_retrieval
+from dinoscope.evaluation.pictures_values import Pictures, QueryRow, RemovedMap, Shown
+from dinoscope.evaluation.report.page import write_retrieval
 from dinoscope.evaluation.text import RULE, credited, scores_json, scores_text, verdicts
 from dinoscope.io.labels import labels_of
 from dinoscope.pipeline.embed import new_row, table_settings

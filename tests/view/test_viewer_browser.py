@@ -182,8 +182,8 @@ def test_the_live_page(browser: Any, served: Served) -> None:
     assert (
         other.page.evaluate("() => document.querySelector('dinoscope-view').session.view.grids[0][0].h") == 8
     )
-    other.page.locator("#desk summary").click()
-    other.page.locator("#desk button").first.click()
+    other.page.locator("#workspace summary").click()
+    other.page.locator("#workspace button").first.click()
     other.wait_rows(3)
     live.wait_rows(3)
 

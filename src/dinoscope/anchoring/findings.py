@@ -193,6 +193,7 @@ class GramPair:
         teacher_step: of the teacher.
         photograph: index into the strip's photographs.
         student, teacher: cosine matrices, patches row by row.
+        distance: the Gram distance of the two.
     """
 
     run: str
@@ -202,6 +203,7 @@ class GramPair:
     photograph: int
     student: Float[np.ndarray, "n n"]
     teacher: Float[np.ndarray, "n n"]
+    distance: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ from dinoscope.anchoring.probes import features_of
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
 from dinoscope.io.images import preview
+from dinoscope.maths.gram import gram_distance
 from dinoscope.maths.patches import unit
 from dinoscope.maths.pca import fit_pca, to_rgb
 from dinoscope.maths.similarity import similarity_map
@@ -79,7 +80,8 @@ def gram_pairs(
 ) -> tuple[GramPair, ...]:
     """Cosine matrices of one photograph by each network, each beside the teacher's."""
     shown = [photographs[photograph]]
-    held = _cosines(features_of(teacher, shown, grid, device=device)[0])
+    held = features_of(teacher, shown, grid, device=device)[0]
+    found = [(s, features_of(s.path, shown, grid, device=device)[0]) for s in subjects]
     return tuple(
         GramPair(
             s.run,
@@ -87,10 +89,11 @@ def gram_pairs(
             s.step,
             teacher_step,
             photograph,
-            _cosines(features_of(s.path, shown, grid, device=device)[0]),
-            held,
+            _cosines(features),
+            _cosines(held),
+            gram_distance(features, held),
         )
-        for s in subjects
+        for s, features in found
     )
 
 

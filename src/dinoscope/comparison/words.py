@@ -8,15 +8,7 @@ from collections.abc import Mapping
 from dinoscope.data.results import Comparison, Interval, Measurements, ModelResult
 from dinoscope.metrics.registry import METRICS
 
-MEANINGS: Mapping[str, str] = {
-    "neighbour": "Mean cosine between each patch and the patches directly beside, above and below it. "
-    "Highest for a blurred or constant map, so never a merit by itself.",
-    "random_pair": "Mean cosine over all pairs of different patches of a photograph: the level that "
-    "neighbours must be compared with.",
-    "locality": "1 − (1 − neighbour) / (1 − random pair): 0 when neighbours are no more alike than any two "
-    "patches, 1 when they are identical; undefined when all patches are the same.",
-}
-TRIPLE = tuple(MEANINGS)
+TRIPLE = ("neighbour", "random_pair", "locality")
 """The smoothness metrics, which are shown together wherever there is room for three numbers."""
 
 CONTROL = "control, not a trained model"
@@ -128,7 +120,8 @@ def paragraph(comparison: Comparison) -> str:
         f"{count(photographs, 'photograph')} seen by {count(models, 'vision backbone')}. Each backbone "
         "describes every small square of a photograph, a patch, by a list of numbers, its features. The "
         "colour maps show where those features change; the similarity maps show which patches are described "
-        "like one chosen patch; three numbers say how alike neighbouring patches are, against any two."
+        "like one chosen patch; three numbers say how alike neighbouring patches are, compared with any pair "
+        "of patches."
     )
     if not trained:
         text += (

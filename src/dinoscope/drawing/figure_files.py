@@ -7,7 +7,7 @@ import io
 import matplotlib
 from matplotlib.figure import Figure
 
-from dinoscope.drawing.sheet import DPI
+from dinoscope.drawing.canvas import DPI
 
 
 def svg_bytes(figure: Figure) -> bytes:

@@ -43,6 +43,16 @@ class QueryRow:
     after: tuple[Shown, ...]
     k: int | None = None
 
+    @property
+    def relevant_before(self) -> int:
+        """Hits of the query's label, without the suppression."""
+        return sum(hit.relevant is True for hit in self.before)
+
+    @property
+    def relevant_after(self) -> int:
+        """Hits of the query's label, with it."""
+        return sum(hit.relevant is True for hit in self.after)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemovedMap:

@@ -22,7 +22,7 @@ from dinoscope.anchoring.findings import (
     Laboratory,
     Score,
 )
-from dinoscope.drawing.sheet import FACE, Sheet, lines
+from dinoscope.drawing.canvas import FACE, Canvas, lines
 from dinoscope.drawing.style import CONTROL_COLOUR, INK, LINE, MODEL_COLOURS, QUIET
 from dinoscope.metrics.registry import EVERY
 
@@ -133,22 +133,22 @@ def _panels(
     rows = -(-len(panels) // _COLUMNS)
     said = lines(note, _WIDTH - 2 * _MARGIN, _SIZE)
     top = 0.14 + len(said) * _SIZE * 1.4 / 72
-    sheet = Sheet(_WIDTH, top + rows * (_ABOVE + _HEIGHT + _BELOW))
-    sheet.paragraph(_MARGIN, 0.16, note, width=_WIDTH - 2 * _MARGIN, size=_SIZE)
+    canvas = Canvas(_WIDTH, top + rows * (_ABOVE + _HEIGHT + _BELOW))
+    canvas.paragraph(_MARGIN, 0.16, note, width=_WIDTH - 2 * _MARGIN, size=_SIZE)
     width = (_WIDTH - 2 * _MARGIN - _GUTTER) / _COLUMNS - _LABELS
     for i, (name, (title, unit, rests, found)) in enumerate(panels.items()):
         row, column = divmod(i, _COLUMNS)
         x = _MARGIN + column * (width + _LABELS + _GUTTER)
         y = top + row * (_ABOVE + _HEIGHT + _BELOW) + _ABOVE
-        sheet.words(
+        canvas.words(
             x, y - 0.1, f"{'• ' if rests else ''}{title}{', %' if unit else ''}", size=7.5, weight="bold"
         )
-        _panel(sheet, (x, y, width, _HEIGHT), found, levels.get(name, {}), fork, 100.0 if unit else 1.0)
-    return sheet.figure
+        _panel(canvas, (x, y, width, _HEIGHT), found, levels.get(name, {}), fork, 100.0 if unit else 1.0)
+    return canvas.figure
 
 
 def _panel(
-    sheet: Sheet,
+    canvas: Canvas,
     box: tuple[float, float, float, float],
     found: Sequence[_Line],
     levels: Mapping[str, float],
@@ -162,11 +162,11 @@ def _panel(
     if trunk and arms and fork is not None:
         left = _TRUNK_SHARE * (width - _GAP)
         parts = [
-            (sheet.axes(x, y, left, height), trunk),
-            (sheet.axes(x + left + _GAP, y, width - left - _GAP, height), arms),
+            (canvas.axes(x, y, left, height), trunk),
+            (canvas.axes(x + left + _GAP, y, width - left - _GAP, height), arms),
         ]
     else:
-        parts = [(sheet.axes(x, y, width, height), trunk or arms)]
+        parts = [(canvas.axes(x, y, width, height), trunk or arms)]
     low, high = _limits([scale * line.values for line in found], [scale * v for v in levels.values()])
     ends: list[tuple[float, str, str]] = []
     for number, (axes, shown) in enumerate(parts):
@@ -191,7 +191,7 @@ def _panel(
                 zorder=1,
             )
     if arms:
-        _name_ends(sheet, box, ends, low, high)
+        _name_ends(canvas, box, ends, low, high)
 
 
 def _begins(shown: Sequence[_Line]) -> list[float]:
@@ -222,7 +222,7 @@ def _band(axes: Axes, of_run: Sequence[_Line], scale: float) -> float | None:
 
 
 def _name_ends(
-    sheet: Sheet,
+    canvas: Canvas,
     box: tuple[float, float, float, float],
     ends: Sequence[tuple[float, str, str]],
     low: float,
@@ -242,7 +242,7 @@ def _name_ends(
         places = [p - over for p in places]
     for place, (_, run, colour) in zip(places, wanted, strict=True):
         shown = run.removeprefix(AFTER_DAMAGE)
-        sheet.words(x + width + 0.06, place + 0.03, shown, size=_SIZE, colour=colour, longest=_LABELS - 0.06)
+        canvas.words(x + width + 0.06, place + 0.03, shown, size=_SIZE, colour=colour, longest=_LABELS - 0.06)
 
 
 def _frame(axes: Axes, low: float, high: float, *, first: bool) -> None:

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dinoscope.anchoring.findings import AFTER_DAMAGE, TRUNK, Frame, Laboratory, Strip
 from dinoscope.anchoring.report.curves import colour_of
-from dinoscope.drawing.sheet import Sheet, colour_bar, footprint, panel_size, patch_map, picture
+from dinoscope.drawing.canvas import Canvas, colour_bar, footprint, panel_size, patch_map, picture
 from dinoscope.drawing.style import QUIET, cosine_colours
 
 _MARGIN, _GAP, _NAMES = 0.12, 0.05, 0.95
@@ -33,65 +33,64 @@ def plot_strip(strip: Strip, *, title: str = "The same photographs at every chec
     width = _MARGIN * 2 + _NAMES + sum(2 * w + _GAP + 3 * _GAP for w, _ in sizes)
     top = 0.42
     height = top + (len(strip.frames) + 1) * (tallest + _GAP) + 0.62
-    sheet = Sheet(width, height)
+    canvas = Canvas(width, height)
     shares = ", ".join(f"{100 * s:.0f}%" for s in strip.explained)
-    sheet.words(_MARGIN, 0.2, title, size=8, weight="bold")
+    canvas.words(_MARGIN, 0.2, title, size=8, weight="bold")
     said = (
         f"left: three components of one basis over everything shown here ({shares} of the variance); "
         "right: cosine with the marked patch"
     )
-    sheet.words(_MARGIN, 0.34, said, size=6, colour=QUIET, longest=width - 2 * _MARGIN)
+    canvas.words(_MARGIN, 0.34, said, size=6, colour=QUIET, longest=width - 2 * _MARGIN)
     colours, scale = cosine_colours()
     for row in range(len(strip.frames) + 1):
         y = top + row * (tallest + _GAP)
         if row:
-            _name(sheet, strip.frames[row - 1], y)
+            _name(canvas, strip.frames[row - 1], y)
         x = _MARGIN + _NAMES
         for i, (photograph, (w, h)) in enumerate(zip(strip.photographs, sizes, strict=True)):
             if row == 0:
-                picture(sheet.panel(x, y, w, h), np.asarray(photograph.pixels), photograph.size)
-                sheet.words(x + w + _GAP, y + 0.1, photograph.name, size=6, colour=QUIET, longest=w)
+                picture(canvas.panel(x, y, w, h), np.asarray(photograph.pixels), photograph.size)
+                canvas.words(x + w + _GAP, y + 0.1, photograph.name, size=6, colour=QUIET, longest=w)
             else:
                 frame = strip.frames[row - 1]
-                patch_map(sheet.panel(x, y, w, h), frame.colours[i])
-                axes = sheet.panel(x + w + _GAP, y, w, h)
+                patch_map(canvas.panel(x, y, w, h), frame.colours[i])
+                axes = canvas.panel(x + w + _GAP, y, w, h)
                 patch_map(axes, frame.cosines[i], colours=colours, scale=scale)
                 r, c = strip.patches[i]
                 footprint(axes, (c - 0.5, r - 0.5, c + 0.5, r + 0.5))
             x += 2 * w + 4 * _GAP
-    sheet.cosine_bar(_MARGIN + _NAMES, height - 0.5, 2.3)
-    return sheet.figure
+    canvas.cosine_bar(_MARGIN + _NAMES, height - 0.5, 2.3)
+    return canvas.figure
 
 
 def plot_grams(laboratory: Laboratory) -> Figure:
     """Rows are networks: their cosine matrix, the frozen teacher's, and the difference."""
     side, top = 1.75, 0.46
     height = top + len(laboratory.grams) * (side + 0.12) + 0.72
-    sheet = Sheet(_MARGIN * 2 + _NAMES + 3 * (side + 0.12), height)
-    sheet.words(
+    canvas = Canvas(_MARGIN * 2 + _NAMES + 3 * (side + 0.12), height)
+    canvas.words(
         _MARGIN, 0.2, "Gram matrices: cosines of all patches of one photograph", size=8, weight="bold"
     )
     colours, scale = cosine_colours()
     apart, centred = matplotlib.colormaps["RdBu_r"], Normalize(-DIFFERENCE, DIFFERENCE)
     for row, pair in enumerate(laboratory.grams):
         y = top + row * (side + 0.12)
-        sheet.words(_MARGIN, y + 0.12, pair.run, size=7, weight="bold", colour=colour_of(pair.run))
-        sheet.words(_MARGIN, y + 0.25, f"step {pair.step:,}", size=6, colour=QUIET)
-        sheet.words(_MARGIN, y + 0.36, f"seed {pair.seed}", size=6, colour=QUIET)
+        canvas.words(_MARGIN, y + 0.12, pair.run, size=7, weight="bold", colour=colour_of(pair.run))
+        canvas.words(_MARGIN, y + 0.25, f"step {pair.step:,}", size=6, colour=QUIET)
+        canvas.words(_MARGIN, y + 0.36, f"seed {pair.seed}", size=6, colour=QUIET)
         difference = pair.student - pair.teacher
-        distance = float((difference.astype(np.float64) ** 2).mean())
-        sheet.words(_MARGIN, y + 0.52, "mean square", size=6, colour=QUIET)
-        sheet.words(_MARGIN, y + 0.63, f"difference {distance:.3f}", size=6, colour=QUIET)
+        canvas.words(_MARGIN, y + 0.52, "Gram distance", size=6, colour=QUIET)
+        canvas.words(_MARGIN, y + 0.63, f"{pair.distance:.3f}", size=6, colour=QUIET)
         heads = ("network", f"teacher, step {pair.teacher_step:,}", "network minus teacher")
         for column, (head, values) in enumerate(
             zip(heads, (pair.student, pair.teacher, difference), strict=True)
         ):
             x = _MARGIN + _NAMES + column * (side + 0.12)
             if row == 0:
-                sheet.words(x, top - 0.08, head, size=6.5, longest=side)
+                canvas.words(x, top - 0.08, head, size=6.5, longest=side)
             last = column == 2
             patch_map(
-                sheet.panel(x, y, side, side),
+                canvas.panel(x, y, side, side),
                 values,
                 colours=apart if last else colours,
                 scale=centred if last else scale,
@@ -101,11 +100,11 @@ def plot_grams(laboratory: Laboratory) -> Figure:
         (x, colours, scale, [0, 0.5, 1]),
         (x + 2 * (side + 0.12), apart, centred, [-DIFFERENCE, 0, DIFFERENCE]),
     ):
-        axes = sheet.axes(place, height - 0.58, side, 0.09)
-        colour_bar(sheet.figure, axes, of, with_scale, ticks, [f"{t:g}".replace("-", "−") for t in ticks])
-    sheet.words(x, height - 0.2, "cosine; below 0 grey", size=6, colour=QUIET)
-    sheet.words(x + 2 * (side + 0.12), height - 0.2, "difference of cosines", size=6, colour=QUIET)
-    return sheet.figure
+        axes = canvas.axes(place, height - 0.58, side, 0.09)
+        colour_bar(canvas.figure, axes, of, with_scale, ticks, [f"{t:g}".replace("-", "−") for t in ticks])
+    canvas.words(x, height - 0.2, "cosine; below 0 grey", size=6, colour=QUIET)
+    canvas.words(x + 2 * (side + 0.12), height - 0.2, "difference of cosines", size=6, colour=QUIET)
+    return canvas.figure
 
 
 def animation(strip: Strip) -> bytes:
@@ -154,11 +153,11 @@ def _enlarged(frame: Frame, photograph: int) -> UInt8[np.ndarray, "H W 3"]:
     return np.ascontiguousarray(pixels.repeat(_SCALE, axis=0).repeat(_SCALE, axis=1))
 
 
-def _name(sheet: Sheet, frame: Frame, y: float) -> None:
+def _name(canvas: Canvas, frame: Frame, y: float) -> None:
     run = frame.run.removeprefix(AFTER_DAMAGE)
-    sheet.words(_MARGIN, y + 0.12, run, size=7, weight="bold", colour=colour_of(run))
-    sheet.words(_MARGIN, y + 0.25, f"step {frame.step:,}", size=6, colour=QUIET)
+    canvas.words(_MARGIN, y + 0.12, run, size=7, weight="bold", colour=colour_of(run))
+    canvas.words(_MARGIN, y + 0.25, f"step {frame.step:,}", size=6, colour=QUIET)
     if frame.run != TRUNK:
-        sheet.words(_MARGIN, y + 0.36, f"seed {frame.seed}", size=6, colour=QUIET)
+        canvas.words(_MARGIN, y + 0.36, f"seed {frame.seed}", size=6, colour=QUIET)
     if run != frame.run:
-        sheet.words(_MARGIN, y + 0.47, "after planted damage", size=6, colour=QUIET)
+        canvas.words(_MARGIN, y + 0.47, "after planted damage", size=6, colour=QUIET)

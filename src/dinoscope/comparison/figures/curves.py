@@ -11,8 +11,8 @@ from matplotlib.ticker import FixedLocator, MaxNLocator
 from dinoscope.comparison import words
 from dinoscope.comparison.columns import Column, curve_columns
 from dinoscope.data.results import Comparison, Measurements
+from dinoscope.drawing.canvas import FACE, Canvas, drawable, lines, quiet_ticks
 from dinoscope.drawing.placement import spread
-from dinoscope.drawing.sheet import FACE, Sheet, drawable, lines, quiet_ticks
 from dinoscope.drawing.style import CONTROL_COLOUR, LINE, QUIET, plain
 from dinoscope.errors import InputError
 
@@ -79,10 +79,10 @@ def plot_curve(measurements: Measurements | Comparison, kind: str) -> Figure:
         note += f" Undefined, not drawn: {', '.join(plain(c.label, 60) for c in missing)}."
     whole = _LEFT + _WIDTH + _LABELS + 0.25
     foot = _TOP + _HEIGHT + 0.45
-    sheet = Sheet(whole, foot + len(lines(note, whole - 0.2, 6.5)) * 6.5 * 1.4 / 72 + 0.1)
-    sheet.words(0.1, 0.24, title, size=9.5, weight="bold")
-    sheet.words(_LEFT, _TOP - 0.08, curve.y_title, size=7, colour=QUIET)
-    axes = sheet.axes(_LEFT, _TOP, _WIDTH, _HEIGHT)
+    canvas = Canvas(whole, foot + len(lines(note, whole - 0.2, 6.5)) * 6.5 * 1.4 / 72 + 0.1)
+    canvas.words(0.1, 0.24, title, size=9.5, weight="bold")
+    canvas.words(_LEFT, _TOP - 0.08, curve.y_title, size=7, colour=QUIET)
+    axes = canvas.axes(_LEFT, _TOP, _WIDTH, _HEIGHT)
     ends: list[tuple[float, float]] = []
     for column in known:
         own, y = column.measured.curves[kind], _line(column, kind)
@@ -112,14 +112,14 @@ def plot_curve(measurements: Measurements | Comparison, kind: str) -> Figure:
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
         spine.set_color(LINE)
-    sheet.words(_LEFT + _WIDTH / 2, _TOP + _HEIGHT + 0.3, curve.x_title, size=7, align="center")
-    _label(sheet, axes, known, ends)
+    canvas.words(_LEFT + _WIDTH / 2, _TOP + _HEIGHT + 0.3, curve.x_title, size=7, align="center")
+    _label(canvas, axes, known, ends)
     if not known:
-        sheet.words(
+        canvas.words(
             _LEFT + _WIDTH / 2, _TOP + _HEIGHT / 2, "undefined for every model", colour=QUIET, align="center"
         )
-    sheet.paragraph(0.1, foot, note, width=whole - 0.2, size=6.5)
-    return sheet.figure
+    canvas.paragraph(0.1, foot, note, width=whole - 0.2, size=6.5)
+    return canvas.figure
 
 
 def _scale(axes: Axes, kind: str, x: np.ndarray, shown: np.ndarray) -> None:
@@ -147,19 +147,19 @@ def _scale(axes: Axes, kind: str, x: np.ndarray, shown: np.ndarray) -> None:
     axes.minorticks_off()
 
 
-def _label(sheet: Sheet, axes: Axes, columns: list[Column], ends: list[tuple[float, float]]) -> None:
+def _label(canvas: Canvas, axes: Axes, columns: list[Column], ends: list[tuple[float, float]]) -> None:
     """Names beside the ends of their lines, moved apart where they would touch."""
     wanted = [_TOP + (1 - _height(axes, y)) * _HEIGHT for _, y in ends]
     placed = spread(wanted, 0.135, _TOP, _TOP + _HEIGHT)
     x = _LEFT + _WIDTH + 0.06
     for column, from_y, y in zip(columns, wanted, placed, strict=True):
-        line = sheet.axes(x, _TOP, 0.16, _HEIGHT)
+        line = canvas.axes(x, _TOP, 0.16, _HEIGHT)
         line.set_axis_off()
         line.set_xlim(0, 1)
         line.set_ylim(_HEIGHT, 0)
         colour = CONTROL_COLOUR if column.control else column.colour
         line.plot([0, 1], [from_y - _TOP, y - _TOP], color=colour, linewidth=0.5, clip_on=False)
-        sheet.words(
+        canvas.words(
             x + 0.2,
             y + 0.033,
             drawable(column.label),

@@ -14,20 +14,20 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
 from dinoscope.comparison import words
-from dinoscope.comparison.figures.colour_regions import grown_regions, mean_colours, numbered
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.results import Comparison
-from dinoscope.drawing.sheet import FACE, Sheet, colour_bar, lines, panel_size, picture
+from dinoscope.drawing.canvas import FACE, Canvas, colour_bar, lines, panel_size, picture
 from dinoscope.drawing.style import LINE, QUIET, plain
 from dinoscope.errors import GridMismatchError, InputError, ShapeError
 from dinoscope.maths.gram import gram_distance
+from dinoscope.maths.patches import as_directions
+from dinoscope.maths.proxies import colour_regions
 
 Order = Literal["space", "superpixels"]
 
 MOST_DRAWN = 1_024
 """Rows of a drawn matrix; larger grids are drawn as means over blocks of patches."""
 
-_N_REGIONS = 12
 _MARGIN, _TOP, _SIDE, _GAP = 0.1, 0.6, 2.15, 0.16
 _STEPS = (0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 2.0)
 _MOST_LINES = 9
@@ -62,7 +62,8 @@ def plot_gram(
         comparison: as `compare` returns it.
         photograph: which one.
         order: of the rows: row by row of the photograph, or region by region.
-        regions: the regions of "superpixels", on the patch grid; None for regions of similar colour.
+        regions: the regions of "superpixels", on the patch grid; None for those of like colour that proxy
+            coherence is measured by.
 
     Raises:
         InputError: fewer than two models, no such photograph, or an unknown order.
@@ -82,12 +83,8 @@ def plot_gram(
     if order == "space":
         rows = _by_space(*shown, block)
     else:
-        chosen = (
-            numbered(regions[::block, ::block])
-            if regions is not None
-            else grown_regions(mean_colours(photo.pixels, *shown), _N_REGIONS)
-        )
-        rows = _by_region(chosen)
+        chosen = colour_regions(photo.pixels, (h, w)) if regions is None else regions
+        rows = _by_region(_numbered(chosen[::block, ::block]))
     matrices = [values.reshape(-1, values.shape[2])[rows.order] for values in pooled]
     grams = [m @ m.T for m in matrices]
     note = _note(gram_distance(first, second), (h, w), block, order, given=regions is not None)
@@ -95,11 +92,11 @@ def plot_gram(
     left = _MARGIN + width + 0.42
     whole = left + 3 * _SIDE + _GAP + 0.5 + _MARGIN
     foot = _TOP + _SIDE + 0.62
-    sheet = Sheet(whole, foot + len(lines(note, whole - 0.35, 6.5)) * 6.5 * 1.4 / 72 + 0.1)
+    canvas = Canvas(whole, foot + len(lines(note, whole - 0.35, 6.5)) * 6.5 * 1.4 / 72 + 0.1)
     title = f"{photograph + 1}  {plain(photo.name, 80)}"
-    used = sheet.words(_MARGIN, 0.24, "Cosine Gram matrices", size=9.5, weight="bold")
-    sheet.words(_MARGIN + used + 0.12, 0.24, title, size=7, colour=QUIET, longest=whole - used - 0.4)
-    axes = sheet.panel(_MARGIN, _TOP, width, height)
+    used = canvas.words(_MARGIN, 0.24, "Cosine Gram matrices", size=9.5, weight="bold")
+    canvas.words(_MARGIN + used + 0.12, 0.24, title, size=7, colour=QUIET, longest=whole - used - 0.4)
+    axes = canvas.panel(_MARGIN, _TOP, width, height)
     picture(axes, photo.pixels, photo.size)
     if rows.regions is not None:
         _borders(axes, rows.regions, photo.size)
@@ -111,23 +108,23 @@ def plot_gram(
     )
     for k, (name, values, colours, end, x) in enumerate(plots):
         weight = "bold" if k < 2 else "normal"
-        sheet.words(x, _TOP - 0.1, name, size=7.5, weight=weight, longest=_SIDE)
-        _matrix(sheet, x, values, colours, end, rows, named=k == 0)
+        canvas.words(x, _TOP - 0.1, name, size=7.5, weight=weight, longest=_SIDE)
+        _matrix(canvas, x, values, colours, end, rows, named=k == 0)
     bar_y = _TOP + _SIDE + 0.14
     for x, length, colours, end, unit in (
         (left + _SIDE / 2 + _GAP / 2, _SIDE, "viridis", 1.0, "cosine (no unit), one fixed scale"),
         (plots[2][4] + 0.1, _SIDE - 0.2, "RdBu_r", limit, "difference of cosines, its own scale"),
     ):
-        bar = sheet.axes(x, bar_y, length, 0.09)
+        bar = canvas.axes(x, bar_y, length, 0.09)
         ticks = [-end, -end / 2, 0.0, end / 2, end]
         marks = [
             words.number(t, sign="" if end == 1 and colours == "viridis" else "+", digits=_digits(end))
             for t in ticks
         ]
-        colour_bar(sheet.figure, bar, matplotlib.colormaps[colours], Normalize(-end, end), ticks, marks)
-        sheet.words(x + length / 2, bar_y + 0.34, unit, size=6.5, colour=QUIET, align="center")
-    sheet.paragraph(_MARGIN, foot, note, width=whole - 0.35, size=6.5)
-    return sheet.figure
+        colour_bar(canvas.figure, bar, matplotlib.colormaps[colours], Normalize(-end, end), ticks, marks)
+        canvas.words(x + length / 2, bar_y + 0.34, unit, size=6.5, colour=QUIET, align="center")
+    canvas.paragraph(_MARGIN, foot, note, width=whole - 0.35, size=6.5)
+    return canvas.figure
 
 
 def _two(comparison: Comparison, photograph: int) -> tuple[PatchFeatures, PatchFeatures]:
@@ -144,15 +141,9 @@ def _two(comparison: Comparison, photograph: int) -> tuple[PatchFeatures, PatchF
     return first, second
 
 
-def _unit(features: PatchFeatures) -> Float[np.ndarray, "h w dim"]:
-    values = features.values.astype(np.float64)
-    lengths = np.linalg.norm(values, axis=2, keepdims=True)
-    return np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
-
-
 def _pooled(features: PatchFeatures, block: int) -> Float[np.ndarray, "h w dim"]:
     """Means of the unit features over blocks: their products are means of cosines over pairs of blocks."""
-    values = _unit(features)
+    values = as_directions(features)
     for axis in (0, 1):
         starts = np.arange(0, values.shape[axis], block)
         counts = np.diff([*starts, values.shape[axis]]).reshape([-1 if k == axis else 1 for k in range(3)])
@@ -180,8 +171,14 @@ def _by_region(regions: Int[np.ndarray, "h w"]) -> _Rows:
     return _Rows(order, tuple(int(e) for e in ends[:-1]), names, regions)
 
 
+def _numbered(labels: Int[np.ndarray, "h w"]) -> Int[np.ndarray, "h w"]:
+    """The same regions, numbered from 0 in reading order of their first patch."""
+    _, first, inverse = np.unique(labels.ravel(), return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[inverse].reshape(labels.shape))
+
+
 def _matrix(
-    sheet: Sheet,
+    canvas: Canvas,
     x: float,
     values: Float[np.ndarray, "n n"],
     colours: str,
@@ -190,7 +187,7 @@ def _matrix(
     *,
     named: bool,
 ) -> None:
-    axes = sheet.axes(x, _TOP, _SIDE, _SIDE)
+    axes = canvas.axes(x, _TOP, _SIDE, _SIDE)
     axes.imshow(
         values, cmap=colours, vmin=-end, vmax=end, aspect="auto", origin="upper", interpolation="antialiased"
     )
@@ -206,7 +203,7 @@ def _matrix(
     if named:
         for at, name in rows.names:
             y = _TOP + (at + 0.5) / len(values) * _SIDE
-            sheet.words(x - 0.05, y + 0.03, name, size=5.5, colour=QUIET, align="right")
+            canvas.words(x - 0.05, y + 0.03, name, size=5.5, colour=QUIET, align="right")
 
 
 def _borders(axes: Axes, regions: Int[np.ndarray, "h w"], size: tuple[int, int]) -> None:
@@ -244,8 +241,8 @@ def _note(distance: float, grid: tuple[int, int], block: int, order: str, *, giv
     if order == "space":
         told.append("Rows and columns: patches in reading order.")
     else:
-        kind = "the regions given" if given else "connected regions of similar colour"
-        told.append(f"Rows and columns: patches by region ({kind}, outlined on the photograph).")
+        kind = "as given" if given else "of like colour, as in proxy coherence"
+        told.append(f"Rows and columns: patches by region ({kind}; outlined on the photograph).")
     if block > 1:
         told.append(f"Drawn are means over blocks of {block}×{block} patches; the distance is of all.")
     return " ".join(told)

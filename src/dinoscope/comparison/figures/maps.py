@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 
 from dinoscope.atomic import write_bytes
 from dinoscope.comparison import words
-from dinoscope.comparison.figures.overview import pca_sheet
+from dinoscope.comparison.figures.overview import pca_figure
 from dinoscope.data.results import Comparison
+from dinoscope.drawing.canvas import Canvas, colour_bar, footprint, lines, panel_size, patch_map, picture
 from dinoscope.drawing.figure_files import png_bytes
-from dinoscope.drawing.sheet import Sheet, colour_bar, footprint, lines, panel_size, patch_map, picture
 from dinoscope.drawing.style import QUIET, cosine_colours, plain
 from dinoscope.errors import InputError
 
@@ -55,14 +55,14 @@ def plot_photograph(comparison: Comparison, photograph: int = 0) -> Figure:
         (_MARGIN, foot + legend, large) if beside else (2.7, foot + 0.03, whole - 2.7 - _MARGIN)
     )
     bottom = max(top + rows, note_y + _note_height(note, note_width), foot + legend)
-    sheet = Sheet(whole, bottom)
+    canvas = Canvas(whole, bottom)
 
-    used = sheet.words(
+    used = canvas.words(
         _MARGIN, 0.22, _name(comparison, photograph), size=8.5, weight="bold", longest=whole - 2
     )
     size = f"{photo.size[0]}×{photo.size[1]} px"
-    sheet.words(_MARGIN + used + 0.1, 0.22, size, size=6.5, colour=QUIET)
-    axes = sheet.panel(_MARGIN, top, large, tall)
+    canvas.words(_MARGIN + used + 0.1, 0.22, size, size=6.5, colour=QUIET)
+    axes = canvas.panel(_MARGIN, top, large, tall)
     picture(axes, photo.pixels, photo.size)
     grid = comparison.features[photograph][0].grid
     for k, place in enumerate(comparison.points):
@@ -71,28 +71,28 @@ def plot_photograph(comparison: Comparison, photograph: int = 0) -> Figure:
     colours, scale = cosine_colours()
     for j, (model, drawn) in enumerate(zip(comparison.models, maps, strict=True)):
         y = top + j * row
-        sheet.words(left, y + 0.08, model.label, size=7.5, weight="bold", longest=whole - left - _MARGIN)
+        canvas.words(left, y + 0.08, model.label, size=7.5, weight="bold", longest=whole - left - _MARGIN)
         facts = f"{words.kind(model)}; {words.input_facts(comparison, photograph, j)}"
-        sheet.words(left, y + 0.2, facts, size=6, colour=QUIET, longest=whole - left - _MARGIN)
+        canvas.words(left, y + 0.2, facts, size=6, colour=QUIET, longest=whole - left - _MARGIN)
         y += 0.26
-        patch_map(sheet.panel(left, y, width, height), drawn.colours)
+        patch_map(canvas.panel(left, y, width, height), drawn.colours)
         share = words.percent(words.variance_shown(comparison, model))
         below = y + height + 0.11
         listed = words.component_list(comparison)
-        sheet.words(left, below, f"PC {listed}: {share}", size=6, longest=width)
+        canvas.words(left, below, f"PC {listed}: {share}", size=6, longest=width)
         for k, similarity in enumerate(drawn.similarity):
             x = left + (1 + k) * (width + _GAP)
-            axes = sheet.panel(x, y, width, height)
+            axes = canvas.panel(x, y, width, height)
             patch_map(axes, similarity.values, colours=colours, scale=scale)
             _outline(axes, similarity.patch)
             mean = words.number(float(similarity.values.mean()), digits=2)
-            sheet.words(x, below, f"patch {k + 1}: mean {mean}", size=6, longest=width)
+            canvas.words(x, below, f"patch {k + 1}: mean {mean}", size=6, longest=width)
         numbers = "   ".join(f"{name} {value}" for name, value in words.triple(comparison, photograph, j))
-        sheet.words(left, below + 0.13, numbers, size=6.5, longest=whole - left - _MARGIN)
+        canvas.words(left, below + 0.13, numbers, size=6.5, longest=whole - left - _MARGIN)
 
-    sheet.cosine_bar(_MARGIN, foot + 0.06, min(large, 2.3) if beside else 2.3)
-    sheet.paragraph(note_x, note_y, note, width=note_width, size=6)
-    return sheet.figure
+    canvas.cosine_bar(_MARGIN, foot + 0.06, min(large, 2.3) if beside else 2.3)
+    canvas.paragraph(note_x, note_y, note, width=note_width, size=6)
+    return canvas.figure
 
 
 def plot_pca(comparison: Comparison, photograph: int | None = None) -> Figure:
@@ -102,14 +102,14 @@ def plot_pca(comparison: Comparison, photograph: int | None = None) -> Figure:
         InputError: no such photograph.
     """
     if photograph is None:
-        return pca_sheet(comparison, range(len(comparison.photographs)), numbers=False)
+        return pca_figure(comparison, range(len(comparison.photographs)), numbers=False)
     _check(comparison, photograph)
-    return pca_sheet(comparison, [photograph], numbers=False)
+    return pca_figure(comparison, [photograph], numbers=False)
 
 
 def plot_overview(comparison: Comparison) -> Figure:
     """All photographs in all models, and the numbers with their intervals."""
-    return pca_sheet(comparison, range(len(comparison.photographs)), numbers=True)
+    return pca_figure(comparison, range(len(comparison.photographs)), numbers=True)
 
 
 def plot_components(comparison: Comparison, photograph: int = 0, *, n: int | None = None) -> Figure:
@@ -143,17 +143,17 @@ def plot_components(comparison: Comparison, photograph: int = 0, *, n: int | Non
         "rule and mean nothing. Red above, blue below the mean patch, each map from minus to plus the "
         "number below it."
     )
-    sheet = Sheet(whole, foot + _note_height(note, whole - 1.9))
-    sheet.words(_MARGIN, 0.22, _name(comparison, photograph), size=8.5, weight="bold", longest=whole - 0.2)
-    picture(sheet.panel(_MARGIN, 0.62, width, height), photo.pixels, photo.size)
+    canvas = Canvas(whole, foot + _note_height(note, whole - 1.9))
+    canvas.words(_MARGIN, 0.22, _name(comparison, photograph), size=8.5, weight="bold", longest=whole - 0.2)
+    picture(canvas.panel(_MARGIN, 0.62, width, height), photo.pixels, photo.size)
     for j, (model, drawn) in enumerate(zip(comparison.models, maps, strict=True)):
         y = 0.38 + j * row
         x = _MARGIN + width + _GAP
-        used = sheet.words(x, y + 0.12, model.label, size=7.5, weight="bold", longest=whole - x - 2)
-        sheet.words(x + used + 0.1, y + 0.12, words.kind(model), size=6, colour=QUIET)
+        used = canvas.words(x, y + 0.12, model.label, size=7.5, weight="bold", longest=whole - x - 2)
+        canvas.words(x + used + 0.1, y + 0.12, words.kind(model), size=6, colour=QUIET)
         for k in range(min(shown, drawn.scores.shape[2])):
             limit = float(np.abs(model.pca.limits[k]).max()) or 1.0
-            axes = sheet.panel(x, y + 0.24, width, height)
+            axes = canvas.panel(x, y + 0.24, width, height)
             patch_map(
                 axes,
                 drawn.scores[..., k],
@@ -161,19 +161,19 @@ def plot_components(comparison: Comparison, photograph: int = 0, *, n: int | Non
                 scale=Normalize(-limit, limit),
             )
             share = words.percent(float(model.pca.explained_variance_ratio[k]))
-            sheet.words(x, y + height + 0.34, f"PC {k + 1}: {share}, ±{limit:.3g}", size=6, longest=width)
+            canvas.words(x, y + height + 0.34, f"PC {k + 1}: {share}, ±{limit:.3g}", size=6, longest=width)
             x += width + _GAP
-    bar = sheet.axes(_MARGIN + 0.18, foot + 0.05, 1.2, 0.09)
+    bar = canvas.axes(_MARGIN + 0.18, foot + 0.05, 1.2, 0.09)
     colour_bar(
-        sheet.figure,
+        canvas.figure,
         bar,
         matplotlib.colormaps["RdBu_r"],
         Normalize(-1, 1),
         [-1, 0, 1],
         ["−limit", "mean", "+limit"],
     )
-    sheet.paragraph(1.8, foot + 0.02, note, width=whole - 1.9, size=6)
-    return sheet.figure
+    canvas.paragraph(1.8, foot + 0.02, note, width=whole - 1.9, size=6)
+    return canvas.figure
 
 
 def plot_similarity(
@@ -196,31 +196,31 @@ def plot_similarity(
     whole = max(2 * _MARGIN + (1 + len(features)) * (width + _GAP), 4.6)
     top = 0.52
     foot = top + height + 0.36
-    sheet = Sheet(whole, foot + 0.44)
-    axes = sheet.panel(_MARGIN, top, width, height)
+    canvas = Canvas(whole, foot + 0.44)
+    axes = canvas.panel(_MARGIN, top, width, height)
     picture(axes, photo.pixels, photo.size)
     grid = features[0].grid
     footprint(axes, grid.box(*grid.patch_at(*place)))
-    sheet.words(_MARGIN, top - 0.3, _name(comparison, photograph), size=7.5, weight="bold", longest=width)
+    canvas.words(_MARGIN, top - 0.3, _name(comparison, photograph), size=7.5, weight="bold", longest=width)
     row, col = grid.patch_at(*place)
     where = f"at ({place[0]:.2f}, {place[1]:.2f}): row {row}, column {col}"
-    sheet.words(_MARGIN, top - 0.07, where, size=6, colour=QUIET, longest=width)
+    canvas.words(_MARGIN, top - 0.07, where, size=6, colour=QUIET, longest=width)
     colours, scale = cosine_colours()
     for j, (model, of_model) in enumerate(zip(comparison.models, features, strict=True)):
         patch = of_model.grid.patch_at(*place)
         values = of_model.cosine_to(of_model.values[patch])
         x = _MARGIN + (1 + j) * (width + _GAP)
-        axes = sheet.panel(x, top, width, height)
+        axes = canvas.panel(x, top, width, height)
         patch_map(axes, values, colours=colours, scale=scale)
         _outline(axes, patch)
-        sheet.words(x, top - 0.3, model.label, size=7.5, weight="bold", longest=width)
-        sheet.words(x, top - 0.18, words.kind(model), size=6, colour=QUIET, longest=width)
+        canvas.words(x, top - 0.3, model.label, size=7.5, weight="bold", longest=width)
+        canvas.words(x, top - 0.18, words.kind(model), size=6, colour=QUIET, longest=width)
         facts = words.input_facts(comparison, photograph, j)
-        sheet.words(x, top - 0.07, facts, size=6, colour=QUIET, longest=width)
+        canvas.words(x, top - 0.07, facts, size=6, colour=QUIET, longest=width)
         mean, low = (words.number(float(v), digits=2) for v in (values.mean(), values.min()))
-        sheet.words(x, top + height + 0.12, f"mean {mean}, lowest {low}", size=6, longest=width)
-    sheet.cosine_bar(_MARGIN, foot, 2.3)
-    return sheet.figure
+        canvas.words(x, top + height + 0.12, f"mean {mean}, lowest {low}", size=6, longest=width)
+    canvas.cosine_bar(_MARGIN, foot, 2.3)
+    return canvas.figure
 
 
 def write_figures(comparison: Comparison, folder: str | Path) -> tuple[Path, ...]:

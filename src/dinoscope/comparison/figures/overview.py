@@ -1,4 +1,4 @@
-"""All photographs in all models on one sheet, and below them the numbers with their intervals."""
+"""All photographs in all models on one canvas, and below them the numbers with their intervals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from dinoscope.comparison import words
 from dinoscope.data.results import FEW_IMAGES, Comparison
-from dinoscope.drawing.sheet import Sheet, lines, panel_size, patch_map, picture, quiet_ticks
+from dinoscope.drawing.canvas import Canvas, lines, panel_size, patch_map, picture, quiet_ticks
 from dinoscope.drawing.style import LINE, QUIET, model_colour
 
 MOST_PHOTOGRAPHS = 24
@@ -36,10 +36,10 @@ class Band(NamedTuple):
         return sum(self.widths) + _GAP * len(self.widths)
 
 
-def pca_sheet(comparison: Comparison, photographs: Sequence[int], *, numbers: bool) -> Figure:
+def pca_figure(comparison: Comparison, photographs: Sequence[int], *, numbers: bool) -> Figure:
     """PCA maps: photographs from left to right, models from top to bottom, the photograph itself on top.
 
-    Only the first `MOST_PHOTOGRAPHS` are drawn; where there are more, the sheet says so. The numbers are
+    Only the first `MOST_PHOTOGRAPHS` are drawn; where there are more, the canvas says so. The numbers are
     always those of all.
     """
     chosen = list(photographs)[:MOST_PHOTOGRAPHS]
@@ -55,13 +55,13 @@ def pca_sheet(comparison: Comparison, photographs: Sequence[int], *, numbers: bo
         note = f"The first {len(chosen)} of {len(list(photographs))} photographs. {note}"
     below = 0.72 + 0.26 * len(comparison.models) if numbers else 0.0
     n_lines = len(lines(note, whole - 2 * _MARGIN, 6))
-    sheet = Sheet(whole, foot + below + n_lines * 6 * 1.4 / 72 + 0.14)
+    canvas = Canvas(whole, foot + below + n_lines * 6 * 1.4 / 72 + 0.14)
     for band, top in zip(bands, tops, strict=False):
-        _draw_band(sheet, comparison, band, top)
+        _draw_band(canvas, comparison, band, top)
     if numbers:
-        _draw_numbers(sheet, comparison, foot)
-    sheet.paragraph(_MARGIN, foot + below, note, width=whole - 2 * _MARGIN, size=6)
-    return sheet.figure
+        _draw_numbers(canvas, comparison, foot)
+    canvas.paragraph(_MARGIN, foot + below, note, width=whole - 2 * _MARGIN, size=6)
+    return canvas.figure
 
 
 def _bands(comparison: Comparison, chosen: Sequence[int]) -> list[Band]:
@@ -90,57 +90,57 @@ def _bands(comparison: Comparison, chosen: Sequence[int]) -> list[Band]:
     ]
 
 
-def _draw_band(sheet: Sheet, comparison: Comparison, band: Band, top: float) -> None:
+def _draw_band(canvas: Canvas, comparison: Comparison, band: Band, top: float) -> None:
     left = _MARGIN + _LABELS
     for j, model in enumerate(comparison.models):
         y = top + (1 + j) * (band.height + _GAP)
-        sheet.words(_MARGIN, y + 0.1, model.label, size=7.5, weight="bold", longest=_LABELS - 0.1)
+        canvas.words(_MARGIN, y + 0.1, model.label, size=7.5, weight="bold", longest=_LABELS - 0.1)
         kind = "control (not trained)" if model.spec.control else f"layer {model.layer}"
         share = words.percent(words.variance_shown(comparison, model))
         facts = [kind, f"patch {model.spec.patch_size} px", f"PC {words.component_list(comparison)}: {share}"]
         if model.alignment is not None:
             facts.append(f"aligned, residual {words.number(model.alignment.residual, digits=2)}")
         for k, fact in enumerate(facts):
-            sheet.words(_MARGIN, y + 0.24 + 0.11 * k, fact, size=6, colour=QUIET, longest=_LABELS - 0.1)
+            canvas.words(_MARGIN, y + 0.24 + 0.11 * k, fact, size=6, colour=QUIET, longest=_LABELS - 0.1)
     x = left
     for i, width in zip(band.photographs, band.widths, strict=True):
         photo = comparison.photographs[i]
-        sheet.words(x, top - 0.06, f"{i + 1}  {photo.name}", size=6.5, longest=width)
-        picture(sheet.panel(x, top, width, band.height), photo.pixels, photo.size)
+        canvas.words(x, top - 0.06, f"{i + 1}  {photo.name}", size=6.5, longest=width)
+        picture(canvas.panel(x, top, width, band.height), photo.pixels, photo.size)
         for j in range(len(comparison.models)):
             y = top + (1 + j) * (band.height + _GAP)
-            patch_map(sheet.panel(x, y, width, band.height), comparison.maps[i][j].colours)
+            patch_map(canvas.panel(x, y, width, band.height), comparison.maps[i][j].colours)
         x += width + _GAP
 
 
-def _draw_numbers(sheet: Sheet, comparison: Comparison, top: float) -> None:
+def _draw_numbers(canvas: Canvas, comparison: Comparison, top: float) -> None:
     """For each metric a strip: every photograph a tick, the mean a dot, its interval a line."""
     measured = comparison.measurements
     left = _MARGIN + _LABELS
     metrics = words.smoothness(measured)
-    column = (sheet.width - left - _MARGIN) / max(len(metrics), 1)
+    column = (canvas.width - left - _MARGIN) / max(len(metrics), 1)
     height = 0.26 * len(comparison.models)
     for j, model in enumerate(comparison.models):
         y = top + 0.2 + 0.26 * j
-        sheet.words(_MARGIN, y + 0.15, model.label, size=7, weight="bold", longest=_LABELS - 0.1)
+        canvas.words(_MARGIN, y + 0.15, model.label, size=7, weight="bold", longest=_LABELS - 0.1)
     for k, name in enumerate(metrics):
         x = left + k * column
-        sheet.words(x, top + 0.1, words.title(name), size=7)
-        axes = sheet.axes(x, top + 0.2, column - 1.35, height)
+        canvas.words(x, top + 0.1, words.title(name), size=7)
+        axes = canvas.axes(x, top + 0.2, column - 1.35, height)
         _strip(axes, comparison, name, measured.values[name])
         for j in range(len(comparison.models)):
             text = words.interval(measured.summaries[name][j])
-            sheet.words(x + column - 1.3, top + 0.2 + 0.26 * j + 0.16, text, size=6)
+            canvas.words(x + column - 1.3, top + 0.2 + 0.26 * j + 0.16, text, size=6)
     n = len(measured.images)
     narrow = f" (of skewed values too narrow with fewer than {FEW_IMAGES})" if n < FEW_IMAGES else ""
-    sheet.words(
+    canvas.words(
         left,
         top + 0.2 + height + 0.3,
         f"Dot: mean of {words.count(n, 'photograph')}; line: 95% interval{narrow}; "
         "ticks: single photographs.",
         size=6,
         colour=QUIET,
-        longest=sheet.width - left - _MARGIN,
+        longest=canvas.width - left - _MARGIN,
     )
 
 

@@ -28,8 +28,8 @@ from dinoscope.comparison.plane_words import (
     plane_readings,
 )
 from dinoscope.data.results import FEWEST_TO_JUDGE, Comparison, Measurements
+from dinoscope.drawing.canvas import FACE, Canvas, drawable, lines, quiet_ticks, text_width
 from dinoscope.drawing.placement import Box, Segment, is_far, leader, place_labels
-from dinoscope.drawing.sheet import FACE, Sheet, drawable, lines, quiet_ticks, text_width
 from dinoscope.drawing.style import CONTROL_COLOUR, INK, LINE, QUIET, plain
 from dinoscope.metrics.registry import AXES, METRICS
 
@@ -79,25 +79,25 @@ def plot_plane(
     notes = " ".join(plane_notes(measurements, axes=kind)) if captioned else ""
     foot = _TOP + _HEIGHT + 0.6
     below = foot + len(told) * 7 * 1.45 / 72 + (0.05 if told else 0.0)
-    sheet = Sheet(_WHOLE, below + len(lines(notes, _WHOLE - 0.2, 6.5)) * 6.5 * 1.4 / 72 + 0.1)
-    _head(sheet, measured, kind)
-    drawn = sheet.axes(_LEFT, _TOP, _WIDTH, _HEIGHT)
+    canvas = Canvas(_WHOLE, below + len(lines(notes, _WHOLE - 0.2, 6.5)) * 6.5 * 1.4 / 72 + 0.1)
+    _head(canvas, measured, kind)
+    drawn = canvas.axes(_LEFT, _TOP, _WIDTH, _HEIGHT)
     chance = tuple(METRICS[key].chance or 0.0 for key in keys)
     first = next((p for p in places if p.column is columns[0]), None)
     drawn.set_xlim(*_limits(places, first, keys, 0))
     drawn.set_ylim(*_limits(places, first, keys, 1))
-    _frame(sheet, drawn, kind, (chance[0], chance[1]))
+    _frame(canvas, drawn, kind, (chance[0], chance[1]))
     if len(measured.images) >= FEWEST_TO_JUDGE:
-        _hints(sheet, drawn, first, kind)
-    _draw(sheet, drawn, places, columns, keys, (chance[0], chance[1]))
+        _hints(canvas, drawn, first, kind)
+    _draw(canvas, drawn, places, columns, keys, (chance[0], chance[1]))
     if missing and not places:
-        sheet.words(
+        canvas.words(
             _LEFT + _WIDTH / 2, _TOP + _HEIGHT / 2, "undefined for every model", colour=QUIET, align="center"
         )
     for k, line in enumerate(told):
-        sheet.words(0.1, foot + (7 + k * 7 * 1.45) / 72, line, size=7)
-    sheet.paragraph(0.1, below, notes, width=_WHOLE - 0.2, size=6.5)
-    return sheet.figure
+        canvas.words(0.1, foot + (7 + k * 7 * 1.45) / 72, line, size=7)
+    canvas.paragraph(0.1, below, notes, width=_WHOLE - 0.2, size=6.5)
+    return canvas.figure
 
 
 def _limits(
@@ -118,16 +118,16 @@ def _limits(
     return low, high
 
 
-def _head(sheet: Sheet, measured: Measurements, kind: Kind) -> None:
+def _head(canvas: Canvas, measured: Measurements, kind: Kind) -> None:
     if kind == "proxies":
         how = "proxies, not objects"
     else:
         how = f"against masks: {measured.masks}" if measured.masks else "against masks"
-    used = sheet.words(0.1, 0.24, PLANE[kind].title, size=9.5, weight="bold")
-    sheet.words(0.1 + used + 0.12, 0.24, how, size=6.5, colour=QUIET, longest=_WHOLE - used - 0.3)
+    used = canvas.words(0.1, 0.24, PLANE[kind].title, size=9.5, weight="bold")
+    canvas.words(0.1 + used + 0.12, 0.24, how, size=6.5, colour=QUIET, longest=_WHOLE - used - 0.3)
 
 
-def _frame(sheet: Sheet, drawn: Axes, kind: Kind, chance: tuple[float, float]) -> None:
+def _frame(canvas: Canvas, drawn: Axes, kind: Kind, chance: tuple[float, float]) -> None:
     x_title, y_title = (axis.title for axis in PLANE[kind].axes)
     drawn.xaxis.set_major_locator(MaxNLocator(5))
     drawn.yaxis.set_major_locator(MaxNLocator(5))
@@ -148,19 +148,19 @@ def _frame(sheet: Sheet, drawn: Axes, kind: Kind, chance: tuple[float, float]) -
         chance[1], color=CONTROL_COLOUR, linewidth=0.8, linestyle=(0, (1, 2)), gid="chance-y", zorder=1
     )
     x, y = _inches(drawn, *chance)
-    sheet.words(x, _TOP + _HEIGHT + 0.24, "no structure", size=6, colour=QUIET, align="center")
-    sheet.words(_LEFT + _WIDTH - 0.05, y - 0.04, "no structure", size=6, colour=QUIET, align="right")
-    sheet.words(_LEFT + _WIDTH / 2, _TOP + _HEIGHT + 0.38, x_title, size=7.5, align="center")
-    _upright(sheet, _LEFT - 0.42, _TOP + _HEIGHT / 2, y_title, size=7.5, colour=INK, align="center")
+    canvas.words(x, _TOP + _HEIGHT + 0.24, "no structure", size=6, colour=QUIET, align="center")
+    canvas.words(_LEFT + _WIDTH - 0.05, y - 0.04, "no structure", size=6, colour=QUIET, align="right")
+    canvas.words(_LEFT + _WIDTH / 2, _TOP + _HEIGHT + 0.38, x_title, size=7.5, align="center")
+    _upright(canvas, _LEFT - 0.42, _TOP + _HEIGHT / 2, y_title, size=7.5, colour=INK, align="center")
 
 
-def _hints(sheet: Sheet, drawn: Axes, first: Place | None, kind: Kind) -> None:
+def _hints(canvas: Canvas, drawn: Axes, first: Place | None, kind: Kind) -> None:
     """Which way is more on either axis, from the first model where it is known."""
     right, up = _LEFT + _WIDTH, _TOP
     across, along = PLANE[kind].axes
     if first is None:
-        sheet.words(right, up - 0.07, across.hint.format(""), size=6.5, colour=QUIET, align="right")
-        _upright(sheet, right + 0.14, up, along.hint, size=6.5, align="right")
+        canvas.words(right, up - 0.07, across.hint.format(""), size=6.5, colour=QUIET, align="right")
+        _upright(canvas, right + 0.14, up, along.hint, size=6.5, align="right")
         return
     drawn.axvline(first.x, gid="first-x", color=LINE, linewidth=0.7, zorder=0.5)
     drawn.axhline(first.y, gid="first-y", color=LINE, linewidth=0.7, zorder=0.5)
@@ -168,18 +168,18 @@ def _hints(sheet: Sheet, drawn: Axes, first: Place | None, kind: Kind) -> None:
     name = plain(first.column.label, 24)
     for said in (across.hint.format(f" than {name}"), across.hint.format("")):
         if text_width(drawable(said), 6.5) < right - x - 0.08:
-            sheet.words(x + 0.06, up - 0.07, said, size=6.5, colour=QUIET)
+            canvas.words(x + 0.06, up - 0.07, said, size=6.5, colour=QUIET)
             break
     if text_width(across.back, 6.5) < x - _LEFT - 0.08:
-        sheet.words(x - 0.06, up - 0.07, across.back, size=6.5, colour=QUIET, align="right")
+        canvas.words(x - 0.06, up - 0.07, across.back, size=6.5, colour=QUIET, align="right")
     if text_width(along.hint, 6.5) < y - up - 0.08:
-        _upright(sheet, right + 0.14, y - 0.06, along.hint, size=6.5, align="left")
+        _upright(canvas, right + 0.14, y - 0.06, along.hint, size=6.5, align="left")
     if text_width(along.back, 6.5) < up + _HEIGHT - y - 0.08:
-        _upright(sheet, right + 0.14, y + 0.06, along.back, size=6.5, align="right")
+        _upright(canvas, right + 0.14, y + 0.06, along.back, size=6.5, align="right")
 
 
 def _draw(
-    sheet: Sheet,
+    canvas: Canvas,
     drawn: Axes,
     places: Sequence[Place],
     columns: Sequence[Column],
@@ -215,7 +215,7 @@ def _draw(
     trained, grey = (
         [_label(drawn, p) for p in places if p.column.control is control] for control in (False, True)
     )
-    _write_labels(sheet, drawn, [*trained, *said, *grey], marks, segments)
+    _write_labels(canvas, drawn, [*trained, *said, *grey], marks, segments)
 
 
 def _point(drawn: Axes, p: Place, keys: tuple[str, str]) -> list[Segment]:
@@ -257,7 +257,7 @@ def _label(drawn: Axes, p: Place) -> _Label:
 
 
 def _write_labels(
-    sheet: Sheet, drawn: Axes, labels: Sequence[_Label], marks: Sequence[Box], segments: Sequence[Segment]
+    canvas: Canvas, drawn: Axes, labels: Sequence[_Label], marks: Sequence[Box], segments: Sequence[Segment]
 ) -> None:
     sizes = [
         (min(text_width(drawable(k.text), k.size, k.weight), _LONGEST_LABEL) + 0.03, k.size * 1.25 / 72)
@@ -270,7 +270,7 @@ def _write_labels(
             line = leader(label.at, box)
             (x0, y0), (x1, y1) = _data(drawn, line.x0, line.y0), _data(drawn, line.x1, line.y1)
             drawn.plot([x0, x1], [y0, y1], color=CONTROL_COLOUR, linewidth=0.5, zorder=1.5, gid="leader")
-        sheet.words(
+        canvas.words(
             box.left + 0.015,
             box.bottom - label.size * 0.33 / 72,
             label.text,
@@ -318,12 +318,12 @@ def _data(drawn: Axes, x: float, y: float) -> tuple[float, float]:
 
 
 def _upright(
-    sheet: Sheet, x: float, y: float, text: str, *, size: float, colour: str = QUIET, align: str
+    canvas: Canvas, x: float, y: float, text: str, *, size: float, colour: str = QUIET, align: str
 ) -> None:
     """One line that reads from bottom to top, on the baseline ``x``."""
-    sheet.figure.text(
-        x / sheet.width,
-        1 - y / sheet.height,
+    canvas.figure.text(
+        x / canvas.width,
+        1 - y / canvas.height,
         drawable(text),
         fontproperties=FontProperties(family=FACE, size=size),
         color=colour,

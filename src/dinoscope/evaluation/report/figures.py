@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from dinoscope.data.retrieval import FIRST, RetrievalRow, RetrievalScores
-from dinoscope.drawing.sheet import Sheet, lines, quiet_ticks
+from dinoscope.drawing.canvas import Canvas, lines, quiet_ticks
 from dinoscope.drawing.style import CONTROL_COLOUR, INK, LINE, MODEL_COLOURS, QUIET
 from dinoscope.errors import InputError
 from dinoscope.evaluation.text import CONTROL_TITLES, TITLES, gain_of, is_baseline
@@ -39,22 +39,22 @@ def plot_gains(scores: RetrievalScores) -> Figure:
     )
     gaps = sum(0.09 for one, other in pairwise(rows) if one.pooling != other.pooling)
     height = top + len(rows) * _ROW + gaps
-    sheet = Sheet(
+    canvas = Canvas(
         left + width + right, height + 0.45 + len(lines(note, left + width + right - 0.2, 6.5)) * 0.13
     )
-    sheet.words(0.1, 0.24, "Gain of each suppression and pooling", size=9.5, weight="bold")
-    axes = sheet.axes(left, top - 0.08, width, height - top + 0.08)
+    canvas.words(0.1, 0.24, "Gain of each suppression and pooling", size=9.5, weight="bold")
+    axes = canvas.axes(left, top - 0.08, width, height - top + 0.08)
     y, places, last = 0.0, [], ""
     for row in rows:
         if last and row.pooling != last:
             y += 0.09
         places.append(y + _ROW / 2)
         if row.pooling != last:
-            sheet.words(
+            canvas.words(
                 0.1, top + y + _ROW * 0.72, row.pooling, size=7.5, weight="bold", colour=_colour(row.pooling)
             )
         name = CONTROL_TITLES.get(row.control, row.control) if row.control else row.suppression
-        sheet.words(
+        canvas.words(
             0.95 if not row.control else 1.05,
             top + y + _ROW * 0.72,
             "over the plain mean" if name == "none" else name,
@@ -78,7 +78,7 @@ def plot_gains(scores: RetrievalScores) -> Figure:
             bounds += [gain.low, gain.high]
         axes.plot([gain.mean], [place], "o", color=colour, markersize=2.2 if row.control else 4)
         bounds.append(gain.mean)
-        sheet.words(
+        canvas.words(
             left + width + 0.08,
             top + place + _ROW * 0.22,
             f"{gain.mean:+.3f}".replace("-", "−"),
@@ -90,9 +90,9 @@ def plot_gains(scores: RetrievalScores) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(6))
     _quiet(axes)
     axes.set_yticks([])
-    sheet.words(left + width / 2, height + 0.3, f"gain in {TITLES[FIRST]}", size=7, align="center")
-    sheet.paragraph(0.1, height + 0.4, note, width=left + width + right - 0.2, size=6.5)
-    return sheet.figure
+    canvas.words(left + width / 2, height + 0.3, f"gain in {TITLES[FIRST]}", size=7, align="center")
+    canvas.paragraph(0.1, height + 0.4, note, width=left + width + right - 0.2, size=6.5)
+    return canvas.figure
 
 
 def plot_ranks(scores: RetrievalScores, pooling: str = "mean") -> Figure:
@@ -115,14 +115,14 @@ def plot_ranks(scores: RetrievalScores, pooling: str = "mean") -> Figure:
         "gain."
     )
     words = lines(note, whole - 0.2, 6.5)
-    sheet = Sheet(whole, top + side + 0.55 + key + len(words) * 0.13)
-    sheet.words(0.1, 0.24, f"How many directions? ({pooling} vectors)", size=9.5, weight="bold")
-    sheet.words(0.1, 0.44, f"gain in {TITLES[FIRST]} over no suppression", size=7, colour=QUIET)
+    canvas = Canvas(whole, top + side + 0.55 + key + len(words) * 0.13)
+    canvas.words(0.1, 0.24, f"How many directions? ({pooling} vectors)", size=9.5, weight="bold")
+    canvas.words(0.1, 0.44, f"gain in {TITLES[FIRST]} over no suppression", size=7, colour=QUIET)
     low, high = _span(rows)
     for place, kind in enumerate(kinds):
         x = left + place * (side + gap)
-        axes = sheet.axes(x, top, side, side)
-        sheet.words(x, top - 0.1, kind, size=7.5, weight="bold", colour=_colour(pooling))
+        axes = canvas.axes(x, top, side, side)
+        canvas.words(x, top - 0.1, kind, size=7.5, weight="bold", colour=_colour(pooling))
         axes.axhline(0, color=INK, linewidth=0.7)
         for row in sorted((row for row in rows if row.suppression == kind), key=lambda r: not r.control):
             _draw_curve(axes, row, _colour(pooling))
@@ -130,15 +130,15 @@ def plot_ranks(scores: RetrievalScores, pooling: str = "mean") -> Figure:
         axes.yaxis.set_major_locator(MaxNLocator(5))
         _quiet(axes)
         below = "components kept" if kind == "whiten" else "directions removed"
-        sheet.words(x + side / 2, top + side + 0.3, below, size=7, align="center")
+        canvas.words(x + side / 2, top + side + 0.3, below, size=7, align="center")
     y = top + side + 0.5
     for control in controls:
-        sample = sheet.panel(0.1, y - 0.08, 0.32, 0.08)
+        sample = canvas.panel(0.1, y - 0.08, 0.32, 0.08)
         sample.plot([0, 1], [0, 0], color=CONTROL_COLOUR, linewidth=1, linestyle=DASHES[control])
-        sheet.words(0.5, y, f"control: {CONTROL_TITLES[control]}", size=6.5, colour=QUIET)
+        canvas.words(0.5, y, f"control: {CONTROL_TITLES[control]}", size=6.5, colour=QUIET)
         y += 0.16
-    sheet.paragraph(0.1, y - 0.06, note, width=whole - 0.2, size=6.5)
-    return sheet.figure
+    canvas.paragraph(0.1, y - 0.06, note, width=whole - 0.2, size=6.5)
+    return canvas.figure
 
 
 def _span(rows: list[RetrievalRow]) -> tuple[float, float]:

@@ -16,10 +16,10 @@ from matplotlib.transforms import Bbox
 
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.retrieval import Match
-from dinoscope.drawing.sheet import (
+from dinoscope.drawing.canvas import (
     FACE,
     MOST_STRETCHED,
-    Sheet,
+    Canvas,
     colour_bar,
     footprint,
     lines,
@@ -58,8 +58,8 @@ def plot_match(match: Match, query: Photograph, hit: Photograph) -> Figure:
     bar_top = maps_top + tallest + 0.12
     foot = bar_top + 0.5
     below = len(lines(note, whole - 2 * _EDGE, _NOTE_SIZE)) * _NOTE_SIZE * 1.4 / 72
-    sheet = Sheet(whole, foot + below + 0.15)
-    sheet.words(
+    canvas = Canvas(whole, foot + below + 0.15)
+    canvas.words(
         _EDGE, 0.24, f"Why this match: cosine {match.score:.3f}".replace("-", "−"), size=10, weight="bold"
     )
     colours, scale = matplotlib.colormaps[DIVERGING], _scale(shares)
@@ -68,30 +68,30 @@ def plot_match(match: Match, query: Photograph, hit: Photograph) -> Figure:
     for role, photograph, share, (width, height), column in zip(
         ("query", "hit"), photographs, shares, sizes, columns, strict=True
     ):
-        sheet.words(
+        canvas.words(
             left, _TOP - 0.08, f"{role}: {photograph.name}", size=7.5, longest=max(width, _SIDE * 0.8)
         )
-        tops.append(sheet.panel(left, _TOP, width, height))
+        tops.append(canvas.panel(left, _TOP, width, height))
         picture(tops[-1], photograph.pixels, photograph.size)
         patch_map(
-            sheet.panel(left, maps_top, width, height), share * share.size, colours=colours, scale=scale
+            canvas.panel(left, maps_top, width, height), share * share.size, colours=colours, scale=scale
         )
         left += column + _GAP
-    sheet.words(_EDGE, maps_top - 0.08, "what each patch gives to the cosine", size=7.5)
-    _link(sheet.figure, tops, match, [photograph.size for photograph in photographs])
+    canvas.words(_EDGE, maps_top - 0.08, "what each patch gives to the cosine", size=7.5)
+    _link(canvas.figure, tops, match, [photograph.size for photograph in photographs])
     limit = float(scale.vmax or 0.0)
     ticks = [-limit, -limit / 2, 0.0, limit / 2, limit]
-    bar = sheet.axes(_EDGE + 0.12, bar_top, _BAR_WIDTH, 0.09)
-    colour_bar(sheet.figure, bar, colours, scale, ticks, [_signed(tick) for tick in ticks])
-    sheet.words(
+    bar = canvas.axes(_EDGE + 0.12, bar_top, _BAR_WIDTH, 0.09)
+    colour_bar(canvas.figure, bar, colours, scale, ticks, [_signed(tick) for tick in ticks])
+    canvas.words(
         _EDGE,
         bar_top + 0.36,
         "share in the cosine × number of patches (no unit); one scale for both",
         size=7,
         colour=QUIET,
     )
-    sheet.paragraph(_EDGE, foot, note, width=whole - 2 * _EDGE, size=_NOTE_SIZE)
-    return sheet.figure
+    canvas.paragraph(_EDGE, foot, note, width=whole - 2 * _EDGE, size=_NOTE_SIZE)
+    return canvas.figure
 
 
 def _panel(size: tuple[int, int]) -> tuple[float, float]:

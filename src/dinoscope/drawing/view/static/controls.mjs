@@ -1,4 +1,4 @@
-/** The line of controls above the sheet: native inputs, one for each thing that can be set. */
+/** The line of controls above the table: native inputs, one for each thing that can be set. */
 
 import { BELOW, TABLE } from "./colour.mjs";
 import { h, say } from "./dom.mjs";

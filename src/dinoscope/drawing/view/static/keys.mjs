@@ -54,7 +54,7 @@ export function pressKey(session, event) {
     session.point(place);
   };
   const photo = (/** @type {number} */ by) => {
-    const next = session.sheet.photos[Math.max(0, Math.min(session.sheet.photos.length - 1, at.image + by))];
+    const next = session.table.photos[Math.max(0, Math.min(session.table.photos.length - 1, at.image + by))];
     next.stage.focus();
   };
   /** @type {Record<string, () => void>} */

@@ -21,7 +21,7 @@ const alarm = part("error", HTMLElement);
 const progress = part("progress", HTMLProgressElement);
 const picker = part("files", HTMLInputElement);
 const gridField = part("grid", HTMLInputElement);
-const desk = part("desk", HTMLElement);
+const workspace = part("workspace", HTMLElement);
 const failureBox = part("failures", HTMLElement);
 const empty = part("empty", HTMLElement);
 const limit = Number(document.documentElement.dataset.uploadBytes);
@@ -102,10 +102,10 @@ function take(news) {
 }
 
 function draw() {
-  desk.hidden = state.photographs.length === 0;
+  workspace.hidden = state.photographs.length === 0;
   const count = state.photographs.length;
-  desk.querySelector("summary")?.replaceChildren(`${count} photograph${count === 1 ? "" : "s"}`);
-  desk.querySelector("ul")?.replaceChildren(
+  workspace.querySelector("summary")?.replaceChildren(`${count} photograph${count === 1 ? "" : "s"}`);
+  workspace.querySelector("ul")?.replaceChildren(
     ...state.photographs.map(({ digest, name }) =>
       h("li", {}, h("bdi", {}, name), " ", h("button", { type: "button", "aria-label": `Take ${name} away`, onclick: () => change(`remove?digest=${digest}`) }, "Take away"))),
   );

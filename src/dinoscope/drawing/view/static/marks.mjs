@@ -36,37 +36,37 @@ export function bestMatch(cosines, grid, around, radius) {
 
 /**
  * Frames of the references and of the patch under the pointer.
- * @param {import("./sheet.mjs").Sheet} sheet
+ * @param {import("./maptable.mjs").MapTable} table
  * @param {import("./state.mjs").State} state
  * @param {import("./state.mjs").Place} cursor
  */
-export function frame(sheet, state, cursor) {
+export function frame(table, state, cursor) {
   const front = state.order.find((m) => !state.hidden.includes(m)) ?? 0;
-  const cells = [...sheet.photos, ...sheet.maps.flat()];
+  const cells = [...table.photos, ...table.maps.flat()];
   for (const cell of cells) {
     const model = cell.model < 0 ? front : cell.model;
-    const grid = sheet.view.grids[cell.image][model];
+    const grid = table.view.grids[cell.image][model];
     const here = cell.image === cursor.image;
     cell.cursor.hidden = !here;
     if (here) {
       place(cell.cursor, grid, patchAt(grid, cursor.x, cursor.y));
-      cell.cursor.classList.toggle("tiny", sheet.cellWidth * state.zoom.z < TINY_PX * grid.w);
+      cell.cursor.classList.toggle("tiny", table.cellWidth * state.zoom.z < TINY_PX * grid.w);
     }
   }
-  const show = (/** @type {import("./sheet.mjs").Cell} */ cell, /** @type {import("./sheet.mjs").Group[]} */ groups) => {
-    const grid = sheet.view.grids[cell.image][cell.model < 0 ? front : cell.model];
+  const show = (/** @type {import("./maptable.mjs").Cell} */ cell, /** @type {import("./maptable.mjs").Group[]} */ groups) => {
+    const grid = table.view.grids[cell.image][cell.model < 0 ? front : cell.model];
     const pins = groups.filter((group) => group.pin > 0 && group.at.image === cell.image);
     while (cell.references.length > pins.length) cell.references.pop()?.remove();
     pins.forEach((group, i) => {
       cell.references[i] ??= cell.plane.appendChild(h("div", { className: "mark reference" }, h("span", {})));
       const mark = cell.references[i];
       place(mark, grid, patchAt(grid, group.at.x, group.at.y));
-      mark.classList.toggle("tiny", sheet.cellWidth * state.zoom.z < TINY_PX * grid.w);
+      mark.classList.toggle("tiny", table.cellWidth * state.zoom.z < TINY_PX * grid.w);
       say(/** @type {Element} */ (mark.firstElementChild), String(group.pin));
     });
   };
-  for (const cell of sheet.photos) show(cell, sheet.groups);
-  sheet.maps.forEach((row, g) => row.forEach((cell) => show(cell, [sheet.groups[g]])));
+  for (const cell of table.photos) show(cell, table.groups);
+  table.maps.forEach((row, g) => row.forEach((cell) => show(cell, [table.groups[g]])));
 }
 
 /**

@@ -8,30 +8,30 @@ export const signed = (value) => (value < 0 ? "\u2212" : "") + Math.abs(value).t
 
 /**
  * Writes the numbers of the place under the pointer into the heads of the columns.
- * @param {import("./sheet.mjs").Sheet} sheet
+ * @param {import("./maptable.mjs").MapTable} table
  * @param {import("./state.mjs").State} state
  * @param {import("./state.mjs").Place} cursor
  * @param {{ranges: Map<number, [number, number]>, shares: Map<number, number[]>}[]} painted
  */
-export function number(sheet, state, cursor, painted) {
+export function number(table, state, cursor, painted) {
   const front = state.order.find((m) => !state.hidden.includes(m)) ?? 0;
-  const grid = sheet.view.grids[cursor.image][front];
+  const grid = table.view.grids[cursor.image][front];
   const { row, col } = patchAt(grid, cursor.x, cursor.y);
-  const [W, H] = sheet.view.photographs[cursor.image].size;
+  const [W, H] = table.view.photographs[cursor.image].size;
   const edges = [(col * W) / grid.w, ((col + 1) * W) / grid.w, (row * H) / grid.h, ((row + 1) * H) / grid.h];
   const [left, right, top, bottom] = edges.map((edge) => Math.round(edge));
   const where = `row ${row} col ${col}, x ${cursor.x.toFixed(3)} y ${cursor.y.toFixed(3)}`;
-  for (const position of sheet.positions) {
+  for (const position of table.positions) {
     say(position, where);
     position.title = `of ${grid.h} by ${grid.w} patches; pixels ${left} to ${right} across, ${top} to ${bottom} down`;
   }
-  for (const column of sheet.columns) {
-    const model = sheet.view.models[column.model];
-    const own = sheet.view.grids[cursor.image][column.model];
+  for (const column of table.columns) {
+    const model = table.view.models[column.model];
+    const own = table.view.grids[cursor.image][column.model];
     const patch = patchAt(own, cursor.x, cursor.y);
     const at = own.offset + patch.row * own.w + patch.col;
     const norm = `norm ${Number(model.tokens.norms[at].toPrecision(4))}`;
-    const cosines = sheet.groups[column.group].cosines[column.model];
+    const cosines = table.groups[column.group].cosines[column.model];
     const parts = [];
     if (state.mode === "pca") parts.push(colourNote(model, state.components));
     else if (cosines) parts.push(`cos ${signed(cosines[at])}`);
@@ -74,7 +74,7 @@ export function inWords(session) {
     const model = session.view.models[m];
     return `${model.label} norm ${Number(model.tokens.norms[session.patchOf(at, m)].toPrecision(4))}`;
   });
-  const pins = session.sheet.groups.filter((group) => group.pin).map((group) => session.models.map((m) => {
+  const pins = session.table.groups.filter((group) => group.pin).map((group) => session.models.map((m) => {
     const cosine = group.cosines[m]?.[session.patchOf(at, m)];
     return cosine === undefined ? "" : `pin ${group.pin} ${session.view.models[m].label} ${signed(cosine)}`;
   }).join(", "));

@@ -41,17 +41,17 @@ const FONT = "system-ui, sans-serif";
 /**
  * @param {import("./payload.mjs").View} view
  * @param {import("./state.mjs").State} state
- * @param {import("./sheet.mjs").Sheet} sheet
+ * @param {import("./maptable.mjs").MapTable} table
  * @param {HTMLImageElement[]} photos decoded
  * @param {string[]} addresses of the photographs, as data
  * @param {{ink: string, paper: string}} colours
  * @returns {Scene}
  */
-export function sceneOf(view, state, sheet, photos, addresses, colours) {
+export function sceneOf(view, state, table, photos, addresses, colours) {
   /** @type {Scene["parts"]} */
   const parts = [];
   const models = state.order.filter((m) => !state.hidden.includes(m));
-  const columns = 1 + sheet.groups.length * models.length;
+  const columns = 1 + table.groups.length * models.length;
   const width = columns * (CELL + GAP) + GAP;
   /** @param {string} text @param {number} x @param {number} y @param {boolean} [strong] @param {string} [over] */
   const write = (text, x, y, strong = false, over) => {
@@ -72,17 +72,17 @@ export function sceneOf(view, state, sheet, photos, addresses, colours) {
   } else if (state.mode === "threshold") write(`yellow: cosine at least ${state.threshold.toFixed(2)}`, GAP, y);
   else write(state.components ? `PCA, components ${state.components.map((k) => k + 1).join(" ")}` : "PCA, aligned colours", GAP, y);
   y += 28;
-  sheet.groups.forEach((group, g) => {
+  table.groups.forEach((group, g) => {
     models.forEach((m, c) => {
       const x = GAP + (1 + g * models.length + c) * (CELL + GAP);
-      const many = sheet.groups.length > 1 || group.pin > 0;
+      const many = table.groups.length > 1 || group.pin > 0;
       write(view.models[m].label + (many ? (group.pin ? `, pin ${group.pin}` : ", pointer") : ""), x, y, true);
     });
   });
   y += GAP;
   view.photographs.forEach((photograph, p) => {
     const height = Math.round((CELL * photograph.size[1]) / photograph.size[0]);
-    const row = [sheet.photos[p], ...sheet.maps.flatMap((cells) => cells.filter((cell) => cell.image === p))];
+    const row = [table.photos[p], ...table.maps.flatMap((cells) => cells.filter((cell) => cell.image === p))];
     row.forEach((cell, c) => {
       const x = GAP + c * (CELL + GAP);
       const box = [x, y, CELL, height];
@@ -106,7 +106,7 @@ export function sceneOf(view, state, sheet, photos, addresses, colours) {
         write(text, right ? left + w + 4 : left - 4 - 8 * text.length, Math.max(y + 12, Math.min(y + height - 2, upper + t)), true, colour);
       };
       if (cell.match) mark(cell.match, "#111", cell.match.cosine.toFixed(2));
-      const groups = cell.model < 0 ? sheet.groups : [sheet.groups[Math.floor((c - 1) / models.length)]];
+      const groups = cell.model < 0 ? table.groups : [table.groups[Math.floor((c - 1) / models.length)]];
       for (const group of groups) {
         if (group.at.image !== p) continue;
         mark(patchAt(grid, group.at.x, group.at.y), "#c2260c", group.pin ? String(group.pin) : "");

@@ -8,7 +8,7 @@ import { frame } from "./marks.mjs";
 import { patchAt } from "./payload.mjs";
 import { inWords, number } from "./readout.mjs";
 import { sceneOf } from "./scene.mjs";
-import { Sheet } from "./sheet.mjs";
+import { MapTable } from "./maptable.mjs";
 import { MAX_PINS, firstState, fromFragment, toFragment } from "./state.mjs";
 import { GlContext, glEngine } from "./webgl.mjs";
 
@@ -17,7 +17,7 @@ const LARGE = 8_000_000;
 
 /** @typedef {import("./state.mjs").State} State */
 /** @typedef {import("./state.mjs").Place} Place */
-/** @typedef {import("./sheet.mjs").Group} Group */
+/** @typedef {import("./maptable.mjs").Group} Group */
 
 /** One loaded payload on the page: everything that lives from `load` to the next `load`. */
 export class Session {
@@ -41,16 +41,16 @@ export class Session {
     this.pinned = new Map();
     /** @type {(Float32Array | null)[]} */
     this.current = view.models.map(() => null);
-    /** @type {ReturnType<Sheet["paint"]>[]} */
+    /** @type {ReturnType<MapTable["paint"]>[]} */
     this.painted = [];
     this.timer = 0;
     this.spoken = 0;
     this.width = 0;
-    this.sheet = new Sheet(view, this.addresses, (pin) => this.set({ pins: this.state.pins.filter((_, i) => i !== pin - 1) }));
+    this.table = new MapTable(view, this.addresses, (pin) => this.set({ pins: this.state.pins.filter((_, i) => i !== pin - 1) }));
     this.controls = new Controls(view, (change) => this.set(change), (format) => this.save(format));
     this.voice = h("p", { className: "voice", role: "status", "aria-live": "polite" });
-    const top = h("div", { className: "top" }, this.controls.element, this.sheet.head);
-    room.replaceChildren(top, this.sheet.body, this.voice);
+    const top = h("div", { className: "top" }, this.controls.element, this.table.head);
+    room.replaceChildren(top, this.table.body, this.voice);
     this.room = room;
     this.#listen();
   }
@@ -137,8 +137,8 @@ export class Session {
   /** Lays out, computes and paints everything. */
   show() {
     this.controls.show(this.state);
-    this.sheet.layout(this.state, this.groups, this.width || this.host.clientWidth || 960);
-    this.sheet.look(this.state);
+    this.table.layout(this.state, this.groups, this.width || this.host.clientWidth || 960);
+    this.table.look(this.state);
     this.follow(true);
   }
 
@@ -149,12 +149,12 @@ export class Session {
   follow(all) {
     const { at } = this.state;
     for (const m of this.models) this.current[m] = this.engines[m].cosines(this.patchOf(at, m));
-    this.sheet.groups.forEach((group, g) => {
+    this.table.groups.forEach((group, g) => {
       if (group.pin === 0) group.at = at;
-      if (all || (group.pin === 0 && this.state.mode !== "pca")) this.painted[g] = this.sheet.paint(this.state, g);
+      if (all || (group.pin === 0 && this.state.mode !== "pca")) this.painted[g] = this.table.paint(this.state, g);
     });
-    frame(this.sheet, this.state, this.cursor);
-    number(this.sheet, this.state, this.cursor, this.painted);
+    frame(this.table, this.state, this.cursor);
+    number(this.table, this.state, this.cursor, this.painted);
     this.host.dispatchEvent(new CustomEvent("dinoscope-painted"));
   }
 
@@ -204,7 +204,7 @@ export class Session {
   }
 
   #listen() {
-    const { body } = this.sheet;
+    const { body } = this.table;
     const move = (/** @type {PointerEvent} */ event) => {
       const at = this.placeOf(event);
       if (at) this.point(at);
@@ -215,7 +215,7 @@ export class Session {
       const at = this.placeOf(event);
       if (!at) return;
       this.pin(at);
-      this.sheet.photos[at.image].stage.focus({ preventScroll: true });
+      this.table.photos[at.image].stage.focus({ preventScroll: true });
     });
     body.addEventListener("wheel", (event) => {
       if (!event.ctrlKey && !event.metaKey) return;
@@ -225,9 +225,9 @@ export class Session {
     }, { passive: false });
     body.addEventListener("keydown", (event) => pressKey(this, event));
     body.addEventListener("focusin", (event) => {
-      const photo = this.sheet.photos.find((cell) => cell.stage === event.target);
+      const photo = this.table.photos.find((cell) => cell.stage === event.target);
       if (!photo) return;
-      for (const cell of this.sheet.photos) cell.stage.tabIndex = cell === photo ? 0 : -1;
+      for (const cell of this.table.photos) cell.stage.tabIndex = cell === photo ? 0 : -1;
       if (this.state.at.image !== photo.image) this.point({ ...this.state.at, image: photo.image });
     });
     this.observer = new ResizeObserver(() => {
@@ -256,7 +256,7 @@ export class Session {
     const data = await Promise.all(this.view.photographs.map(({ image }) => asDataAddress(image)));
     const style = getComputedStyle(this.room);
     const colours = { ink: style.color, paper: style.backgroundColor };
-    return sceneOf(this.view, this.state, this.sheet, photos, data, colours);
+    return sceneOf(this.view, this.state, this.table, photos, data, colours);
   }
 
   /** @param {"png" | "svg"} format */

@@ -1,4 +1,4 @@
-"""A sheet of paper measured in inches from its top left corner: every figure is laid out on one."""
+"""A canvas measured in inches from its top left corner: every figure is laid out on one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_STRETCHED = 5.0
 """Panels of longer or taller photographs are drawn at this ratio of their sides."""
 
 
-class Sheet:
+class Canvas:
     """A white figure; positions and sizes in inches, x to the right, y down."""
 
     def __init__(self, width: float, height: float) -> None:
@@ -126,7 +126,7 @@ def colour_bar(
 
 
 def quiet_ticks(axes: Axes) -> None:
-    """Small grey numbers, in the sheet's own face."""
+    """Small grey numbers, in the canvas's own face."""
     font = FontProperties(family=FACE, size=6)
     axes.tick_params(axis="x", length=1.5, pad=1.5, color=LINE, labelcolor=QUIET)
     for label in axes.get_xticklabels():
@@ -201,7 +201,7 @@ def lines(text: str, width: float, size: float) -> list[str]:
 
 @lru_cache(maxsize=10_000)
 def text_width(text: str, size: float, weight: str = "normal") -> float:
-    """Of one line in the sheet's face, in inches."""
+    """Of one line in the canvas's face, in inches."""
     font = FontProperties(family=FACE, size=size, weight=weight)
     width, _, _ = _ruler().get_text_width_height_descent(text, font, False)  # type: ignore[no-untyped-call]
     return float(width) / DPI
@@ -213,7 +213,7 @@ def _ruler() -> RendererAgg:
 
 
 def drawable(text: str) -> str:
-    """Text with what the sheet's face has no glyph for replaced."""
+    """Text with what the canvas's face has no glyph for replaced."""
     return "".join(c if ord(c) in _glyphs() else REPLACEMENT for c in plain(text))
 
 

@@ -1,4 +1,4 @@
-/** The sheet: one row a photograph, one column a model, once for every reference. */
+/** The table: one row a photograph, one column a model, once for every reference. */
 
 import { ownRange, paintComponents, paintCosines, paintRanks, paintThreshold } from "./colour.mjs";
 import { h, say } from "./dom.mjs";
@@ -35,7 +35,7 @@ const BLOCK_CELL = 400;
 const BLOCK_GAP = 32;
 const LABEL_PX = 44;
 
-export class Sheet {
+export class MapTable {
   /**
    * @param {import("./payload.mjs").View} view
    * @param {string[]} images addresses of the photographs

@@ -1,0 +1,55 @@
+"""Every photograph in every model: the photograph, the colour maps, the similarity maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from dinoscope.comparison import words
+from dinoscope.data.results import Comparison
+from dinoscope.drawing.html import colours_uri, cosines_uri, jpeg_uri
+from dinoscope.drawing.pages import Section, fill
+from dinoscope.drawing.style import COSINE_LIMITS
+
+
+class Mark(NamedTuple):
+    """The number of a reference patch: where it stands, in percent, and whether left of the patch."""
+
+    x: float
+    y: float
+    left: bool
+
+
+def sections(comparison: Comparison) -> Iterator[Section]:
+    """All of them, with one legend."""
+    low, high = COSINE_LIMITS
+    body = fill(
+        "comparison/report/sections/photographs.html",
+        comparison=comparison,
+        words=words,
+        marks=marks,
+        boxes=boxes,
+        uris={"photograph": jpeg_uri, "colours": colours_uri, "cosines": cosines_uri},
+        limits=COSINE_LIMITS,
+        bar=cosines_uri(np.linspace(low, high, 256)[None, :]),
+        below=cosines_uri(np.full((1, 1), low - 1.0)),
+    )
+    yield Section("photographs", "Photographs", body, 30)
+
+
+def boxes(comparison: Comparison, photograph: int) -> list[tuple[float, float, float, float]]:
+    """Of the reference patches, in pixels of the photograph."""
+    grid = comparison.features[photograph][0].grid
+    return [grid.box(*grid.patch_at(*place)) for place in comparison.points]
+
+
+def marks(comparison: Comparison, photograph: int) -> list[Mark]:
+    """Beside the reference patches, on the side where there is room."""
+    width, height = comparison.photographs[photograph].size
+    found = []
+    for left, top, right, bottom in boxes(comparison, photograph):
+        over = right > 0.92 * width
+        found.append(Mark(100 * (left if over else right) / width, 50 * (top + bottom) / height, over))
+    return found
