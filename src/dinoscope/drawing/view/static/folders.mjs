@@ -1,4 +1,4 @@
-/** What was dropped: files as they are, and the photographs directly inside folders. */
+/** What was dropped or pasted: files, and the photographs directly inside folders. */
 
 const SUFFIXES = [
   ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"
@@ -7,11 +7,36 @@ const SUFFIXES = [
 /** @typedef {{files: File[], failures: {name: string, reason: string}[]}} Dropped */
 
 /**
+ * Hears of everything that is dropped or pasted anywhere on the page.
+ * @param {(files: File[], failures: Dropped["failures"]) => void} take
+ */
+export function received(take) {
+  addEventListener("dragover", (event) => {
+    event.preventDefault();
+    document.body.classList.add("dropping");
+  });
+  addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.classList.remove("dropping");
+  });
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dropping");
+    if (event.dataTransfer) dropped(event.dataTransfer).then(({ files, failures }) => take(files, failures));
+  });
+  addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length === 0) return;
+    event.preventDefault();
+    take(files, []);
+  });
+}
+
+/**
  * Has to be called while the drop is being told: its items are gone afterwards.
  * @param {DataTransfer} transfer
  * @returns {Promise<Dropped>}
  */
-export async function dropped(transfer) {
+async function dropped(transfer) {
   const items = [...transfer.items].filter((item) => item.kind === "file").map((item) => ({
     folder: asFolder(item.webkitGetAsEntry?.() ?? null),
     file: item.getAsFile(),

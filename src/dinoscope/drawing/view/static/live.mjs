@@ -4,8 +4,8 @@
  */
 
 import { h, say } from "./dom.mjs";
-import { dropped } from "./folders.mjs";
-import { ask, leaving, part, Refused } from "./page.mjs";
+import { received } from "./folders.mjs";
+import { ask, complain, leaving, part, Refused, report, status } from "./page.mjs";
 import { DinoscopeView } from "./view.mjs";
 
 /** How often the page asks whether another page changed something. */
@@ -16,8 +16,6 @@ const PATIENCE = 3;
 /** @typedef {{revision: number, photographs: {digest: string, name: string}[], failures: {name: string, reason: string}[]}} State */
 /** @typedef {{kind: string, name?: string, reason?: string, done?: number, of?: number, revision?: number, n?: number, unusable?: {name: string, reason: string}[]}} Line */
 
-const status = part("status", HTMLElement);
-const alarm = part("error", HTMLElement);
 const progress = part("progress", HTMLProgressElement);
 const picker = part("files", HTMLInputElement);
 const gridField = part("grid", HTMLInputElement);
@@ -89,12 +87,6 @@ function move(done, of) {
   progress.value = done;
 }
 
-/** @param {string} text */
-function complain(text) {
-  alarm.hidden = text === "";
-  say(alarm, text);
-}
-
 /** @param {State} news */
 function take(news) {
   state = news;
@@ -122,12 +114,6 @@ async function change(address) {
   } catch (error) {
     report(error);
   }
-}
-
-/** @param {unknown} error */
-function report(error) {
-  if (leaving.signal.aborted) return;
-  complain(error instanceof Refused ? error.message : "dinoscope does not answer: it has been stopped, or the connection was lost.");
 }
 
 /** @param {Iterable<File>} files */
@@ -266,31 +252,9 @@ part("clear", HTMLButtonElement).addEventListener("click", () => {
   unusable = [];
   change("failures/clear");
 });
-addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.add("dropping");
-});
-addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) document.body.classList.remove("dropping");
-});
-addEventListener("drop", (event) => {
-  event.preventDefault();
-  document.body.classList.remove("dropping");
-  if (!event.dataTransfer) return;
-  dropped(event.dataTransfer).then(({ files, failures }) => {
-    own.push(...failures);
-    add(files);
-  });
-});
-addEventListener("paste", (event) => {
-  const files = [...(event.clipboardData?.files ?? [])];
-  if (files.length === 0) return;
-  event.preventDefault();
+received((files, failures) => {
+  own.push(...failures);
   add(files);
-});
-addEventListener("pagehide", () => leaving.abort());
-addEventListener("pageshow", (event) => {
-  if (event.persisted) location.reload();
 });
 
 poll();

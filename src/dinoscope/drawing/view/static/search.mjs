@@ -4,9 +4,9 @@
  */
 
 import { h, say } from "./dom.mjs";
-import { dropped } from "./folders.mjs";
+import { received } from "./folders.mjs";
 import { hitItem, inFull, inShort } from "./hits.mjs";
-import { ask, leaving, part, Refused } from "./page.mjs";
+import { ask, complain, inPlainWords, leaving, part, Refused, report, status } from "./page.mjs";
 import { drawable, footprint, framed, inAddress, inWords, keyed, outline, WHOLE } from "./region.mjs";
 
 /** Hits to begin with, and at most. */
@@ -23,8 +23,6 @@ const PATIENCE_MS = 250;
 /** @typedef {import("./hits.mjs").Answer} Answer */
 /** @typedef {{name: string, backbone: string, n: number, dense: boolean}} Table */
 
-const status = part("status", HTMLElement);
-const alarm = part("error", HTMLElement);
 const picker = part("file", HTMLInputElement);
 const tableField = part("table", HTMLSelectElement);
 const among = part("among", HTMLSelectElement);
@@ -57,24 +55,6 @@ let underway = new AbortController();
 function address(path, words) {
   const pairs = Object.entries({ table: tableField.value, ...words }).map(([name, value]) => [name, String(value)]);
   return `${path}?${new URLSearchParams(pairs)}`;
-}
-
-/** @param {string} text */
-function complain(text) {
-  alarm.hidden = text === "";
-  say(alarm, text);
-}
-
-/** @param {unknown} error */
-function inPlainWords(error) {
-  return error instanceof Refused ? error.message : "dinoscope does not answer: it has been stopped, or the connection was lost.";
-}
-
-/** @param {unknown} error */
-function report(error) {
-  if (leaving.signal.aborted) return;
-  say(status, "");
-  complain(inPlainWords(error));
 }
 
 /** @param {Shown} shown @param {"small" | "large"} size */
@@ -351,31 +331,9 @@ more.addEventListener("click", () => list().catch(report));
 rankings.addEventListener("pointerover", point);
 rankings.addEventListener("pointerleave", point);
 rankings.addEventListener("focusin", point);
-addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.add("dropping");
-});
-addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) document.body.classList.remove("dropping");
-});
-addEventListener("drop", (event) => {
-  event.preventDefault();
-  document.body.classList.remove("dropping");
-  if (!event.dataTransfer) return;
-  dropped(event.dataTransfer).then(({ files, failures }) => send(files, failures.map(({ name, reason }) => `${name}: ${reason}`).join("; ")));
-});
-addEventListener("paste", (event) => {
-  const files = [...(event.clipboardData?.files ?? [])];
-  if (files.length === 0) return;
-  event.preventDefault();
-  send(files);
-});
+received((files, failures) => send(files, failures.map(({ name, reason }) => `${name}: ${reason}`).join("; ")));
 addEventListener("popstate", (event) => {
   if (!restore(event.state)) location.reload();
-});
-addEventListener("pagehide", () => leaving.abort());
-addEventListener("pageshow", (event) => {
-  if (event.persisted) location.reload();
 });
 
 begin().catch(report);
