@@ -182,7 +182,7 @@ def test_the_strip_shows_every_frame_and_the_animation_the_trunks() -> None:
     strip = laboratory().strip
     assert strip is not None
     figure = plot_strip(strip)
-    assert len(figure.axes) == 1 + 2 * 3 + 2  # photograph, two maps for each network, two legends
+    assert len(figure.axes) == 1 + 2 * 3 + 1  # photograph, two maps for each network, the legend
     moving = Image.open(io.BytesIO(animation(strip)))
     assert moving.n_frames == 2  # type: ignore[attr-defined]
     assert (
@@ -204,7 +204,7 @@ def test_frames_can_be_stepped_through_without_a_script() -> None:
 def test_gram_matrices_are_drawn_on_fixed_scales() -> None:
     figure = plot_grams(laboratory())
     student, teacher, difference = (axes.images[0] for axes in figure.axes[:3])
-    assert student.get_clim() == teacher.get_clim() == (0.0, 1.0)
+    assert student.get_clim() == teacher.get_clim() == (-1.0, 1.0)
     assert difference.get_clim() == (-0.5, 0.5)
     assert np.array_equal(np.asarray(difference.get_array()), np.eye(6) - 1)
     shown = " ".join(t.get_text() for t in figure.texts)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
@@ -26,7 +26,7 @@ from dinoscope.comparison.figures.maps import (
 )
 from dinoscope.comparison.figures.overview import MOST_PHOTOGRAPHS
 from dinoscope.data.results import Comparison
-from dinoscope.drawing.style import BELOW_ZERO, REPLACEMENT, cosine_colours, plain
+from dinoscope.drawing.style import REPLACEMENT, cosine_colours, plain
 from dinoscope.errors import InputError
 from tests.samples import HOSTILE, POINTS, comparison
 
@@ -47,7 +47,7 @@ def text_of(figure: Figure) -> str:
 
 def cosine_maps(figure: Figure) -> Iterator[AxesImage]:
     return (
-        image for image in shown(figure) if image.get_cmap().name == "viridis" and image.get_array().ndim == 2
+        image for image in shown(figure) if image.get_cmap().name == "cosine" and image.get_array().ndim == 2
     )
 
 
@@ -69,14 +69,18 @@ def test_cosines_have_one_fixed_scale_whatever_they_are(sample: Comparison) -> N
         maps = list(cosine_maps(figure))
         assert len(maps) >= len(c.models)
         for image in maps:
-            assert (image.norm.vmin, image.norm.vmax) == (0.0, 1.0)
-            assert image.get_cmap()(image.norm(-0.01)) == to_rgba(BELOW_ZERO)
+            assert (image.norm.vmin, image.norm.vmax) == (-1.0, 1.0)
 
 
-def test_negative_cosines_have_a_colour_that_the_scale_does_not_have() -> None:
-    colours, _ = cosine_colours()
-    scale = np.asarray(colours(np.linspace(0, 1, 256)))[:, :3]
-    assert np.abs(scale - np.asarray(to_rgba(BELOW_ZERO))[:3]).max(axis=1).min() > 0.1
+def test_cosines_of_both_signs_grow_lighter_from_zero_in_colours_of_their_own() -> None:
+    colours, scale = cosine_colours()
+    shown = np.asarray(colours(scale(np.linspace(-1, 1, 513))))[:, :3]
+    light = shown @ (0.2126, 0.7152, 0.0722)
+    assert light.argmin() in (255, 256, 257)
+    assert (np.diff(light[:256]) < 0).all() and (np.diff(light[258:]) > 0).mean() > 0.98
+    np.testing.assert_allclose(shown[-1], matplotlib.colormaps["viridis"](1.0)[:3])
+    below, above = shown[:240], shown[272:]
+    assert np.abs(below[:, None] - above[None]).max(axis=2).min() > 0.08
 
 
 def test_footprints_are_the_patches_own_boxes(sample: Comparison) -> None:

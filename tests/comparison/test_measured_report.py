@@ -56,10 +56,9 @@ def test_every_metric_stands_with_its_meaning_interval_difference_and_chance(
     for key, summaries in measured.summaries.items():
         assert METRICS[key].title in page.text and METRICS[key].meaning in page.text
         for interval in summaries:
-            shown = f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]".replace("-", "−")
-            assert shown in page.text
+            assert words.fitting(interval) in page.text
     difference = measured.differences["matched_coherence_auc"][0]
-    assert f"+{difference.interval.mean:.3f} [+{difference.interval.low:.3f}" in page.text
+    assert words.fitting(difference.interval, sign="+") in page.text
     assert "chance level 0.5" in page.text
     assert "never a headline alone" in page.text
     assert "Over the collection, no interval" in page.text
@@ -137,4 +136,4 @@ def test_a_new_module_is_a_new_section(tmp_path: Path, monkeypatch: pytest.Monke
     )
     monkeypatch.setattr(sections, "__path__", [*sections.__path__, str(tmp_path)])
     page = report_html(comparison(["a.png"], ("only",)))
-    assert page.index('id="numbers"') < page.index('id="invented"') < page.index('id="photographs"')
+    assert page.index('id="numbers"') < page.index('id="invented"') < page.index('id="fairness"')

@@ -10,18 +10,18 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
 
+from dinoscope.comparison import words
 from dinoscope.comparison.report import report
 from dinoscope.comparison.report.report import report_html, write_report
 from dinoscope.comparison.report.sections.numbers import axis_limits
 from dinoscope.data.results import Comparison, Failure
 from dinoscope.drawing.html import colours_uri, cosines_uri
 from dinoscope.drawing.pages import STATIC_POLICY
-from dinoscope.drawing.style import BELOW_ZERO, plain
+from dinoscope.drawing.style import cosine_colours, plain
 from dinoscope.drawing.verdicts import shares
 from dinoscope.drawing.view.standalone import CONTENT_SECURITY_POLICY
 from dinoscope.names import well_formed
@@ -140,12 +140,8 @@ def test_every_map_is_there_at_patch_resolution(sample: Comparison, page: Page) 
         for drawn in row:
             expected.append(np.rint(drawn.colours * 255))
             for similarity in drawn.similarity:
-                colours = matplotlib.colormaps["viridis"](similarity.values, bytes=True)[..., :3].astype(
-                    float
-                )
-                below = [int(BELOW_ZERO[k : k + 2], 16) for k in (1, 3, 5)]
-                colours[similarity.values < 0] = below
-                expected.append(colours)
+                colours, scale = cosine_colours()
+                expected.append(colours(scale(similarity.values), bytes=True)[..., :3].astype(float))
     assert len(maps) == len(expected) == len(HOSTILE) * 3 * (1 + len(POINTS))
     for shown, values in zip(maps, expected, strict=True):
         np.testing.assert_array_equal(shown, values)
@@ -183,11 +179,11 @@ def test_numbers_ledger_models_failures_and_settings_are_all_said(sample: Compar
     m = sample.measurements
     for metric in m.values:
         for interval in m.summaries[metric]:
-            assert f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]" in page.text
+            assert words.fitting(interval) in page.text
         for difference in m.differences[metric]:
-            assert f"{difference.interval.mean:+.3f}".replace("-", "−") in page.text
+            assert words.fitting(difference.interval, sign="+") in page.text
             assert shares(difference) in page.text
-    for words in (
+    for said in (
         "✓ met",
         "✗ not met",
         "control, not a trained model",
@@ -199,7 +195,7 @@ def test_numbers_ledger_models_failures_and_settings_are_all_said(sample: Compar
         "bilinear",
         "1 input could not be used",
     ):
-        assert words in page.text
+        assert said in page.text
     share = sum(sample.models[0].pca.explained_variance_ratio[:3])
     assert f"{share:.0%}" in page.text
     assert "nan" not in page.text.lower().replace("nano", "")
@@ -252,8 +248,8 @@ def test_the_file_is_small_and_there_whole_or_not_at_all(
 
 def test_uris_hold_what_they_are_given() -> None:
     np.testing.assert_array_equal(decoded(colours_uri(np.array([[[0.0, 0.5, 1.0]]]))), [[[0, 128, 255]]])
-    below = decoded(cosines_uri(np.array([[-0.2, 0.0, 1.0]])))
-    assert [tuple(c) for c in below[0]] == [(128, 128, 128), (68, 1, 84), (253, 231, 36)]
+    shown = decoded(cosines_uri(np.array([[-1.0, 0.0, 1.0]])))
+    np.testing.assert_allclose(shown[0], [(252, 222, 232), (68, 1, 84), (253, 231, 36)], atol=1)
 
 
 def test_axes_end_at_round_numbers_around_everything() -> None:

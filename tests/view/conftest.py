@@ -14,6 +14,9 @@ from dinoscope.data.results import Comparison
 from dinoscope.drawing.view.standalone import CONTENT_SECURITY_POLICY, view_fragment
 from tests.view.view_samples import HOSTILE, comparison, noise_features, photographs, picture_features
 
+COSINE = "#view?mode=cosine&sort=given"
+"""The address of a view that shows cosines, photographs in the order given."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -51,7 +54,12 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Callable[..., OpenPage]]
     contexts = []
 
     def open_it(
-        fragment: str, *, engine: str = "", address: str = "", width: int = 1280, height: int = 900
+        fragment: str,
+        *,
+        engine: str = "",
+        address: str = "#view?mode=cosine&sort=given",
+        width: int = 1280,
+        height: int = 900,
     ) -> OpenPage:
         policy = CONTENT_SECURITY_POLICY
         if engine == "script":

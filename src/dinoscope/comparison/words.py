@@ -41,6 +41,25 @@ def interval(value: Interval, *, sign: str = "") -> str:
     return f"{mean} [{number(value.low, sign=sign)}, {number(value.high, sign=sign)}]"
 
 
+def fitting(value: Interval, *, sign: str = "") -> str:
+    """As `interval`, with as many decimals as its width and its ends leave sense in: of half the width two
+    significant digits below 3, else one.
+
+    >>> fitting(Interval(0.7312, 0.702, 0.757, 8)), fitting(Interval(24.72, 18.1, 31.9, 8))
+    ('0.731 [0.702, 0.757]', '25 [18, 32]')
+    >>> fitting(Interval(0.0432, 0.0021, 0.0843, 8), sign="+")
+    '+0.043 [+0.002, +0.084]'
+    """
+    half = (value.high - value.low) / 2
+    if not (math.isfinite(half) and half > 0):
+        return interval(value, sign=sign)
+    ends = [abs(end) for end in (value.low, value.high) if end]
+    digits = max(0, math.ceil(-math.log10(half / 3)), *(math.ceil(-math.log10(2 * end)) for end in ends))
+    digits = min(digits, 4)
+    mean, low, high = (number(v, sign=sign, digits=digits) for v in (value.mean, value.low, value.high))
+    return f"{mean} [{low}, {high}]"
+
+
 def percent(share: float) -> str:
     """A share as a percentage: one decimal below 10%, none above."""
     if not math.isfinite(share):

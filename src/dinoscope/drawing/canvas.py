@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
 
-from dinoscope.drawing.style import ACCENT, BELOW_ZERO, INK, LINE, QUIET, REPLACEMENT, cosine_colours, plain
+from dinoscope.drawing.style import ACCENT, INK, LINE, QUIET, REPLACEMENT, cosine_colours, plain
 
 DPI = 250
 FACE = "DejaVu Sans"
@@ -98,15 +98,8 @@ class Canvas:
     def cosine_bar(self, x: float, y: float, width: float) -> None:
         """The legend of every cosine map: a bar 0.09 inches high, with its numbers and its unit."""
         colours, scale = cosine_colours()
-        axes = self.axes(x + 0.22, y, width - 0.22, 0.09)
-        colour_bar(self.figure, axes, colours, scale, [0, 0.25, 0.5, 0.75, 1])
-        under = self.axes(x, y, 0.16, 0.09)
-        under.set_facecolor(BELOW_ZERO)
-        under.set_xticks([])
-        under.set_yticks([])
-        for spine in under.spines.values():
-            spine.set_visible(False)
-        self.words(x + 0.08, y + 0.2, "<0", size=6, colour=QUIET, align="center")
+        axes = self.axes(x, y, width, 0.09)
+        colour_bar(self.figure, axes, colours, scale, [-1, -0.5, 0, 0.5, 1], ["−1", "−0.5", "0", "0.5", "1"])
         self.words(x, y + 0.34, "cosine with the marked patch (no unit); one scale for all", size=6)
 
 

@@ -31,6 +31,8 @@ class Section:
         body: markup.
         place: sections are shown in ascending order of it.
         link: what the table of contents calls it; nothing for the title.
+        folded: whether it opens at a click, as a link to it does.
+        on_paper: whether it is printed.
     """
 
     key: str
@@ -38,6 +40,8 @@ class Section:
     body: Markup
     place: int = 0
     link: str = ""
+    folded: bool = False
+    on_paper: bool = True
 
 
 def fill(template: str, **values: object) -> Markup:

@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import cache
 
 import matplotlib
-from matplotlib.colors import Colormap, Normalize
+import numpy as np
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 
 INK = "#161616"
 QUIET = "#5c5c5c"
 LINE = "#d4d4d4"
-ACCENT = "#c2260c"
-BELOW_ZERO = "#808080"
-"""Of negative cosines."""
-
+ACCENT = "#161616"
 MODEL_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe & Ito's colour-blind-safe colours, for trained models; controls are drawn in grey."""
 
 CONTROL_COLOUR = "#8a8a8a"
-COSINE_LIMITS = (0.0, 1.0)
-"""Cosines are drawn from 0 to 1 for every model, whatever its maps hold.
+COSINE_LIMITS = (-1.0, 1.0)
+"""Cosines are drawn from -1 to 1 for every model, whatever its maps hold.
 
-Most cosines between patches of a photograph are positive, so that [-1, 1] would leave half of the colours
-all but unused, and a scale for each map would make any two maps look equally sharp. The price: below 0
-everything is one flat grey, which the scale does not contain; every legend names it.
+A scale for each map would make any two maps look equally sharp. Viridis takes all of 0 to 1, where most
+cosines between patches of a photograph lie; its counterpart below 0 grows lighter too, so that both signs are
+seen.
 """
+
+NEGATIVE = (
+    (0.0, (68, 1, 84)),
+    (0.1, (112, 18, 104)),
+    (0.25, (154, 45, 118)),
+    (0.45, (196, 86, 142)),
+    (0.65, (226, 138, 174)),
+    (0.85, (245, 186, 208)),
+    (1.0, (252, 222, 232)),
+)
+"""Minus the cosine, and its colour: out of viridis' darkest into pale pink."""
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
+@cache
 def cosine_colours() -> tuple[Colormap, Normalize]:
-    """Viridis (perceptually uniform) on the fixed scale; a grey of its own for negative cosines."""
-    return matplotlib.colormaps["viridis"].with_extremes(under=BELOW_ZERO), Normalize(*COSINE_LIMITS)
+    """Viridis (perceptually uniform) above 0, `NEGATIVE` below, on the fixed scale."""
+    above = matplotlib.colormaps["viridis"](np.arange(256))[:, :3]
+    places, colours = np.array([place for place, _ in NEGATIVE]), np.array([rgb for _, rgb in NEGATIVE]) / 255
+    steps = (np.arange(256)[::-1] + 0.5) / 256
+    below = np.stack([np.interp(steps, places, colours[:, c]) for c in range(3)], axis=1)
+    return ListedColormap(np.concatenate([below, above]), "cosine"), Normalize(*COSINE_LIMITS)
 
 
 def model_colour(index: int, *, control: bool) -> str:

@@ -97,12 +97,12 @@ def plot_grams(laboratory: Laboratory) -> Figure:
             )
     x = _MARGIN + _NAMES
     for place, of, with_scale, ticks in (
-        (x, colours, scale, [0, 0.5, 1]),
+        (x, colours, scale, [-1, 0, 1]),
         (x + 2 * (side + 0.12), apart, centred, [-DIFFERENCE, 0, DIFFERENCE]),
     ):
         axes = canvas.axes(place, height - 0.58, side, 0.09)
         colour_bar(canvas.figure, axes, of, with_scale, ticks, [f"{t:g}".replace("-", "−") for t in ticks])
-    canvas.words(x, height - 0.2, "cosine; below 0 grey", size=6, colour=QUIET)
+    canvas.words(x, height - 0.2, "cosine", size=6, colour=QUIET)
     canvas.words(x + 2 * (side + 0.12), height - 0.2, "difference of cosines", size=6, colour=QUIET)
     return canvas.figure
 

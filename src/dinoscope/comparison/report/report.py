@@ -12,9 +12,10 @@ from pathlib import Path
 from markupsafe import Markup
 
 from dinoscope.atomic import write_bytes
-from dinoscope.comparison import words
+from dinoscope.comparison.report.opening import opening
 from dinoscope.comparison.report.sections import sections_of
 from dinoscope.data.results import Comparison
+from dinoscope.drawing.disagreement import most_different_first
 from dinoscope.drawing.pages import STATIC_POLICY, report_page
 from dinoscope.drawing.view.standalone import CONTENT_SECURITY_POLICY, view_fragment
 
@@ -30,8 +31,8 @@ def write_report(comparison: Comparison, path: str | Path, *, view: str | None =
     Args:
         comparison: what to show.
         path: of the file.
-        view: HTML put in after the header, unchanged and trusted; None for the interactive view of the
-            first `MOST_IN_VIEW` photographs, an empty string for a page without any script.
+        view: HTML put in after the header, unchanged and trusted; None for the interactive view of at most
+            `MOST_IN_VIEW` photographs, an empty string for a page without any script.
     """
     shown = view_fragment(_first(comparison)) if view is None else view
     write_bytes(Path(path), report_html(comparison, view=shown).encode("utf-8"))
@@ -44,7 +45,7 @@ def report_html(comparison: Comparison, *, view: str = "") -> str:
         sections_of(comparison),
         {
             "comparison": comparison,
-            "words": words,
+            "opening": opening(comparison),
             "view": Markup(view),
             "most": MOST_IN_VIEW,
         },
@@ -53,9 +54,13 @@ def report_html(comparison: Comparison, *, view: str = "") -> str:
 
 
 def _first(comparison: Comparison) -> Comparison:
+    """Of more than `MOST_IN_VIEW` photographs those seen most differently, in the order given."""
+    if len(comparison.photographs) <= MOST_IN_VIEW:
+        return comparison
+    kept = sorted(most_different_first(comparison)[:MOST_IN_VIEW])
     return replace(
         comparison,
-        photographs=comparison.photographs[:MOST_IN_VIEW],
-        features=comparison.features[:MOST_IN_VIEW],
-        maps=comparison.maps[:MOST_IN_VIEW],
+        photographs=tuple(comparison.photographs[i] for i in kept),
+        features=tuple(comparison.features[i] for i in kept),
+        maps=tuple(comparison.maps[i] for i in kept),
     )

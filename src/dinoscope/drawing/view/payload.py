@@ -22,14 +22,15 @@ from PIL import Image
 
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Comparison, Maps, ModelResult
+from dinoscope.drawing.disagreement import disagreements
 from dinoscope.drawing.view.codec import TOLERANCE, encode_tokens
 from dinoscope.errors import InputError
 
-PAYLOAD_VERSION = 1
+PAYLOAD_VERSION = 2
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "header": ("version", "photographs", "models", "grids", "points", "components", "blobs"),
-    "photograph": ("name", "size", "notes", "image_blob"),
+    "photograph": ("name", "size", "notes", "disagreement", "image_blob"),
     "model": (
         "label",
         "name",
@@ -64,7 +65,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 """Every field of the header, by kind of record.
 
-photograph: ``size`` is (W, H) of the upright original, in pixels; the image blob is a JPEG preview.
+photograph: ``size`` is (W, H) of the upright original, in pixels; ``disagreement`` as in
+`dinoscope.drawing.disagreement`, null where it is not known; the image blob is a JPEG preview.
 model: ``scores_blob`` has one row of bytes for each component, 0 and 255 at the basis's limits;
 ``colours_blob`` has three bytes for each patch. tokens: see `codec.CodedTokens`; ``axis`` is a list,
 ``largest_error`` the measured difference of a cosine from the float64 cosine of the original
@@ -104,7 +106,10 @@ def comparison_payload(comparison: Comparison, *, tolerance: float = TOLERANCE) 
     blobs = _Blobs()
     header = {
         "version": PAYLOAD_VERSION,
-        "photographs": [_photograph(photo, blobs) for photo in comparison.photographs],
+        "photographs": [
+            _photograph(photo, float(disagreement), blobs)
+            for photo, disagreement in zip(comparison.photographs, disagreements(comparison), strict=True)
+        ],
         "models": [
             _model(
                 model,
@@ -141,11 +146,12 @@ class _Blobs:
         return len(self.parts) - 1
 
 
-def _photograph(photo: Photograph, blobs: _Blobs) -> dict[str, object]:
+def _photograph(photo: Photograph, disagreement: float, blobs: _Blobs) -> dict[str, object]:
     return {
         "name": photo.name,
         "size": [int(photo.size[0]), int(photo.size[1])],
         "notes": list(photo.notes),
+        "disagreement": _number(disagreement),
         "image_blob": blobs.add(_jpeg(photo.pixels), "jpeg", deflate=False),
     }
 

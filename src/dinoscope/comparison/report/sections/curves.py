@@ -23,4 +23,4 @@ def sections(comparison: Comparison) -> Iterator[Section]:
         for kind in KINDS
         if kind in comparison.measurements.curves
     ]
-    yield Section("curves", "Curves", Markup("").join(figures), 40)
+    yield Section("curves", "Curves", Markup("").join(figures), 40, folded=True, on_paper=False)

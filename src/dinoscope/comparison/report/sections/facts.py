@@ -8,6 +8,7 @@ from dinoscope.comparison import words
 from dinoscope.data.results import Comparison
 from dinoscope.drawing.pages import Section, fill
 
+_ON_SCREEN = ("variance", "settings")
 DINOV3_REMARK = (
     "DINOv3 weights are under the DINOv3 License "
     "(ai.meta.com/resources/models-and-libraries/dinov3-license): "
@@ -30,7 +31,9 @@ def sections(comparison: Comparison) -> Iterator[Section]:
         if key != "failures" or comparison.failures:
             template = f"comparison/report/sections/{key}.html"
             body = fill(template, comparison=comparison, words=words, **values)
-            yield Section(key, title, body, 60 + i, short.get(key, title))
+            yield Section(
+                key, title, body, 60 + i, short.get(key, title), folded=True, on_paper=key not in _ON_SCREEN
+            )
 
 
 def _limits(comparison: Comparison) -> list[str]:

@@ -33,4 +33,5 @@ def sections(comparison: Comparison) -> Iterator[Section]:
         )
         for i in range(len(shown))
     ]
-    yield Section("gram", "Gram matrices", Markup("<p>{}</p>\n").format(said) + Markup("").join(figures), 50)
+    body = Markup("<p>{}</p>\n").format(said) + Markup("").join(figures)
+    yield Section("gram", "Gram matrices", body, 50, folded=True, on_paper=False)

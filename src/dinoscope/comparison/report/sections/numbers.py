@@ -59,7 +59,7 @@ def sections(comparison: Comparison) -> Iterator[Section]:
         isfinite=math.isfinite,
         singles=singles,
     )
-    yield Section("numbers", "Numbers", body, 10)
+    yield Section("numbers", "Numbers", body, 10, folded=True)
 
 
 def _row(metric: Metric, columns: Sequence[Column], undefined: str) -> Row:

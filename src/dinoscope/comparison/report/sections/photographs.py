@@ -24,7 +24,6 @@ class Mark(NamedTuple):
 
 def sections(comparison: Comparison) -> Iterator[Section]:
     """All of them, with one legend."""
-    low, high = COSINE_LIMITS
     body = fill(
         "comparison/report/sections/photographs.html",
         comparison=comparison,
@@ -32,11 +31,9 @@ def sections(comparison: Comparison) -> Iterator[Section]:
         marks=marks,
         boxes=boxes,
         uris={"photograph": jpeg_uri, "colours": colours_uri, "cosines": cosines_uri},
-        limits=COSINE_LIMITS,
-        bar=cosines_uri(np.linspace(low, high, 256)[None, :]),
-        below=cosines_uri(np.full((1, 1), low - 1.0)),
+        bar=cosines_uri(np.linspace(*COSINE_LIMITS, 256)[None, :]),
     )
-    yield Section("photographs", "Photographs", body, 30)
+    yield Section("photographs", "Photographs", body, 5)
 
 
 def boxes(comparison: Comparison, photograph: int) -> list[tuple[float, float, float, float]]:

@@ -26,4 +26,4 @@ def sections(comparison: Comparison) -> Iterator[Section]:
         readings=readings,
         notes=" ".join(plane_notes(comparison)),
     )
-    yield Section("plane", told.title, body, 20)
+    yield Section("plane", told.title, body, 20, folded=True)

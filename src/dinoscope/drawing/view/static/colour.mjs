@@ -8,8 +8,18 @@ const VIRIDIS = [
 ];
 const VIRIDIS_AT = [0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240, 255];
 
+// From 0 down to -1: out of viridis' darkest into pale pink, so that both signs grow lighter from 0.
+const NEGATIVE = [[68, 1, 84], [112, 18, 104], [154, 45, 118], [196, 86, 142], [226, 138, 174], [245, 186, 208], [252, 222, 232]];
+const NEGATIVE_AT = [0, 0.1, 0.25, 0.45, 0.65, 0.85, 1];
+
+// PuOr of ColorBrewer (Apache-2.0): purple below 0, orange above.
+const DIVERGING = [[84, 39, 136], [153, 142, 195], [247, 247, 247], [241, 163, 64], [179, 88, 6]];
+
 /** Colour of cosines below a scale that starts at 0. */
 export const BELOW = [128, 128, 128];
+
+/** Differences of cosines are drawn from minus to plus this; beyond it colours are cut off. */
+export const MOST_APART = 0.5;
 
 /** @param {number[]} rgb */
 const opaque = ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r;
@@ -20,6 +30,27 @@ export const TABLE = Int32Array.from({ length: 256 }, (_, i) => {
   const share = (i - VIRIDIS_AT[k]) / (VIRIDIS_AT[k + 1] - VIRIDIS_AT[k]);
   return opaque(VIRIDIS[k].map((low, c) => Math.round(low + share * (VIRIDIS[k + 1][c] - low))));
 });
+
+/**
+ * Between the colours around a place.
+ * @param {number[][]} colours
+ * @param {number[]} at ascending
+ * @param {number} place
+ */
+function between(colours, at, place) {
+  const k = Math.max(0, Math.min(at.length - 2, at.findLastIndex((start) => start <= place)));
+  const share = Math.max(0, Math.min(1, (place - at[k]) / (at[k + 1] - at[k])));
+  return opaque(colours[k].map((low, c) => Math.round(low + share * (colours[k + 1][c] - low))));
+}
+
+/** 256 colours of cosines from -1 to 1: viridis above 0, its counterpart below. */
+export const SIGNED = Int32Array.from({ length: 256 }, (_, i) => {
+  const cosine = (i + 0.5) / 128 - 1;
+  return cosine >= 0 ? TABLE[Math.floor(cosine * 256)] : between(NEGATIVE, NEGATIVE_AT, -cosine);
+});
+
+/** 256 colours of differences. */
+export const APART = Int32Array.from({ length: 256 }, (_, i) => between(DIVERGING, [0, 64, 127.5, 191, 255], i));
 
 const FINE = 4096;
 /** @type {Map<string, Int32Array>} */
@@ -38,6 +69,7 @@ function cosineTable(low, high) {
     table = Int32Array.from({ length: FINE + 1 }, (_, i) => {
       const cosine = (2 * i) / FINE - 1;
       if (low === 0 && cosine < 0) return opaque(BELOW);
+      if (low === -1 && high === 1) return cosine < 0 ? between(NEGATIVE, NEGATIVE_AT, -cosine) : TABLE[Math.min(255, Math.floor(cosine * 256))];
       const share = (cosine - low) / (high - low || 1);
       return TABLE[Math.max(0, Math.min(255, Math.floor(share * 256)))];
     });
@@ -75,7 +107,25 @@ export function paintRanks(cosines, out) {
 }
 
 /**
- * Patches at or above a threshold in one colour, the others clear.
+ * One model's cosines minus another's, whose grid may be another.
+ * @param {Float32Array} cosines
+ * @param {import("./payload.mjs").Grid} grid
+ * @param {Float32Array} first
+ * @param {import("./payload.mjs").Grid} firstGrid
+ * @param {Int32Array} out
+ */
+export function paintDifference(cosines, grid, first, firstGrid, out) {
+  for (let row = 0, i = 0; row < grid.h; row++) {
+    const line = Math.floor(((row + 0.5) * firstGrid.h) / grid.h) * firstGrid.w;
+    for (let col = 0; col < grid.w; col++, i++) {
+      const apart = cosines[i] - first[line + Math.floor(((col + 0.5) * firstGrid.w) / grid.w)];
+      out[i] = APART[Math.max(0, Math.min(255, Math.floor(128 * (1 + apart / MOST_APART))))];
+    }
+  }
+}
+
+/**
+ * Patches at or above a threshold clear, the others dark.
  * @param {Float32Array} cosines
  * @param {Int32Array} out
  * @param {number} threshold
@@ -85,7 +135,7 @@ export function paintThreshold(cosines, out, threshold) {
   let above = 0;
   for (let i = 0; i < out.length; i++) {
     const over = cosines[i] >= threshold;
-    out[i] = over ? TABLE[255] : 0;
+    out[i] = over ? 0 : 255 << 24;
     if (over) above++;
   }
   return above / out.length;

@@ -1,14 +1,16 @@
 /** The line of controls above the table: native inputs, one for each thing that can be set. */
 
-import { BELOW, TABLE } from "./colour.mjs";
+import { APART, BELOW, MOST_APART, SIGNED, TABLE } from "./colour.mjs";
 import { h, say } from "./dom.mjs";
 
 /** @typedef {import("./state.mjs").State} State */
 
 /** @type {[State["mode"], string][]} */
-const MODES = [["cosine", "Cosine"], ["rank", "Rank"], ["threshold", "Threshold"], ["pca", "PCA"]];
+const MODES = [["pca", "PCA"], ["cosine", "Cosine"], ["difference", "Difference"], ["rank", "Rank"], ["threshold", "Threshold"]];
 /** @type {[State["scale"], string][]} */
-const SCALES = [["01", "0 to 1"], ["11", "\u22121 to 1"], ["own", "own range"]];
+const SCALES = [["11", "\u22121 to 1"], ["01", "0 to 1"], ["own", "own range"]];
+/** @type {[State["sort"], string][]} */
+const SORTS = [["differ", "most different first"], ["name", "by name"], ["given", "as given"]];
 
 /** @type {[string, string][]} */
 const KEYS = [
@@ -18,7 +20,7 @@ const KEYS = [
   ["Enter, Space", "pin the reference, or take its pin out"],
   ["Delete", "take the last pin out"],
   ["+, \u2212, 0", "zoom at the reference; the whole photograph"],
-  ["C, R, T, P", "cosine, rank, threshold, PCA"],
+  ["P, C, D, R, T", "PCA, cosine, difference, rank, threshold"],
   ["S", "smooth or nearest display"],
   ["?", "this page"],
 ];
@@ -39,7 +41,7 @@ export class Controls {
       h("label", {}, h("input", {
         type: "radio", name, value, onchange: () => change({ mode: /** @type {State["mode"]} */ (value) }),
       }), h("span", {}, text));
-    this.modes = h("fieldset", { className: "modes" }, h("legend", {}, "Show"), ...MODES.map(([v, t]) => radio(v, t)));
+    this.modes = h("fieldset", { className: "modes" }, h("legend", {}, "Show"), ...MODES.filter(([v]) => v !== "difference" || view.models.length > 1).map(([v, t]) => radio(v, t)));
 
     this.bar = h("canvas", { width: 256, height: 1, role: "img" });
     this.low = h("span", {});
@@ -49,7 +51,9 @@ export class Controls {
     this.swatch.style.background = `rgb(${BELOW.join(" ")})`;
     const error = Math.max(...view.models.map((model) => model.largestError));
     this.accuracy = h("span", { className: "note", title: "largest difference from the float64 cosine of the original features" }, `\u00b1${(Math.ceil(error * 1e4) / 1e4).toFixed(4)}`);
-    this.legend = h("span", { className: "legend" }, this.under, this.low, this.bar, this.high, this.accuracy);
+    this.zero = h("span", { className: "zero" }, "0");
+    const bar = h("span", { className: "scale" }, this.bar, this.zero);
+    this.legend = h("span", { className: "legend" }, this.under, this.low, bar, this.high, this.accuracy);
     this.note = h("span", { className: "legend note" });
 
     this.scale = h("select", {
@@ -78,11 +82,19 @@ export class Controls {
     });
     this.radiusField = h("label", { title: "The best match in the reference's own photograph lies outside this neighbourhood" },
       "Exclude radius ", this.radius);
+    this.sort = h("select", {
+      title: "How much two models differ on a photograph: 1 minus the correlation of their cosine Gram matrices",
+      onchange: () => change({ sort: /** @type {State["sort"]} */ (this.sort.value) }),
+    }, ...SORTS.filter(([value]) => value !== "differ" || view.photographs.some(({ disagreement }) => disagreement !== null))
+      .map(([value, text]) => h("option", { value }, text)));
     this.live = h("input", { type: "checkbox", onchange: () => change({ live: this.live.checked }) });
     this.liveField = h("label", {}, this.live, "Follow pointer");
 
     this.list = h("ul", {});
     this.columns = popover("Columns", this.list);
+    this.display = popover("Display", h("ul", {},
+      h("li", {}, h("label", {}, "Opacity ", this.opacity)), h("li", {}, h("label", {}, this.smooth, "Smooth")),
+      h("li", {}, this.radiusField), h("li", {}, this.liveField)));
     this.save = popover("Save", h("ul", {},
       h("li", {}, h("button", { type: "button", onclick: () => save("png") }, "PNG image")),
       h("li", {}, h("button", { type: "button", onclick: () => save("svg") }, "SVG drawing"))));
@@ -90,8 +102,7 @@ export class Controls {
     const ask = h("button", { type: "button", "aria-label": "Keys and accuracy", onclick: () => this.showHelp() }, "?");
     this.element = h("div", { className: "bar", role: "group", "aria-label": "What is shown" },
       this.modes, this.legend, this.note, this.scaleField, this.thresholdField, this.pcaField,
-      h("label", {}, "Opacity ", this.opacity), h("label", {}, this.smooth, "Smooth"), this.radiusField,
-      this.liveField, h("span", { className: "end" }, this.columns, this.save, ask), this.help);
+      h("span", { className: "end" }, h("label", {}, "Photographs ", this.sort), this.display, this.columns, this.save, ask), this.help);
     this.element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       for (const open of this.element.querySelectorAll("details[open]")) {
@@ -118,7 +129,7 @@ export class Controls {
       `${model.pairs.toLocaleString("en")} pairs of patches.`));
     return [
       h("h2", {}, "Keys"),
-      h("p", {}, "Point at a patch, or move the reference with the keys while a photograph has the focus. Click to pin."),
+      h("p", {}, "Point at a patch, or move the reference with the keys while a photograph has the focus. Click, or press long, to pin."),
       keys,
       h("h2", {}, "Accuracy"),
       h("ul", {}, ...models),
@@ -172,11 +183,11 @@ export class Controls {
     this.smooth.checked = state.smooth;
     this.radius.value = String(state.radius);
     this.live.checked = state.live;
+    this.sort.value = state.sort;
     this.scaleField.hidden = state.mode !== "cosine";
     this.thresholdField.hidden = state.mode !== "threshold";
     this.pcaField.hidden = state.mode !== "pca";
-    this.radiusField.hidden = state.mode === "pca";
-    this.liveField.hidden = state.pins.length === 0 || state.mode === "pca";
+    this.live.disabled = state.pins.length === 0;
     const scale = legendOf(state);
     this.legend.hidden = !scale;
     this.note.hidden = Boolean(scale);
@@ -189,9 +200,10 @@ export class Controls {
       this.bar.title = scale.name;
       const context = this.bar.getContext("2d");
       const image = new ImageData(256, 1);
-      new Int32Array(image.data.buffer).set(TABLE);
+      new Int32Array(image.data.buffer).set(scale.table);
+      this.zero.hidden = !scale.signed;
       context?.putImageData(image, 0, 0);
-    } else say(this.note, state.mode === "threshold" ? "yellow: at or above the threshold" : "");
+    } else say(this.note, state.mode === "threshold" ? "dark: below; corners: share above" : "");
     this.note.hidden ||= !this.note.textContent;
     this.#listColumns(state);
   }
@@ -199,16 +211,19 @@ export class Controls {
 
 /**
  * @param {State} state
- * @returns {{low: string, high: string, under: boolean, name: string} | null}
+ * @returns {{low: string, high: string, under: boolean, signed: boolean, table: Int32Array, name: string} | null}
  */
 export function legendOf(state) {
-  if (state.mode === "rank") {
-    return { low: "least", high: "most similar", under: false, name: "rank within each photograph" };
+  const plain = { under: false, signed: false, table: TABLE };
+  if (state.mode === "rank") return { ...plain, low: "least", high: "most similar", name: "rank within each photograph" };
+  if (state.mode === "difference") {
+    const name = "the first model's cosines from -1 to 1; the others' minus the first's from -0.5 to 0.5, beyond it cut off";
+    return { ...plain, low: `\u2212${MOST_APART}`, high: `+${MOST_APART}`, signed: true, table: APART, name };
   }
   if (state.mode !== "cosine") return null;
-  if (state.scale === "01") return { low: "0", high: "1", under: true, name: "cosine, fixed scale from 0 to 1" };
-  if (state.scale === "11") return { low: "\u22121", high: "1", under: false, name: "cosine, fixed scale from -1 to 1" };
-  return { low: "1%", high: "99%", under: false, name: "cosine, each model from its own 1% to 99% quantile: colours do not compare across models" };
+  if (state.scale === "01") return { ...plain, low: "0", high: "1", under: true, name: "cosine, fixed scale from 0 to 1" };
+  if (state.scale === "11") return { ...plain, low: "\u22121", high: "1", signed: true, table: SIGNED, name: "cosine, fixed scale from -1 to 1" };
+  return { ...plain, low: "1%", high: "99%", name: "cosine, each model from its own 1% to 99% quantile: colours do not compare across models" };
 }
 
 /**

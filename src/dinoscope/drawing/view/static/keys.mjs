@@ -1,7 +1,7 @@
 /** Keys and zoom. */
 
 import { patchAt } from "./payload.mjs";
-import { MAX_ZOOM } from "./state.mjs";
+import { MAX_ZOOM, sequence } from "./state.mjs";
 
 /** @typedef {import("./session.mjs").Session} Session */
 /** @typedef {import("./state.mjs").Place} Place */
@@ -54,8 +54,9 @@ export function pressKey(session, event) {
     session.point(place);
   };
   const photo = (/** @type {number} */ by) => {
-    const next = session.table.photos[Math.max(0, Math.min(session.table.photos.length - 1, at.image + by))];
-    next.stage.focus();
+    const order = sequence(session.view, session.state.sort);
+    const next = Math.max(0, Math.min(order.length - 1, order.indexOf(at.image) + by));
+    session.table.photos[order[next]].stage.focus();
   };
   /** @type {Record<string, () => void>} */
   const keys = {
@@ -79,6 +80,7 @@ export function pressKey(session, event) {
     r: () => session.set({ mode: "rank" }),
     t: () => session.set({ mode: "threshold" }),
     p: () => session.set({ mode: "pca" }),
+    d: () => session.set({ mode: "difference" }),
     s: () => session.set({ smooth: !session.state.smooth }),
     "?": () => session.controls.showHelp(),
   };

@@ -2,12 +2,12 @@
 
 import { packTokens } from "./tokens.mjs";
 
-export const PAYLOAD_VERSION = 1;
+export const PAYLOAD_VERSION = 2;
 
 /** Every field of the header, by kind of record. @type {Record<string, string[]>} */
 export const FIELDS = {
   "header": ["version", "photographs", "models", "grids", "points", "components", "blobs"],
-  "photograph": ["name", "size", "notes", "image_blob"],
+  "photograph": ["name", "size", "notes", "disagreement", "image_blob"],
   "model": [
     "label", "name", "layer", "dtype", "dim", "patch_size", "control", "aligned_to", "residual",
     "explained_variance_ratio", "tokens", "n_scores", "scores_blob", "colours_blob"
@@ -32,6 +32,7 @@ export const FIELDS = {
  * @property {string} name
  * @property {[number, number]} size (W, H) of the original, in pixels
  * @property {string[]} notes
+ * @property {number | null} disagreement 0 where the models agree on every pair of patches
  * @property {Blob} image
  */
 
@@ -114,7 +115,7 @@ export async function decodePayload(headerText, data) {
   const photographs = header.photographs.map((/** @type {any} */ record) => {
     check(record, "photograph");
     const image = new Blob([blobs[record.image_blob].bytes], { type: "image/jpeg" });
-    return { name: String(record.name), size: record.size, notes: record.notes.map(String), image };
+    return { name: String(record.name), size: record.size, notes: record.notes.map(String), disagreement: record.disagreement, image };
   });
   /** @type {Model[]} */
   const models = await Promise.all(header.models.map(async (/** @type {any} */ record) => {

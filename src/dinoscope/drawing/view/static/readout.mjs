@@ -11,7 +11,7 @@ export const signed = (value) => (value < 0 ? "\u2212" : "") + Math.abs(value).t
  * @param {import("./maptable.mjs").MapTable} table
  * @param {import("./state.mjs").State} state
  * @param {import("./state.mjs").Place} cursor
- * @param {{ranges: Map<number, [number, number]>, shares: Map<number, number[]>}[]} painted
+ * @param {{ranges: Map<number, [number, number]>}[]} painted
  */
 export function number(table, state, cursor, painted) {
   const front = state.order.find((m) => !state.hidden.includes(m)) ?? 0;
@@ -20,26 +20,30 @@ export function number(table, state, cursor, painted) {
   const [W, H] = table.view.photographs[cursor.image].size;
   const edges = [(col * W) / grid.w, ((col + 1) * W) / grid.w, (row * H) / grid.h, ((row + 1) * H) / grid.h];
   const [left, right, top, bottom] = edges.map((edge) => Math.round(edge));
-  const where = `row ${row} col ${col}, x ${cursor.x.toFixed(3)} y ${cursor.y.toFixed(3)}`;
+  const where = `row ${row} col ${col}`;
   for (const position of table.positions) {
     say(position, where);
-    position.title = `of ${grid.h} by ${grid.w} patches; pixels ${left} to ${right} across, ${top} to ${bottom} down`;
+    position.title = `x ${cursor.x.toFixed(3)}, y ${cursor.y.toFixed(3)}; of ${grid.h} by ${grid.w} patches; pixels ${left} to ${right} across, ${top} to ${bottom} down`;
   }
   for (const column of table.columns) {
     const model = table.view.models[column.model];
     const own = table.view.grids[cursor.image][column.model];
     const patch = patchAt(own, cursor.x, cursor.y);
     const at = own.offset + patch.row * own.w + patch.col;
-    const norm = `norm ${Number(model.tokens.norms[at].toPrecision(4))}`;
+    column.readout.title = `norm ${Number(model.tokens.norms[at].toPrecision(4))}`;
     const cosines = table.groups[column.group].cosines[column.model];
     const parts = [];
     if (state.mode === "pca") parts.push(colourNote(model, state.components));
-    else if (cosines) parts.push(`cos ${signed(cosines[at])}`);
-    parts.push(norm);
+    else if (cosines) {
+      const first = table.groups[column.group].cosines[front];
+      const own = table.view.grids[cursor.image][front];
+      const there = patchAt(own, cursor.x, cursor.y);
+      const apart = state.mode === "difference" && column.model !== front && first;
+      parts.push(apart ? `difference ${signed(cosines[at] - first[own.offset + there.row * own.w + there.col])}` : `cos ${signed(cosines[at])}`);
+    }
+    if (state.mode !== "pca" && state.mode !== "difference") parts.push(column.readout.title);
     const range = painted[column.group]?.ranges.get(column.model);
     if (state.scale === "own" && range) parts.push(`own scale ${range[0].toFixed(2)} to ${range[1].toFixed(2)}`);
-    const shares = painted[column.group]?.shares.get(column.model);
-    if (shares) parts.push(`${((100 * shares.reduce((a, b) => a + b)) / shares.length).toFixed(0)}% above`);
     say(column.readout, parts.join(", "));
   }
 }

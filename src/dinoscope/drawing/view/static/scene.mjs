@@ -1,9 +1,8 @@
 /** The current view as one drawing: laid out once, then written as SVG or drawn as PNG. */
 
-import { TABLE } from "./colour.mjs";
 import { legendOf } from "./controls.mjs";
 import { patchAt } from "./payload.mjs";
-import { mapOpacity } from "./state.mjs";
+import { mapOpacity, sequence } from "./state.mjs";
 
 /**
  * @typedef {object} Picture
@@ -64,23 +63,26 @@ export function sceneOf(view, state, table, photos, addresses, colours) {
     bar.width = 256;
     bar.height = 1;
     const image = new ImageData(256, 1);
-    new Int32Array(image.data.buffer).set(TABLE);
+    new Int32Array(image.data.buffer).set(scale.table);
     bar.getContext("2d")?.putImageData(image, 0, 0);
     const box = [GAP, y - 10, 160, 10];
     parts.push({ kind: "image", source: bar, href: bar.toDataURL(), box, full: box, opacity: 1, smooth: true });
     write(`${scale.low} to ${scale.high}: ${scale.name}${scale.under ? "; grey below 0" : ""}`, GAP + 168, y);
-  } else if (state.mode === "threshold") write(`yellow: cosine at least ${state.threshold.toFixed(2)}`, GAP, y);
+  } else if (state.mode === "threshold") write(`dark: cosine below ${state.threshold.toFixed(2)}`, GAP, y);
   else write(state.components ? `PCA, components ${state.components.map((k) => k + 1).join(" ")}` : "PCA, aligned colours", GAP, y);
   y += 28;
   table.groups.forEach((group, g) => {
     models.forEach((m, c) => {
       const x = GAP + (1 + g * models.length + c) * (CELL + GAP);
       const many = table.groups.length > 1 || group.pin > 0;
-      write(view.models[m].label + (many ? (group.pin ? `, pin ${group.pin}` : ", pointer") : ""), x, y, true);
+      const apart = state.mode === "difference" && c ? ` \u2212 ${view.models[models[0]].label}` : "";
+      const control = view.models[m].control ? " (control)" : "";
+      write(view.models[m].label + control + apart + (many ? (group.pin ? `, pin ${group.pin}` : ", pointer") : ""), x, y, true);
     });
   });
   y += GAP;
-  view.photographs.forEach((photograph, p) => {
+  for (const p of sequence(view, state.sort)) {
+    const photograph = view.photographs[p];
     const height = Math.round((CELL * photograph.size[1]) / photograph.size[0]);
     const row = [table.photos[p], ...table.maps.flatMap((cells) => cells.filter((cell) => cell.image === p))];
     row.forEach((cell, c) => {
@@ -88,7 +90,8 @@ export function sceneOf(view, state, table, photos, addresses, colours) {
       const box = [x, y, CELL, height];
       const { z } = state.zoom;
       const full = [x - CELL * (z - 1) * state.zoom.x, y - height * (z - 1) * state.zoom.y, CELL * z, height * z];
-      parts.push({ kind: "image", source: photos[p], href: addresses[p], box, full, opacity: 1, smooth: true });
+      const covered = cell.canvas && mapOpacity(state) === 1;
+      if (!covered) parts.push({ kind: "image", source: photos[p], href: addresses[p], box, full, opacity: 1, smooth: true });
       if (cell.canvas) {
         parts.push({
           kind: "image", source: cell.canvas, href: cell.canvas.toDataURL(), box, full,
@@ -105,17 +108,20 @@ export function sceneOf(view, state, table, photos, addresses, colours) {
         const right = left + w + 4 + 8 * text.length < x + CELL;
         write(text, right ? left + w + 4 : left - 4 - 8 * text.length, Math.max(y + 12, Math.min(y + height - 2, upper + t)), true, colour);
       };
-      if (cell.match) mark(cell.match, "#111", cell.match.cosine.toFixed(2));
+      if (cell.match) mark(cell.match, "#777", cell.match.cosine.toFixed(2));
       const groups = cell.model < 0 ? table.groups : [table.groups[Math.floor((c - 1) / models.length)]];
       for (const group of groups) {
         if (group.at.image !== p) continue;
-        mark(patchAt(grid, group.at.x, group.at.y), "#c2260c", group.pin ? String(group.pin) : "");
+        mark(patchAt(grid, group.at.x, group.at.y), "#111", group.pin ? String(group.pin) : "");
       }
     });
     y += height + 16;
     write(photograph.name, GAP, y);
     y += 12;
-  });
+  }
+  y += 8;
+  const at = state.mode === "pca" ? "" : `reference: ${view.photographs[state.at.image].name} at (${state.at.x.toFixed(3)}, ${state.at.y.toFixed(3)}); `;
+  write(`${at}${models.map((m) => `${view.models[m].label} = ${view.models[m].name}, layer ${view.models[m].layer}`).join("; ")}; dinoscope`, GAP, y);
   return { width, height: y + GAP, parts, ink: colours.ink, paper: colours.paper };
 }
 
@@ -167,7 +173,7 @@ export function toSvg(scene) {
  */
 export function toPng(scene) {
   const canvas = document.createElement("canvas");
-  const scale = Math.min(2, 8192 / scene.width, 8192 / scene.height);
+  const scale = Math.min(1.5, 8192 / scene.width, 8192 / scene.height);
   canvas.width = Math.round(scene.width * scale);
   canvas.height = Math.round(scene.height * scale);
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));

@@ -4,11 +4,11 @@ import { Controls } from "./controls.mjs";
 import { scriptEngine, simdEngine } from "./cosine.mjs";
 import { h, say } from "./dom.mjs";
 import { pressKey, zoom } from "./keys.mjs";
+import { MapTable } from "./maptable.mjs";
 import { frame } from "./marks.mjs";
 import { patchAt } from "./payload.mjs";
 import { inWords, number } from "./readout.mjs";
 import { sceneOf } from "./scene.mjs";
-import { MapTable } from "./maptable.mjs";
 import { MAX_PINS, firstState, fromFragment, toFragment } from "./state.mjs";
 import { GlContext, glEngine } from "./webgl.mjs";
 
@@ -46,6 +46,8 @@ export class Session {
     this.timer = 0;
     this.spoken = 0;
     this.width = 0;
+    /** Whether the pointer has not left the patch that was pinned: its map is there already. */
+    this.waiting = false;
     this.table = new MapTable(view, this.addresses, (pin) => this.set({ pins: this.state.pins.filter((_, i) => i !== pin - 1) }));
     this.controls = new Controls(view, (change) => this.set(change), (format) => this.save(format));
     this.voice = h("p", { className: "voice", role: "status", "aria-live": "polite" });
@@ -97,13 +99,14 @@ export class Session {
   get groups() {
     const { pins, live, mode, at } = this.state;
     const follow = { at, pin: 0, cosines: this.current };
+    const waiting = this.waiting && pins.length > 0;
     if (mode === "pca") return [follow];
     const fixed = pins.map((place, i) => ({
       at: place,
       pin: i + 1,
       cosines: this.view.models.map((_, m) => (this.models.includes(m) ? this.pinCosines(place, m) : null)),
     }));
-    return live || !pins.length ? [follow, ...fixed] : fixed;
+    return (live || !pins.length) && !waiting ? [...fixed, follow] : fixed;
   }
 
   /**
@@ -154,15 +157,20 @@ export class Session {
       if (all || (group.pin === 0 && this.state.mode !== "pca")) this.painted[g] = this.table.paint(this.state, g);
     });
     frame(this.table, this.state, this.cursor);
+    this.table.showGlance(this.state);
     number(this.table, this.state, this.cursor, this.painted);
     this.host.dispatchEvent(new CustomEvent("dinoscope-painted"));
   }
 
   /** @param {Place} at */
   point(at) {
+    const left = this.waiting && (at.image !== this.state.at.image || this.patchOf(at, this.models[0]) !== this.patchOf(this.state.at, this.models[0]));
     this.cursor = at;
     this.state.at = at;
-    this.follow(false);
+    if (left) {
+      this.waiting = false;
+      this.show();
+    } else this.follow(false);
     this.remember();
     clearTimeout(this.spoken);
     this.spoken = setTimeout(() => say(this.voice, inWords(this)), 400);
@@ -174,7 +182,11 @@ export class Session {
     const same = (/** @type {Place} */ p) => p.image === at.image && this.patchOf(p, m) === this.patchOf(at, m);
     const rest = this.state.pins.filter((p) => !same(p));
     if (rest.length < this.state.pins.length) this.set({ pins: rest });
-    else if (rest.length < MAX_PINS) this.set({ pins: [...rest, { ...at }] });
+    else if (rest.length < MAX_PINS) {
+      this.waiting = true;
+      this.state = { ...this.state, at };
+      this.set({ pins: [...rest, { ...at }] });
+    }
     else say(this.voice, `There is room for ${MAX_PINS} pins; take one out first.`);
   }
 
@@ -263,7 +275,7 @@ export class Session {
   async save(format) {
     const blob = format === "png" ? await this.host.exportPNG() : new Blob([await this.host.exportSVG()], { type: "image/svg+xml" });
     const href = URL.createObjectURL(blob);
-    h("a", { href, download: `dinoscope.${format}` }).click();
+    h("a", { href, download: `dinoscope-${this.state.mode}.${format}` }).click();
     setTimeout(() => URL.revokeObjectURL(href), 10_000);
   }
 

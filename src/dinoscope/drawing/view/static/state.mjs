@@ -9,8 +9,9 @@
 
 /**
  * @typedef {object} State
- * @property {"cosine" | "rank" | "threshold" | "pca"} mode
- * @property {"01" | "11" | "own"} scale own: each model's 1% to 99%
+ * @property {"cosine" | "rank" | "threshold" | "pca" | "difference"} mode difference: the first model's cosines, and the others' minus those
+ * @property {"11" | "01" | "own"} scale own: each model's 1% to 99%
+ * @property {"differ" | "name" | "given"} sort of the photographs; differ: those that the models see most differently first
  * @property {number} threshold
  * @property {number[] | null} components null: the aligned colours
  * @property {number} opacity
@@ -28,10 +29,23 @@ export const MAX_PINS = 6;
 export const MAX_ZOOM = 16;
 
 /**
- * Opacity of the maps: a threshold's colour never hides the photograph under it.
+ * Opacity of the maps: below a threshold the photograph is dimmed, never hidden.
  * @param {State} state
  */
-export const mapOpacity = (state) => (state.mode === "threshold" ? Math.min(state.opacity, 0.65) : state.opacity);
+export const mapOpacity = (state) => (state.mode === "threshold" ? Math.min(state.opacity, 0.72) : state.opacity);
+
+/**
+ * Indices of the photographs as they are sorted.
+ * @param {import("./payload.mjs").View} view
+ * @param {State["sort"]} sort
+ */
+export function sequence(view, sort) {
+  const given = view.photographs.map((_, p) => p);
+  if (sort === "name") return given.sort((a, b) => view.photographs[a].name.localeCompare(view.photographs[b].name));
+  if (sort === "given") return given;
+  const known = (/** @type {number} */ p) => view.photographs[p].disagreement ?? -1;
+  return given.sort((a, b) => known(b) - known(a));
+}
 
 const PREFIX = "#view?";
 
@@ -41,9 +55,11 @@ const PREFIX = "#view?";
  */
 export function firstState(view) {
   const [x, y] = view.points[0] ?? [0.5, 0.5];
+  const sort = view.photographs.some(({ disagreement }) => disagreement !== null) ? "differ" : "given";
   return {
-    mode: "cosine",
-    scale: "01",
+    mode: "pca",
+    scale: "11",
+    sort,
     threshold: 0.6,
     components: null,
     opacity: 1,
@@ -51,7 +67,7 @@ export function firstState(view) {
     radius: 2,
     order: view.models.map((_, m) => m),
     hidden: [],
-    at: { image: 0, x, y },
+    at: { image: sequence(view, sort)[0], x, y },
     pins: [],
     live: true,
     zoom: { z: 1, x: 0.5, y: 0.5 },
@@ -73,6 +89,7 @@ export function toFragment(state) {
     `mode=${state.mode}`,
     `at=${placeText(state.at)}`,
     `scale=${state.scale}`,
+    `sort=${state.sort}`,
     `threshold=${short(state.threshold)}`,
     `components=${state.components ? state.components.join(",") : "aligned"}`,
     `opacity=${short(state.opacity)}`,
@@ -115,9 +132,11 @@ export function fromFragment(fragment, state, view) {
     text ? text.split(",").map(Number).filter((m) => Number.isInteger(m) && m >= 0 && m < view.models.length) : [];
 
   const mode = given.get("mode");
-  if (mode === "cosine" || mode === "rank" || mode === "threshold" || mode === "pca") next.mode = mode;
+  if (mode === "cosine" || mode === "rank" || mode === "threshold" || mode === "pca" || mode === "difference") next.mode = mode;
   const scale = given.get("scale");
   if (scale === "01" || scale === "11" || scale === "own") next.scale = scale;
+  const sort = given.get("sort");
+  if (sort === "differ" || sort === "name" || sort === "given") next.sort = sort;
   next.threshold = number("threshold", -1, 1, state.threshold);
   next.opacity = number("opacity", 0, 1, state.opacity);
   next.radius = Math.round(number("radius", 0, 64, state.radius));

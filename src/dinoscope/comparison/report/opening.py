@@ -1,0 +1,78 @@
+"""The first thing a reader sees: the title, the verdict, and a small plane."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from dinoscope.comparison.axis_words import PLANE
+from dinoscope.comparison.columns import Column, columns_of
+from dinoscope.comparison.plane_words import Place, known_places, plane_axes
+from dinoscope.comparison.verdict import verdict
+from dinoscope.data.results import Comparison
+from dinoscope.drawing.pages import fill
+from dinoscope.metrics.registry import AXES
+
+WIDTH, HEIGHT = 280, 190
+"""Of the small plane, in CSS pixels."""
+
+
+class Spot(NamedTuple):
+    """A model on the small plane, in CSS pixels: its mark, its intervals, where its label stands."""
+
+    column: Column
+    x: float
+    y: float
+    across: tuple[float, float] | None
+    along: tuple[float, float] | None
+    below: bool
+
+
+def opening(comparison: Comparison) -> Markup:
+    """Title, verdict and plane as markup; without the plane where it was not measured."""
+    held = plane_axes(comparison.measurements)
+    return fill(
+        "comparison/report/opening.html",
+        comparison=comparison,
+        verdict=verdict(comparison),
+        plane=PLANE[held[0]] if held else None,
+        spots=_spots(comparison, AXES[held[0]]) if held else [],
+        width=WIDTH,
+        height=HEIGHT,
+    )
+
+
+def _spots(comparison: Comparison, keys: tuple[str, str]) -> list[Spot]:
+    places, _ = known_places(columns_of(comparison), keys)
+    scales = [_scale(places, key, k) for k, key in enumerate(keys)]
+    found: list[Spot] = []
+    for place in sorted(places, key=lambda p: (p.column.beside, -p.y)):
+        ends = []
+        for k, key in enumerate(keys):
+            interval = place.column.interval(key)
+            known = math.isfinite(interval.low) and not place.column.control
+            ends.append(
+                (_at(interval.low, scales[k], k), _at(interval.high, scales[k], k)) if known else None
+            )
+        x, y = _at(place.x, scales[0], 0), _at(place.y, scales[1], 1)
+        found.append(Spot(place.column, x, y, ends[0], ends[1], bool(found) and not found[-1].below))
+    return found
+
+
+def _scale(places: Sequence[Place], key: str, k: int) -> tuple[float, float]:
+    shown = [(p.x, p.y)[k] for p in places]
+    for place in places:
+        interval = place.column.interval(key)
+        if not place.column.control and math.isfinite(interval.low):
+            shown += [interval.low, interval.high]
+    low, high = min(shown, default=0.0), max(shown, default=1.0)
+    room = 0.08 * (high - low) or 0.05
+    return low - room, high + room
+
+
+def _at(value: float, scale: tuple[float, float], k: int) -> float:
+    share = (value - scale[0]) / (scale[1] - scale[0])
+    return round(share * WIDTH if k == 0 else (1 - share) * HEIGHT, 1)
