@@ -10,11 +10,11 @@ from scipy.stats import special_ortho_group
 
 from dinoscope.data.features import PatchFeatures
 from dinoscope.errors import InputError, ShapeError
+from dinoscope.maths.background import background_means
 from dinoscope.maths.folds import fold_of, folds_of
 from dinoscope.maths.foreground import foreground_by_pc1
 from dinoscope.maths.pca import fit_pca, merge_moments, patch_moments
 from dinoscope.maths.pooling import gem_pool, mean_pool, own_foreground, weighted_pool
-from dinoscope.maths.selection import background_means
 from dinoscope.maths.suppression import (
     Suppression,
     background_moments,

@@ -13,9 +13,9 @@ from dinoscope.evaluation.judged import JudgedCollection
 from dinoscope.evaluation.pictures_values import CARRIED, PARTLY, BackgroundAlone
 from dinoscope.evaluation.stored import labelled_rows
 from dinoscope.io.labels import Labels
+from dinoscope.maths.background import LEAST_BACKGROUND, background_means
 from dinoscope.maths.left_out import jackknife_intervals
 from dinoscope.maths.retrieval_scores import EXCESS, score_columns, scores_named
-from dinoscope.maths.selection import LEAST_BACKGROUND, background_means
 from dinoscope.maths.suppression import no_suppression
 from dinoscope.store.reading import pooled_vectors
 from dinoscope.store.store import FeatureStore

@@ -10,9 +10,9 @@ from jaxtyping import Float, Int64
 from dinoscope.errors import EmptyIndexError, MissingFeaturesError
 from dinoscope.evaluation.protocol import FoldStatistics
 from dinoscope.io.labels import Labels, labels_of
+from dinoscope.maths.background import background_means
 from dinoscope.maths.pca import PatchMoments, patch_moments
 from dinoscope.maths.pooling import FOREGROUND_RULE, own_foreground
-from dinoscope.maths.selection import background_means
 from dinoscope.maths.suppression import background_moments, merged
 from dinoscope.store.reading import StoredRow, each_dense, each_row, pooled_vectors
 from dinoscope.store.schema import POOLED

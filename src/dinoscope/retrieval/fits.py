@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from dinoscope.errors import InputError, MissingFeaturesError
+from dinoscope.maths.background import background_means
 from dinoscope.maths.pca import patch_moments
 from dinoscope.maths.pooling import FOREGROUND_RULE
-from dinoscope.maths.selection import background_means
 from dinoscope.maths.suppression import (
     ANY_POOLING,
     SUPPRESSIONS,
