@@ -11,6 +11,7 @@ import pathlib
 import pickle
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -442,6 +443,17 @@ def test_a_guess_is_noted(tmp_path: Path) -> None:
     notes = load_backbone(str(tmp_path)).origin.notes
     assert guess in notes
     assert any("normalisation assumed" in note for note in notes)
+
+
+def test_a_name_tells_the_heads_of_a_network_of_its_width() -> None:
+    plain = tensors("dinov2.pth")
+    named = replace(recognise(plain).architecture, heads=4)
+    found = recognise(plain, named=named)
+    assert found.architecture.heads == 4
+    assert not any("assumed" in note for note in found.notes)
+    wider = recognise(plain, named=replace(named, dim=768, heads=12))
+    assert wider.architecture.heads == 2, "so that it is the widths that differ, in the message too"
+    assert recognise(plain, {"num_attention_heads": 1}, named=named).architecture.heads == 1
 
 
 def test_heads_follow_from_stored_periods() -> None:

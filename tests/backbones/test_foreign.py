@@ -115,7 +115,7 @@ def test_an_unsupported_family_is_named(tmp_path: Path) -> None:
 
     ResNetModel(ResNetConfig(embedding_size=8, hidden_sizes=[8], depths=[1])).save_pretrained(tmp_path)
     (tmp_path / hub.PREPROCESSOR).write_text(json.dumps(STATED))
-    with pytest.raises(WeightsError, match="models of type 'resnet' are not supported") as caught:
+    with pytest.raises(WeightsError, match="model_type 'resnet', which is not supported") as caught:
         load_huggingface(str(tmp_path))
     assert "py:MODULE:FUNCTION" in caught.value.steps[0]
 
@@ -244,6 +244,9 @@ def test_the_licence_of_published_weights_goes_with_them(
 def test_what_is_neither_folder_nor_repository() -> None:
     with pytest.raises(UnknownBackboneError):
         load_huggingface("nonsense")
+    for reference in ("/no/such/folder", "./none", "~/none"):
+        with pytest.raises(WeightsError, match="no such folder"):
+            load_huggingface(reference)
 
 
 def test_a_changed_dtype_leaves_the_old_one_alone(tmp_path: Path) -> None:

@@ -234,9 +234,9 @@ def _recognised(
     loaded: checkpoints.Weights, inside: str, known: catalog.Entry | None
 ) -> checkpoints.Recognised:
     """What the tensors are; errors name the file."""
-    heads = known.architecture.heads if known is not None else None
+    named = known.architecture if known is not None else None
     try:
-        return checkpoints.recognise(loaded.tensors, loaded.config, inside=inside, heads=heads or None)
+        return checkpoints.recognise(loaded.tensors, loaded.config, inside=inside, named=named)
     except WeightsError as error:
         raise WeightsError(loaded.source, error.reason, error.steps) from error
 

@@ -78,7 +78,7 @@ def recognise(
     config: Mapping[str, object] | None = None,
     *,
     inside: str = "",
-    heads: int | None = None,
+    named: Architecture | None = None,
 ) -> Recognised:
     """What a checkpoint is: the layout from its names, the architecture from its shapes.
 
@@ -90,19 +90,24 @@ def recognise(
         config: a ``config.json`` of `transformers` or timm. How many heads it says goes before everything;
             the rest is used with Hugging Face's layout only.
         inside: what the names of the network begin with; empty to choose it.
-        heads: attention heads, where they are known from elsewhere and the tensors do not tell.
+        named: what it was asked for as; of the same width, it tells the heads where nothing beside the
+            tensors does. Whether all of it fits is not asked here, see `check_architecture`.
 
     Raises:
         WeightsError: another network, or missing, unknown, misshapen or non-finite tensors, by name.
     """
     network = find_network(flatten(tensors), inside)
-    said = _stated_heads(config or {})
-    if "embeddings.cls_token" in network.tensors:
-        found = _huggingface_vit(network.tensors, config, said or heads)
-    elif "cls_token" in network.tensors:
-        found = _fused_vit(network.tensors, said or heads)
-    else:
+    token = next((key for key in ("embeddings.cls_token", "cls_token") if key in network.tensors), None)
+    if token is None:
         found = _convnext(network.tensors, config)
+    else:
+        heads = _stated_heads(config or {})
+        if heads is None and named is not None and network.tensors[token].shape[-1:] == (named.dim,):
+            heads = named.heads
+        hub = token.startswith("embeddings.")
+        found = (
+            _huggingface_vit(network.tensors, config, heads) if hub else _fused_vit(network.tensors, heads)
+        )
     notes = [*network.notes, *found.notes]
     if found.ignored:
         notes.append(f"ignored, heads or used in training only: {_shown(found.ignored)}")

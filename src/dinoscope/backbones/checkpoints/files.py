@@ -100,7 +100,7 @@ def _read_file(path: Path, skipped: list[str]) -> dict[str, Tensor]:
         raise WeightsError(
             str(path), f"it holds a {type(held).__name__}, not a dictionary of tensors", (SAFER,)
         )
-    return flatten(held, skipped)
+    return flatten(held, skipped, str(path))
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -114,8 +114,15 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         raise WeightsError(str(path), f"it is not a whole .safetensors file ({error})", (AGAIN,)) from error
 
 
-def flatten(tree: Mapping[Any, object], skipped: list[str] | None = None) -> dict[str, Tensor]:
+def flatten(
+    tree: Mapping[Any, object], skipped: list[str] | None = None, source: str = "checkpoint"
+) -> dict[str, Tensor]:
     """Tensors of nested dictionaries, their names joined with dots; the rest is named in ``skipped``.
+
+    Args:
+        tree: as a file holds it.
+        skipped: gets the names of what is no tensor.
+        source: what the error calls it.
 
     Raises:
         WeightsError: dictionaries that hold themselves, or more names than any network has.
@@ -128,7 +135,7 @@ def flatten(tree: Mapping[Any, object], skipped: list[str] | None = None) -> dic
         n_seen += len(branch)
         if level > _MOST_LEVELS or n_seen > _MOST_NAMES:
             raise WeightsError(
-                "checkpoint",
+                source,
                 f"its dictionaries hold each other without end, or more than {_MOST_NAMES:,} names",
                 (SAFER,),
             )

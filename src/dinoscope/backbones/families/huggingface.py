@@ -85,6 +85,8 @@ def _place(reference: str, name: str) -> _Place:
     if path.is_dir():
         folder, notes = model_folder(path)
         return _Place(folder, str(path), notes)
+    if path.is_absolute() or reference.startswith((".", "~")):
+        raise WeightsError(name, "there is no such folder", ("check the path",))
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", reference):
         raise UnknownBackboneError(name, ())
     snapshot = hub.locate(
@@ -108,7 +110,8 @@ def _family(folder: Path, name: str) -> Trunk:
     if trunk is None:
         raise WeightsError(
             name,
-            f"models of type {kind!r:.80} are not supported; these are: {', '.join(sorted(BY_TYPE))}",
+            f"its config.json says model_type {kind!r:.80}, which is not supported; these are: "
+            + ", ".join(sorted(BY_TYPE)),
             ("give it as a function of your own: py:MODULE:FUNCTION",),
         )
     check_settings(name, settings)
