@@ -34,6 +34,8 @@ def measure_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     layer: options.Layer = None,
+    recursive: options.Recursive = False,
+    pixel_range: options.PixelRange = "full",
     resize: options.ResizeFilter = "bilinear",
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
@@ -48,11 +50,13 @@ def measure_command(
     from dinoscope.comparison.content_free import without_position
     from dinoscope.comparison.measure import measure
     from dinoscope.comparison.tables.files import measurements_json, measurements_text, write_measurements
+    from dinoscope.io.pixel_range import read_range, use_range
     from dinoscope.pipeline.fast import wanted_dtype
     from dinoscope.pipeline.profile import profile_told, timed
     from dinoscope.shell.terminal import end, load_models, note, progress, read_photographs, tell
 
-    paths, failures = read_photographs(photos)
+    use_range(read_range(pixel_range))
+    paths, failures = read_photographs(photos, recursive=recursive)
     arithmetic = wanted_dtype(dtype, torch_device(device), autocast=autocast)
     backbones = load_models(models, grid=grid, device=device, dtype="float32", seed=seed)
     if remove_position:

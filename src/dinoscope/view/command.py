@@ -48,6 +48,8 @@ def view_command(
         ),
     ] = None,
     layer: options.Layer = None,
+    recursive: options.Recursive = False,
+    pixel_range: options.PixelRange = "full",
     resize: options.ResizeFilter = "bilinear",
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
@@ -67,6 +69,8 @@ def view_command(
             raise InputError("one store at a time, and no photographs beside it: drop those on its page")
         if grid is not None or export is not None or layer is not None or resize != "bilinear":
             raise InputError("a store has its own grid, layer and resize, and its page writes no report")
+        if recursive or pixel_range != "full":
+            raise InputError("--recursive and --range are for photographs, not for a store")
         if autocast or compiled or allow_inexact:
             raise InputError("a store's page measures nothing: of the ways to compute it takes --dtype alone")
         _search(
@@ -91,12 +95,14 @@ def view_command(
     from dinoscope.comparison.plan import unique_labels
     from dinoscope.comparison.session import Session
     from dinoscope.io.images import decode_photograph, read_photograph
+    from dinoscope.io.pixel_range import in_this_range, read_range, use_range
     from dinoscope.pipeline.fast import wanted_dtype
     from dinoscope.pipeline.run import Arithmetic, Run
     from dinoscope.shell.terminal import load_models, read_photographs
 
     grid = GRID if grid is None else grid
-    paths = read_photographs(photos)[0] if photos else []
+    use_range(read_range(pixel_range))
+    paths = read_photographs(photos, recursive=recursive)[0] if photos else []
     wanted = wanted_dtype(dtype, torch_device(device), autocast=autocast)
     backbones = load_models(models, grid=grid, device=device, dtype="float32", seed=seed)
     session = Session(
@@ -114,8 +120,8 @@ def view_command(
         paths,
         session,
         page,
-        read=read_photograph,
-        decode=lambda data, name: decode_photograph(data, name=name),
+        read=in_this_range(read_photograph),
+        decode=in_this_range(lambda data, name: decode_photograph(data, name=name)),
         host=host,
         port=port,
         on_ready=_say,
