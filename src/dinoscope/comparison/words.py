@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from dinoscope.data.results import Comparison, Interval, Measurements, ModelResult
 from dinoscope.metrics.registry import METRICS

@@ -12,8 +12,8 @@ from dinoscope.anchoring.findings import METRICS, RANK, TRUNK, Laboratory, Score
 from dinoscope.anchoring.report import words
 from dinoscope.anchoring.report.curves import plot_control, plot_losses, plot_scores
 from dinoscope.anchoring.report.maps import animation, film, plot_grams, plot_strip
-from dinoscope.atomic import work_folder
 from dinoscope.anchoring.report.numbers import laboratory_json
+from dinoscope.atomic import work_folder
 from dinoscope.drawing.figure_files import png_bytes
 from dinoscope.drawing.html import file_uri
 from dinoscope.drawing.pages import Section, fill, report_page
