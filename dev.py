@@ -44,7 +44,7 @@ EXTRAS = {"demo": "", "install": "[heif,store,view,widget]", "test": ""}  # the 
 NEWEST_PIP = "pip>=25.1"  # the first to know --group
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CPU_INDEX_LIMIT_S = 3.0
-SIZE_BESIDE_TORCH = {"demo": "about 140 MB", "install": "about 290 MB", "test": "about 490 MB"}
+SIZE_BESIDE_TORCH = {"demo": "about 140 MB", "install": "about 290 MB", "test": "about 600 MB"}
 CPU_SIZE = "about 200 MB"
 CUDA_SIZE = "several GB, most of it CUDA"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -64,6 +64,11 @@ from .evaluation.report.figures import plot_ranks as plot_ranks
 from .evaluation.report.page import write_retrieval as write_retrieval
 from .evaluation.revisited import evaluate_revisited as evaluate_revisited
 from .evaluation.revisited_truth import read_revisited as read_revisited
+from .exports.certificate import ExportCertificate as ExportCertificate
+from .exports.certificate import Limits as Limits
+from .exports.certify import certify as certify
+from .exports.export import write_onnx as write_onnx
+from .exports.figures import plot_certificate as plot_certificate
 from .io.features import read_features as read_features
 from .io.images import read_photograph as read_photograph
 from .io.keypoints import KeypointPair as KeypointPair

@@ -29,6 +29,7 @@ from dinoscope.errors import (
     told,
 )
 from dinoscope.evaluation.command import evaluate_command
+from dinoscope.exports.command import certify_command, export_command
 from dinoscope.io.pixel_range import FULL, reading_range
 from dinoscope.looking.command import look_command
 from dinoscope.matching.command import match_command
@@ -78,6 +79,8 @@ app.command("scenes")(scenes_command)
 app.command("extract")(extract_command)
 app.command("view")(view_command)
 app.command("anchor")(anchor_command)
+app.command("certify")(certify_command)
+app.command("export")(export_command)
 app.command("doctor")(doctor_command)
 app.command("models")(models_command)
 

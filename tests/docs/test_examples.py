@@ -43,6 +43,7 @@ SMALLER = {
     "anchor": "--trunk-steps 4 --steps 2 --batch 2 --dim 16 --depth 2 --heads 2 --patch-size 4 --crops 16,8 "
     "--snapshot-every 2 --checkpoint-every 2 --measure-every 10 --measured-scenes 4 --seeds 1 "
     "--planted-steps 0 --arms continue,gram-x2",
+    "certify": "--grids 6x9",
     "compare": "--grid 8",
     "evaluate": "--poolings mean --suppressions centre,background",
     "measure": "--grid 8",

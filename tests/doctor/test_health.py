@@ -27,7 +27,7 @@ from dinoscope.doctor.health import (
 )
 from dinoscope.doctor.models import hub_findings
 from dinoscope.pipeline import fast
-from dinoscope.pipeline.certificate import certify
+from dinoscope.pipeline.certificate import check_arithmetic
 from dinoscope.pipeline.run import Arithmetic, Run
 from tests.backbones.stand_in_hub import StandInHub, closed_port, point_at
 
@@ -230,7 +230,7 @@ def test_fast_paths_are_measured_on_photographs() -> None:
     same = health_numbers.path_finding("same", mini, mini, photographs)
     assert same.state == "ok" and "1.000000 mean, 1.000000 worst" in same.found
     half = mini.to("cpu", torch.bfloat16)
-    proof = certify(mini, photographs, Arithmetic(torch.bfloat16), Run(health_numbers.GRID))
+    proof = check_arithmetic(mini, photographs, Arithmetic(torch.bfloat16), Run(health_numbers.GRID))
     found = health_numbers.path_finding("bfloat16", half, mini, photographs)
     assert found.found == proof.words and proof.mean < 1 - 1e-6
     assert found.state == ("ok" if proof.exact_enough else "note")

@@ -10,7 +10,7 @@ import torch
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.load import load_backbone
 from dinoscope.errors import InputError
-from dinoscope.pipeline.certificate import LEAST_MEAN, Certificate, certify, guarded, patch_cosines
+from dinoscope.pipeline.certificate import LEAST_MEAN, Certificate, check_arithmetic, guarded, patch_cosines
 from dinoscope.pipeline.extract import extract
 from dinoscope.pipeline.run import AS_LOADED, Arithmetic, Run
 from tests.fakes import FakeBackbone
@@ -35,7 +35,7 @@ class Turned(Rough):
 
 
 def test_a_certificate_holds_the_cosines_to_float32() -> None:
-    proof = certify(Rough(), PHOTOS, HALF, Run((8, 8)))
+    proof = check_arithmetic(Rough(), PHOTOS, HALF, Run((8, 8)))
     assert proof == Certificate("fake", "float16", proof.mean, proof.minimum, 2, 128)
     assert proof.mean == pytest.approx(1 - 2 / 8, abs=1e-6)  # one row in eight points the other way
     assert proof.minimum == pytest.approx(-1, abs=1e-6)
@@ -51,7 +51,7 @@ def test_the_mean_decides() -> None:
 
 def test_a_real_model_in_16_bits_against_a_slow_reference() -> None:
     mini = load_backbone("mini")
-    proof = certify(mini, PHOTOS[:1], Arithmetic(torch.bfloat16), Run(8))
+    proof = check_arithmetic(mini, PHOTOS[:1], Arithmetic(torch.bfloat16), Run(8))
     (a,) = extract(PHOTOS[0], mini, grid=8)
     (b,) = extract(PHOTOS[0], mini.to("cpu", torch.bfloat16), grid=8)
     slow = [
@@ -62,12 +62,12 @@ def test_a_real_model_in_16_bits_against_a_slow_reference() -> None:
     assert proof.minimum == pytest.approx(min(slow), abs=1e-6)
     assert 0.99 < proof.mean < 1 - 1e-7
     assert mini.dtype == torch.float32
-    same = certify(mini, PHOTOS[:1], AS_LOADED, Run(8))
+    same = check_arithmetic(mini, PHOTOS[:1], AS_LOADED, Run(8))
     assert same.minimum == pytest.approx(1.0, abs=1e-6)
 
 
 def test_tiles_have_a_certificate_too() -> None:
-    proof = certify(load_backbone("mini"), PHOTOS[0], AS_LOADED, Run(12, tile=48))
+    proof = check_arithmetic(load_backbone("mini"), PHOTOS[0], AS_LOADED, Run(12, tile=48))
     assert proof.way == "float32, tiles of 48 px"
     assert proof.minimum < proof.mean < 0.99999
 
@@ -96,9 +96,9 @@ def test_the_proof_is_on_the_first_photographs_alone() -> None:
 
 def test_what_cannot_be_certified() -> None:
     with pytest.raises(InputError, match="against float32"):
-        certify(FakeBackbone(dtype=torch.float16), PHOTOS, HALF, Run())
+        check_arithmetic(FakeBackbone(dtype=torch.float16), PHOTOS, HALF, Run())
     with pytest.raises(InputError, match="no photograph"):
-        certify(FakeBackbone(), [], HALF, Run())
+        check_arithmetic(FakeBackbone(), [], HALF, Run())
 
 
 def test_a_patch_without_length_agrees_with_nothing() -> None:

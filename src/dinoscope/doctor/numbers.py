@@ -18,7 +18,7 @@ from dinoscope.data.photograph import Photograph
 from dinoscope.doctor.diagnosis import Finding
 from dinoscope.errors import BackboneError, InputError
 from dinoscope.io.images import photograph_from_array
-from dinoscope.pipeline.certificate import certified
+from dinoscope.pipeline.certificate import checked_way
 from dinoscope.pipeline.fast import (
     CompilationWarning,
     autocast_backbone,
@@ -144,7 +144,7 @@ def path_finding(way: str, fast: Backbone, exact: Backbone, photographs: Sequenc
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", CompilationWarning)
         try:
-            proof = certified(fast, exact, photographs, Run(GRID), way=way)
+            proof = checked_way(fast, exact, photographs, Run(GRID), way=way)
         except InputError as error:  # no kernel, or NaN
             return Finding("numbers", way, "note", str(error), "use float32")
     if asked and not runs_compiled(fast):
@@ -160,7 +160,7 @@ def path_finding(way: str, fast: Backbone, exact: Backbone, photographs: Sequenc
 def tiles_finding(backbone: Backbone, photographs: Sequence[Photograph]) -> Finding:
     """What tiles change: never the features of the whole."""
     side = (GRID - GRID // 3) * backbone.spec.patch_size
-    proof = certified(backbone, backbone, photographs, Run(GRID, tile=side))
+    proof = checked_way(backbone, backbone, photographs, Run(GRID, tile=side))
     advice = "extract alone takes tiles, and prints a seam score with each photograph"
     return Finding("numbers", "tiles", "note", proof.words, advice)
 

@@ -62,7 +62,7 @@ class Certificate:
         )
 
 
-def certify(
+def check_arithmetic(
     backbone: Backbone, images: ImageLike | Iterable[ImageLike], arithmetic: Arithmetic, run: Run
 ) -> Certificate:
     """Runs photographs both ways.
@@ -79,10 +79,10 @@ def certify(
     """
     if backbone.dtype != torch.float32:
         raise InputError(f"a certificate is against float32, and this backbone is {backbone.dtype}")
-    return certified(faster(backbone, arithmetic), backbone, images, run)
+    return checked_way(faster(backbone, arithmetic), backbone, images, run)
 
 
-def certified(
+def checked_way(
     fast: Backbone,
     exact: Backbone,
     images: ImageLike | Iterable[ImageLike],
@@ -93,7 +93,7 @@ def certified(
     """The certificate of a backbone that is there already, against ``exact`` of the same weights.
 
     Args:
-        run: as for `certify`.
+        run: as for `check_arithmetic`.
         way: what is certified, in words; None for what `way_of` says of ``fast``.
 
     Raises:
@@ -167,7 +167,7 @@ def guarded(
             )
         return faster(backbone, arithmetic), None
     fast = faster(backbone, arithmetic) if asked else backbone
-    proof = certified(fast, exact, list(islice(images, n_images)), run)
+    proof = checked_way(fast, exact, list(islice(images, n_images)), run)
     if not (proof.exact_enough or arithmetic.allow_inexact):
         raise InputError(
             f"{proof.words}; below {LEAST_MEAN} on average it is not used for measuring. Use float32, or "

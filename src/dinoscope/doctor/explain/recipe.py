@@ -16,7 +16,7 @@
     crop=whole | center | center-256 | squash
     orientation=upright | stored     with, or without, the EXIF orientation
     skip=1                           tokens left out before the patches
-    layout=rows | transposed | swapped
+    layout=rows | transposed | swapped | columns
 
 What is not said is as dinoscope does it. A file of that whole name wins over the question mark.
 """
@@ -45,8 +45,9 @@ STATS: Mapping[str, tuple[Triple, Triple]] = {
 }
 """Normalisations that inputs are often given by mistake. ``clip``: openai/CLIP clip/clip.py (_transform)."""
 
-LAYOUTS = ("rows", "transposed", "swapped")
-"""``transposed``: rows and columns of the map exchanged; ``swapped``: the sequence cut into w rows of h."""
+LAYOUTS = ("rows", "transposed", "swapped", "columns")
+"""``transposed``: rows and columns of the map exchanged; ``swapped``: the sequence cut into w rows of h;
+``columns``: the sequence written column after column, and cut into h rows of w all the same."""
 
 
 def split_recipe(words: str) -> tuple[str, dict[str, str]]:

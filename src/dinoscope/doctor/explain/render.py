@@ -124,9 +124,9 @@ class Renderer:
         values = rows.float().cpu().numpy()
         if not np.isfinite(values).all():
             raise InputError(f"{recipe.model} gives NaN or infinite features")
-        if recipe.layout == "transposed":
+        if recipe.layout in ("transposed", "columns"):
             values = values.reshape(h, w, -1).transpose(1, 0, 2).reshape(h * w, -1)
-        return Rendered(values, (h, w) if recipe.layout == "rows" else (w, h))
+        return Rendered(values, (h, w) if recipe.layout in ("rows", "columns") else (w, h))
 
     def _sliced(self, recipe: Recipe, outputs: LayerOutputs, layer: int, rows: Tensor) -> Tensor:
         spec = self.spec(recipe.model)

@@ -29,6 +29,7 @@ _LAYOUTS = {
     "rows": "the map row by row",
     "transposed": "rows and columns of the map exchanged",
     "swapped": "the sequence cut into w rows of h patches",
+    "columns": "the patches in the order of columns, and cut into rows",
 }
 _RESIZES = ("bicubic", "bilinear", "official", "bicubic-8bit", "bilinear-plain", "nearest")
 
@@ -156,7 +157,8 @@ def _token(recipe: Recipe, spec: BackboneSpec, shape: tuple[int, int]) -> Iterat
             yield Variant("token slice", "all tokens before the patches left out", {"skip": None})
     yield Variant("layout", _LAYOUTS["transposed"], {"layout": "transposed"})
     if shape[0] != shape[1]:
-        yield Variant("layout", _LAYOUTS["swapped"], {"layout": "swapped"})
+        for layout in ("swapped", "columns"):
+            yield Variant("layout", _LAYOUTS[layout], {"layout": layout})
     yield Variant("layout", _LAYOUTS["rows"], {"layout": "rows"})
 
 
