@@ -10,6 +10,7 @@ import pytest
 
 from dinoscope import metrics as package
 from dinoscope.anchoring import findings as laboratory
+from dinoscope.metrics import facts
 from dinoscope.metrics.facts import GROUPS, Metric, OfCollection, OfViews
 from dinoscope.metrics.registry import AXES, COLLECTION, EVERY, FAMILIES, METRICS
 from dinoscope.metrics.subject import Collection
@@ -70,3 +71,8 @@ def test_nothing_is_said_of_no_photographs() -> None:
 def test_facts_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         EVERY["neighbour"].title = "another"  # type: ignore[misc]
+
+
+def test_a_name_within_a_sentence_is_the_title_unless_another_is_said() -> None:
+    assert facts.Metric("m", "High-norm share", "tokens", 0, "a share").short == "high-norm share"
+    assert facts.Metric("m", "CKA", "tokens", 0, "a share", short="CKA").short == "CKA"

@@ -101,4 +101,4 @@ def grouped(measured: Measurements, *, without: Sequence[str] = ()) -> dict[str,
 
 def _undescribed(key: str) -> Metric:
     title = key.replace("_", " ")
-    return Metric(key, title, title, "other", 0, "")
+    return Metric(key, title, "other", 0, "")

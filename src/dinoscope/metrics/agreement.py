@@ -24,10 +24,10 @@ def _measure(subject: Subject) -> Values:
 DISTANCE = Metric(
     "gram_distance",
     "Gram distance to the first model",
-    "Gram distance",
     "between models",
     0,
     "mean squared difference of the two models' cosine Gram matrices; 0 for the same geometry",
+    short="Gram distance",
     range=(0.0, 4.0),
     reference=True,
     planted=Planted(
@@ -37,10 +37,10 @@ DISTANCE = Metric(
 CORRELATION = Metric(
     "gram_correlation",
     "Gram correlation with the first model",
-    "Gram correlation",
     "between models",
     1,
     "Pearson correlation of the off-diagonal cosines of the two models, -1 to 1",
+    short="Gram correlation",
     range=(-1.0, 1.0),
     warning="falls where one model's patches share a larger common mean, at the same geometry around it",
     reference=True,
@@ -54,10 +54,10 @@ CORRELATION = Metric(
 CKA = Metric(
     "cka",
     "Linear CKA with the first model",
-    "linear CKA",
     "between models",
     2,
     "centred kernel alignment of the two models' patches, 0 to 1",
+    short="linear CKA",
     range=(0.0, 1.0),
     reference=True,
     planted=Planted(

@@ -27,10 +27,10 @@ SMOOTH_FIELD = Revision("position", "-", "a smooth field changes all neighbours 
 BOUNDARY = Metric(
     "boundary_auc",
     "Sharpness (boundary AUC)",
-    "boundary AUC",
     "with masks",
     0,
     "chance that neighbours across a mask border are less alike than neighbours within a mask; 0.5 is chance",
+    short="boundary AUC",
     range=(0.0, 1.0),
     chance=0.5,
     warning=WARNING,
@@ -47,10 +47,10 @@ BOUNDARY = Metric(
 PURE_BOUNDARY = Metric(
     "boundary_auc_pure",
     "Sharpness, pure patches",
-    "boundary AUC of pure patches",
     "with masks",
     1,
     "boundary AUC on patches with at least three quarters of their pixels in one label",
+    short="boundary AUC of pure patches",
     range=(0.0, 1.0),
     chance=0.5,
     warning=WARNING,

@@ -22,11 +22,11 @@ def _measure(subject: Subject) -> Values:
 COHERENCE = Metric(
     "coherence_auc",
     "Coherence (region AUC)",
-    "coherence AUC",
     "with masks",
     3,
     "chance that two patches of one region, at least 4 patches apart, are more alike than two of different "
     "regions; 0.5 for features without spatial structure; smooth ones that saw nothing reach about 0.63",
+    short="coherence AUC",
     range=(0.0, 1.0),
     chance=0.5,
     needs_masks=True,
@@ -38,10 +38,10 @@ COHERENCE = Metric(
 PURE_COHERENCE = Metric(
     "coherence_auc_pure",
     "Coherence, pure patches",
-    "coherence AUC of pure patches",
     "with masks",
     4,
     "region AUC on patches with at least three quarters of their pixels in one label",
+    short="coherence AUC of pure patches",
     range=(0.0, 1.0),
     chance=0.5,
     needs_masks=True,

@@ -19,11 +19,11 @@ def _measure(subject: Subject, views: Views) -> Values:
 PCK = Metric(
     "pck",
     "Correspondence PCK@0.1",
-    "PCK@0.1",
     "with masks",
     10,
     "share of patches whose best match in the second view lies within a tenth of the longer side of the true "
     "place",
+    short="PCK@0.1",
     range=(0.0, 1.0),
     passes=1,
     planted=Planted(

@@ -33,10 +33,10 @@ FEW_CHANGE = Revision("noise", "-", "too few photographs change")
 TOKENCUT = Metric(
     "tokencut_hit",
     "Object found by TokenCut",
-    "objects found by TokenCut",
     "with masks",
     7,
     "1 where TokenCut's box overlaps an object's box by more than half (IoU); its mean is CorLoc",
+    short="objects found by TokenCut",
     range=(0.0, 1.0),
     needs_masks=True,
     needs="objects",
@@ -54,10 +54,10 @@ TOKENCUT = Metric(
 LOST = Metric(
     "lost_hit",
     "Object found by LOST",
-    "objects found by LOST",
     "with masks",
     8,
     "1 where LOST's box overlaps an object's box by more than half (IoU); its mean is CorLoc",
+    short="objects found by LOST",
     range=(0.0, 1.0),
     needs_masks=True,
     needs="objects",
@@ -69,11 +69,11 @@ LOST = Metric(
 WHOLE_BOX = Metric(
     "whole_box_hit",
     "Object found by the whole photograph's box",
-    "objects found by the whole photograph's box",
     "with masks",
     9,
     "1 where the box of the whole photograph overlaps an object's box by more than half (IoU): what a box "
     "that knows nothing reaches, beside which the others are read",
+    short="objects found by the whole photograph's box",
     range=(0.0, 1.0),
     needs_masks=True,
     needs="objects",

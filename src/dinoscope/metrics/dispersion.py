@@ -30,11 +30,11 @@ def _measure(collection: Collection) -> Values:
 DSE = Metric(
     "dse",
     "DSE",
-    "DSE",
     "spectrum",
     3,
     "inter-cluster distance minus cluster radius plus relative effective rank; compare only at equal numbers "
     "of photographs",
+    short="DSE",
     collection=True,
     warning="rises with blur and with a positional field, and falls with a finer grid: not comparable "
     "between smoothed and unsmoothed features or between token counts",

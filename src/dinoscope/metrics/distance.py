@@ -31,10 +31,10 @@ def _quarter(subject: Subject) -> Values:
 AT_QUARTER = Metric(
     "cosine_at_quarter",
     "Cosine at a quarter",
-    "cosine at a quarter of the side",
     "smoothness",
     3,
     "mean cosine of patches a quarter of the longer side apart, -1 to 1",
+    short="cosine at a quarter of the side",
     range=(-1.0, 1.0),
     reported=False,
     planted=Planted(

@@ -19,7 +19,6 @@ def _measure(subject: Subject, views: Views) -> Values:
 FLIP = Metric(
     "flip",
     "Flip equivariance",
-    "flip equivariance",
     "passes",
     2,
     "mean cosine of the mirrored map with the map of the mirrored photograph, two border patches dropped",
@@ -40,7 +39,6 @@ FLIP = Metric(
 SHIFT = Metric(
     "shift",
     "Whole-patch shift equivariance",
-    "whole-patch shift equivariance",
     "passes",
     3,
     "mean cosine after the photograph is moved by whole patches, two border patches dropped",
@@ -55,7 +53,6 @@ SHIFT = Metric(
 HALF_SHIFT = Metric(
     "half_shift",
     "Half-patch shift equivariance",
-    "half-patch shift equivariance",
     "passes",
     4,
     "mean cosine, with values between patches interpolated, after the photograph is moved by half a patch",
@@ -73,7 +70,6 @@ HALF_SHIFT = Metric(
 CROP = Metric(
     "crop",
     "Crop equivariance",
-    "crop equivariance",
     "passes",
     5,
     "mean cosine of the map with that of the central three quarters seen alone, interpolated",

@@ -94,7 +94,6 @@ class Metric:
     Attributes:
         key: in files and in `Measurements.values`.
         title: to show; a noun phrase without its unit.
-        short: its name within a sentence.
         group: one of `GROUPS`.
         place: within its group, from the first to be shown.
         meaning: one sentence: what it is, its range, what chance gives.
@@ -109,11 +108,11 @@ class Metric:
         passes: further forward passes of every photograph that it needs.
         reported: it stands in results and reports; the rest is used for validation or by one experiment.
         planted: what it must do under planted causes; None where it cannot be asked.
+        short: its name within a sentence; where nothing is said, the title with a small letter.
     """
 
     key: str
     title: str
-    short: str
     group: str
     place: int
     meaning: str
@@ -128,6 +127,11 @@ class Metric:
     passes: int = 0
     reported: bool = True
     planted: Planted | None = None
+    short: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.short:
+            object.__setattr__(self, "short", f"{self.title[0].lower()}{self.title[1:]}")
 
     @property
     def sentence(self) -> str:

@@ -24,11 +24,11 @@ def _measure(subject: Subject) -> Values:
 FOREGROUND = Metric(
     "foreground_auc",
     "Foreground AUC of PC1",
-    "foreground AUC",
     "with masks",
     5,
     "how well the first principal component separates labelled from background (label 0) patches; above 0.5 "
     "by construction: read it beside that of shifted masks",
+    short="foreground AUC",
     range=(0.5, 1.0),
     needs_masks=True,
     needs="background",
@@ -44,11 +44,11 @@ FOREGROUND = Metric(
 NULL = Metric(
     "foreground_auc_null",
     "Foreground AUC, shifted masks",
-    "foreground AUC of shifted masks",
     "with masks",
     6,
     "mean foreground AUC of PC1 with the mask moved over the grid, round its edges: what a map of this "
     "smoothness gives that knows nothing of the object; somewhat high for objects in the middle of the frame",
+    short="foreground AUC of shifted masks",
     range=(0.5, 1.0),
     needs_masks=True,
     needs="background",

@@ -29,7 +29,6 @@ def _radial(subject: Subject) -> Float64[np.ndarray, " points"]:
 HIGH = Metric(
     "high_frequency",
     "High-frequency energy",
-    "high-frequency energy",
     "frequency",
     0,
     "share of the variance over the grid above 4 cycles per image side, 0 to 1",
@@ -43,7 +42,6 @@ HIGH = Metric(
 SLOPE = Metric(
     "spectral_slope",
     "Slope of the radial spectrum",
-    "slope of the radial spectrum",
     "frequency",
     1,
     "of log energy density against log frequency; 0 for white noise, steeper is smoother",
@@ -56,7 +54,6 @@ SLOPE = Metric(
 VARIATION = Metric(
     "total_variation",
     "Total variation",
-    "total variation",
     "frequency",
     2,
     "mean length of the difference of neighbouring patches of unit length, 0 to 2",

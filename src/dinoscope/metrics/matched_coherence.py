@@ -19,12 +19,12 @@ def _measure(subject: Subject) -> Values:
 MATCHED = Metric(
     "matched_coherence_auc",
     "Coherence (region AUC at equal distance)",
-    "coherence AUC at equal distance",
     "with masks",
     2,
     "chance that two patches of one region, at least 4 patches apart, are more alike than two of different "
     "regions that are as far apart; 0.5 for features that know only how far apart two patches are (on 50 "
     "photographs smooth random fields reach 0.52, place alone about 0.6)",
+    short="coherence AUC at equal distance",
     range=(0.0, 1.0),
     chance=0.5,
     needs_masks=True,

@@ -26,7 +26,6 @@ def _energy(subject: Subject) -> Values:
 R2 = Metric(
     "position_r2",
     "Position R²",
-    "position R²",
     "tokens",
     2,
     "how much of the row and column a linear readout of held-out photographs explains; an upper bound of "
@@ -48,7 +47,6 @@ R2 = Metric(
 ENERGY = Metric(
     "position_energy",
     "Positional energy",
-    "positional energy",
     "tokens",
     3,
     "share of the variance inside the directions that place alone moves patches in, 0 to 1",

@@ -23,11 +23,11 @@ def _measure(subject: Subject) -> Values:
 SHARPNESS = Metric(
     "proxy_sharpness",
     "Photograph's edges followed (proxy)",
-    "edges followed",
     "proxies",
     0,
     "rank correlation of 1 - cosine of neighbours with the strength of the photograph's own edges between "
     "them; a proxy: edges are not object borders",
+    short="edges followed",
     range=(-1.0, 1.0),
     chance=0.0,
     warning="falls with a finer grid: compare at equal token counts",
@@ -43,11 +43,11 @@ SHARPNESS = Metric(
 COHERENCE = Metric(
     "proxy_coherence",
     "Photograph's colours grouped (proxy)",
-    "colours grouped",
     "proxies",
     1,
     "region AUC with regions of equal colour instead of masks; a proxy: colours are not objects; 0.5 is "
     "chance",
+    short="colours grouped",
     range=(0.0, 1.0),
     chance=0.5,
     warning="rises with a positional field, since its regions are compact, and with a finer grid: read it "

@@ -37,7 +37,6 @@ def _measure(collection: Collection) -> Values:
 KNN = Metric(
     "knn_miou",
     "k-NN mIoU",
-    "k-NN mIoU",
     "with masks",
     11,
     "patches labelled by their nearest neighbours in other photographs, mean intersection over union, 0 to 1",
@@ -53,7 +52,6 @@ KNN = Metric(
 LINEAR = Metric(
     "linear_miou",
     "Linear mIoU",
-    "linear mIoU",
     "with masks",
     12,
     "patches labelled by a linear readout fitted on other photographs, mean intersection over union, 0 to 1",

@@ -15,10 +15,10 @@ def _measure(subject: Subject, views: Views) -> Values:
 BY_CKA = Metric(
     "resolution_cka",
     "Resolution consistency (CKA)",
-    "resolution consistency by CKA",
     "passes",
     0,
     "centred linear CKA of the map with that of the same photograph at twice the resolution, on one grid",
+    short="resolution consistency by CKA",
     range=(0.0, 1.0),
     passes=1,
     warning="rises with a positional field: agreement about place is no agreement about content",
@@ -34,10 +34,10 @@ BY_CKA = Metric(
 BY_GRAM = Metric(
     "resolution_gram",
     "Resolution consistency (Gram)",
-    "resolution consistency by Gram",
     "passes",
     1,
     "correlation of the off-diagonal cosines at one and two times the resolution, on one grid",
+    short="resolution consistency by Gram",
     range=(-1.0, 1.0),
     warning="rises with a positional field and falls with collapse: agreement about place is no agreement "
     "about content",

@@ -48,11 +48,11 @@ def _teacher(scenes: Scenes) -> Values:
 KNN = Metric(
     "scene_knn_miou",
     "Patch k-NN mIoU between scenes",
-    "patch kNN mIoU",
     "scenes",
     0,
     "classes of patches of half of the scenes read off their nearest patches in the other half; mean "
     "intersection over union",
+    short="patch kNN mIoU",
     range=(0.0, 1.0),
     unit="%",
     needs_masks=True,
@@ -62,10 +62,10 @@ KNN = Metric(
 TOKENS = Metric(
     "cls_knn",
     "Class-token k-NN",
-    "class-token kNN",
     "scenes",
     1,
     "class of a scene's main subject read off the nearest class tokens of the other scenes",
+    short="class-token kNN",
     range=(0.0, 1.0),
     unit="%",
     collection=True,
@@ -74,10 +74,10 @@ TOKENS = Metric(
 RANK = Metric(
     "effective_rank_scenes",
     "Effective rank over scenes",
-    "effective rank",
     "scenes",
     2,
     "directions that centred patches of all scenes use (RankMe): exponential of the spectrum's entropy",
+    short="effective rank",
     range=(1.0, math.inf),
     collection=True,
     reported=False,
@@ -85,10 +85,10 @@ RANK = Metric(
 TEACHER = Metric(
     "gram_distance_teacher",
     "Gram distance to the teacher",
-    "Gram distance to teacher",
     "scenes",
     3,
     "what the anchor minimises, to the first frozen teacher; it only shows that the loss works",
+    short="Gram distance to teacher",
     range=(0.0, 4.0),
     collection=True,
     reported=False,

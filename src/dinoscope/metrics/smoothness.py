@@ -15,7 +15,6 @@ def _measure(subject: Subject) -> Values:
 NEIGHBOUR = Metric(
     "neighbour",
     "Neighbour cosine",
-    "neighbour cosine",
     "smoothness",
     0,
     "mean cosine of patches that share a side, -1 to 1",
@@ -37,7 +36,6 @@ NEIGHBOUR = Metric(
 RANDOM_PAIR = Metric(
     "random_pair",
     "Random-pair cosine",
-    "random-pair cosine",
     "smoothness",
     1,
     "mean cosine over all pairs of different patches, -1 to 1; 1 for a collapsed map",
@@ -56,7 +54,6 @@ RANDOM_PAIR = Metric(
 LOCALITY = Metric(
     "locality",
     "Locality",
-    "locality",
     "smoothness",
     2,
     "1 - (1 - neighbour) / (1 - random pair): 0 for shuffled patches, 1 for the smoothest map",

@@ -30,7 +30,6 @@ def _variance(subject: Subject) -> Float64[np.ndarray, " points"]:
 RANK = Metric(
     "effective_rank",
     "Effective rank",
-    "effective rank",
     "spectrum",
     0,
     "exponential of the entropy of the singular values, uncentred (RankMe); 1 for a collapsed map",
@@ -45,10 +44,10 @@ RANK = Metric(
 CENTRED = Metric(
     "effective_rank_centred",
     "Effective rank, centred",
-    "centred effective rank",
     "spectrum",
     1,
     "the same after the mean patch is taken away",
+    short="centred effective rank",
     range=(1.0, float("inf")),
     warning=WARNING,
     planted=Planted(
@@ -60,10 +59,10 @@ CENTRED = Metric(
 COMMON = Metric(
     "common_direction",
     "Common direction",
-    "energy in one common direction",
     "spectrum",
     2,
     "share of the cosine Gram matrix in its first direction, 0 to 1; 1 for a collapsed map",
+    short="energy in one common direction",
     range=(0.0, 1.0),
     reported=False,
     planted=Planted(

@@ -21,10 +21,10 @@ def _outliers(collection: Collection) -> Values:
 CLS_PATCH = Metric(
     "cls_patch",
     "CLS-patch cosine",
-    "CLS–patch cosine",
     "tokens",
     0,
     "mean cosine of the class token with the patches, -1 to 1; undefined without a class token",
+    short="CLS–patch cosine",
     range=(-1.0, 1.0),
     planted=Planted(
         "blur:+ half_blur:+ noise:- shuffle:= collapse:+ position:- outliers:- rotation:= rescale:= finer:0",
@@ -33,7 +33,6 @@ CLS_PATCH = Metric(
 OUTLIERS = Metric(
     "outlier_share",
     "Norm outliers",
-    "norm outliers",
     "tokens",
     1,
     "share of patches whose norm exceeds median + 6 x 1.4826 x MAD over all photographs of the model, after "
