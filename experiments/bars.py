@@ -5,7 +5,8 @@
 REAL holds ``thumbnails/4.tar`` (none of it trained on), ``bsds`` and ``camvid``. OUT gets a line for each
 network and kind; those that are there already are not measured again. ``--controls`` adds pixels, the bundled
 pair and random weights of the trunk's architecture. Bars: class-token k-NN >= 0.08, mean average precision
->= 0.035, CamVid mIoU >= 0.06 above the better of pixels and random, boundary AUC >= 0.80.
+>= 0.035, CamVid mIoU >= 0.06 above the better of pixels and random, boundary AUC >= 0.80, matched coherence
+>= 0.76; each network beside random weights and `mini`, paired by photograph, with an interval.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +33,9 @@ from dinoscope.io.images import read_photograph
 from dinoscope.io.masks import read_labels
 from dinoscope.maths.boundary import boundary_auc
 from dinoscope.maths.class_tokens import cls_hits
+from dinoscope.maths.intervals import paired_difference
 from dinoscope.maths.masks import patch_labels
+from dinoscope.maths.matched import matched_coherence_auc
 from dinoscope.maths.patches import unit
 from dinoscope.maths.retrieval_scores import relevant_ranks, score_columns
 from dinoscope.maths.segments import knn_miou
@@ -75,14 +79,21 @@ def thumbnails(real: Path, backbone: Backbone) -> dict[str, object]:
 
 
 def bsds(real: Path, backbone: Backbone) -> dict[str, object]:
-    """Boundary AUC against the median annotator, photograph by photograph."""
+    """Boundary AUC and matched coherence against the median annotator, photograph by photograph."""
     paths = sorted((real / "bsds" / "images").glob("*.jpg"))[:DEVELOPMENT]
-    values = []
+    values, matched = [], []
     for path, f in zip(paths, extract(paths, backbone, grid=GRID), strict=True):
         size = read_photograph(path).size
         labels = read_labels(real / "bsds" / "masks-1" / f"{path.stem}.png", size)
-        values.append(boundary_auc(f, patch_labels(labels, f.grid)).auc)
-    return {"boundary_auc": float(np.mean(values)), "each": np.round(values, 5).tolist()}
+        known = patch_labels(labels, f.grid)
+        values.append(boundary_auc(f, known).auc)
+        matched.append(matched_coherence_auc(f, known).auc)
+    return {
+        "boundary_auc": float(np.mean(values)),
+        "matched_coherence_auc": float(np.nanmean(matched)),
+        "each": np.round(values, 5).tolist(),
+        "each_matched": np.round(np.nan_to_num(matched, nan=0.5), 5).tolist(),
+    }
 
 
 def camvid(real: Path, backbone: Backbone) -> dict[str, object]:
@@ -107,6 +118,13 @@ def camvid(real: Path, backbone: Backbone) -> dict[str, object]:
     }
     return {"miou": float(np.mean(list(ways.values()))), **ways}
 
+
+REFERENCES = ("random", "mini")
+EACH: Mapping[str, Mapping[str, str]] = {
+    "thumbnails": {"hits": "class-token k-NN", "average_precision": "average precision"},
+    "bsds": {"each": "boundary AUC", "each_matched": "matched coherence"},
+}
+"""What there is a value of for each photograph, by kind; CamVid has one score a drive, and no interval."""
 
 KINDS: Mapping[str, Callable[[Path, Backbone], dict[str, object]]] = {
     "thumbnails": thumbnails,
@@ -157,6 +175,32 @@ def main(words: Sequence[str] | None = None) -> None:
                 known.append(line)
     for line in known:
         print(line["name"], line["kind"], *(f"{k} {v:.4f}" for k, v in line.items() if isinstance(v, float)))
+    for said in paired(known):
+        print(said)
+
+
+def paired(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Each network minus each reference, photograph by photograph, with Student's t interval of the mean."""
+    by_name = {(line["name"], line["kind"]): line for line in lines}
+    for (name, kind), line in by_name.items():
+        for reference in REFERENCES:
+            other = by_name.get((reference, kind))
+            if other is None or name in (*REFERENCES, "pixels", "mini-gram"):
+                continue
+            for key, label in EACH.get(kind, {}).items():
+                if key in line and key in other:
+                    found = paired_difference(_each(line, key), _each(other, key)).interval
+                    told = f"{found.mean:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
+                    yield f"{name} minus {reference}, {label}: {told}"
+
+
+def _each(line: Mapping[str, Any], key: str) -> np.ndarray:
+    """One value a photograph; of hits, which lie there as the places of those that were right."""
+    if key != "hits":
+        return np.asarray(line[key], dtype=np.float64)
+    right = np.zeros(len(line["average_precision"]))
+    right[line["hits"]] = 1.0
+    return right
 
 
 if __name__ == "__main__":

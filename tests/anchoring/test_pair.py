@@ -107,3 +107,18 @@ def test_bars_are_measured_once(shrunk: None, tmp_path: Path, monkeypatch: pytes
         ]
     )
     assert len(out.read_text().splitlines()) == 6
+
+
+def test_networks_are_compared_photograph_by_photograph() -> None:
+    """By hand: two of four hits more, and a boundary AUC higher by 0.1 everywhere."""
+    lines = [
+        {"name": "random", "kind": "thumbnails", "hits": [0], "average_precision": [0.1, 0.2, 0.3, 0.4]},
+        {"name": "new", "kind": "thumbnails", "hits": [0, 1, 3], "average_precision": [0.1, 0.2, 0.3, 0.4]},
+        {"name": "mini", "kind": "bsds", "each": [0.7, 0.8], "each_matched": [0.6, 0.7]},
+        {"name": "new", "kind": "bsds", "each": [0.8, 0.9], "each_matched": [0.6, 0.7]},
+    ]
+    said = list(bars.paired(lines))
+    assert said[0].startswith("new minus random, class-token k-NN: +0.5000 [")
+    assert said[1] == "new minus random, average precision: +0.0000 [+0.0000, +0.0000]"
+    assert said[2] == "new minus mini, boundary AUC: +0.1000 [+0.1000, +0.1000]"
+    assert len(said) == 4
