@@ -118,6 +118,8 @@ from .pipeline.extract import extract_layers as extract_layers
 from .pipeline.repair import Repair as Repair
 from .pipeline.repair import repair as repair
 from .pipeline.run import Run as Run
+from .pipeline.text import TextMap as TextMap
+from .pipeline.text import text_map as text_map
 from .pipeline.upsample import UpsamplingGain as UpsamplingGain
 from .pipeline.upsample import upsample as upsample
 from .pipeline.upsample import upsampling_gain as upsampling_gain

@@ -12,12 +12,13 @@ from sklearn.metrics import adjusted_rand_score
 
 import dinoscope as ds
 from dinoscope.backbones.facets import facet_of
-from dinoscope.errors import GridMismatchError, InputError
+from dinoscope.errors import BackboneError, GridMismatchError, InputError
 from dinoscope.looking.colouring import colouring
 from dinoscope.looking.figure import plot_views
 from dinoscope.looking.look import WAYS, LookSettings, look
 from dinoscope.looking.views import Views
 from tests.command_line import run
+from tests.pipeline.test_text import saved
 
 AT = (0.3, 0.7)
 SETTINGS = LookSettings(at=AT, grid=8, clusters=3)
@@ -153,3 +154,18 @@ def test_models_must_lie_on_one_grid(image: np.ndarray) -> None:
         look(image, [])
     with pytest.raises(GridMismatchError):
         look(image, ["mini", "random:dinov3-convnext-tiny"], LookSettings(grid=2, layer=0))
+
+
+def test_words_are_looked_for_by_who_reads_them_and_shown_in_all(image: np.ndarray, tmp_path: Path) -> None:
+    reader = ds.load_backbone(f"hf:{saved('tipsv2', tmp_path)}")
+    settings = LookSettings(at=AT, grid=4, clusters=2, texts=("cat", "sky"))
+    found = look(image, [reader, "mini"], settings)
+    words = ds.text_map(image, reader, ["cat", "sky"], grid=4)
+    first, second = named(found, 0), named(found, 1)
+    np.testing.assert_allclose(first['"sky"'].values, words.values[1], atol=1e-6)
+    (f,) = ds.extract(image, "mini", grid=4)
+    want = ds.similarity_map(f, at=words.best(1)).values
+    assert np.array_equal(second['where "sky" is'].values, want)
+    plot_views(found)
+    with pytest.raises(BackboneError, match="none of these models reads words"):
+        look(image, ["mini"], settings)

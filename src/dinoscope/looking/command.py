@@ -23,6 +23,13 @@ def look_command(
         int | None,
         typer.Option(help="How many; by default as many as the spectrum speaks for.", show_default=False),
     ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Words to look for, by models that read them (repeatable): hf:google/tipsv2-b14.",
+            show_default=False,
+        ),
+    ] = None,
     finer: Annotated[int, typer.Option(help="How many times as fine the finer grid is.")] = 2,
     out: Annotated[Path, typer.Option(help="Folder for look.png and look.json.")] = Path("dinoscope-look"),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
@@ -41,7 +48,9 @@ def look_command(
     places = read_places(at or [])
     if len(places) > 1:
         raise InputError(f"look asks about one place at a time, got {len(places)}: give --at once")
-    settings = LookSettings(places[0] if places else CENTRE, grid, layer, head, clusters, finer, seed)
+    settings = LookSettings(
+        places[0] if places else CENTRE, grid, layer, head, clusters, finer, seed, tuple(text or ())
+    )
     found = look(photo, load_models(models, grid=grid, device=device, dtype=dtype, seed=seed), settings)
     output.write_views(found, out)
     content = output.views_content(found)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from dinoscope.drawing.canvas import Canvas, colour_bar, footprint, lines, panel_size, patch_map, picture
 from dinoscope.drawing.style import QUIET, cosine_colours, plain
-from dinoscope.looking.views import CLASS_SHARE, COSINE, LABELS, SHARE, ModelViews, View, Views
+from dinoscope.looking.views import CLASS_SHARE, COSINE, LABELS, SHARE, WORDS, ModelViews, View, Views
 
 TIMES = (0.25, 16.0)
 """Attention is drawn between these multiples of an even share, on a logarithmic scale, for every model."""
@@ -91,7 +91,7 @@ def _grid(model: ModelViews) -> tuple[int, int]:
 def _map(axes: Axes, view: View, patch: tuple[int, int]) -> None:
     if view.values is None:
         raise ValueError("no map to draw")
-    if view.kind == COSINE:
+    if view.kind in (COSINE, WORDS):
         colours, scale = cosine_colours()
         patch_map(axes, view.values, colours=colours, scale=scale)
     elif view.kind in (SHARE, CLASS_SHARE):

@@ -11,12 +11,23 @@ from jaxtyping import Int64
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.load import as_backbone
 from dinoscope.backbones.projections import KEY, VALUE
+from dinoscope.backbones.text import ROUTES
 from dinoscope.comparison.plan import unique_labels
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
-from dinoscope.errors import BackboneError, GridMismatchError, InputError
+from dinoscope.errors import BackboneError, GridMismatchError, InputError, WeightsError
 from dinoscope.looking.colouring import Colouring, colouring
-from dinoscope.looking.views import CLASS_SHARE, COLOURS, COSINE, LABELS, SHARE, ModelViews, View, Views
+from dinoscope.looking.views import (
+    CLASS_SHARE,
+    COLOURS,
+    COSINE,
+    LABELS,
+    SHARE,
+    WORDS,
+    ModelViews,
+    View,
+    Views,
+)
 from dinoscope.maths.clusters import fit_clusters, match_labels
 from dinoscope.maths.pca import fit_pca
 from dinoscope.maths.similarity import similarity_map
@@ -24,6 +35,7 @@ from dinoscope.maths.spectral import fit_spectral
 from dinoscope.pipeline.attention import CLS, attention
 from dinoscope.pipeline.extract import extract
 from dinoscope.pipeline.photographs import ImageLike, load_photograph
+from dinoscope.pipeline.text import TextMap, text_map
 from dinoscope.pipeline.upsample import upsample
 
 CENTRE = (0.5, 0.5)
@@ -44,6 +56,8 @@ class LookSettings:
         clusters: how many; None for as many as the first model's spectrum speaks for.
         finer: how many times as many places the finer grid has along each side.
         seed: of the clusters.
+        texts: words to look for, by the models that read them; the others show the cosine with the patch
+            that the first such model finds most like each.
     """
 
     at: tuple[float, float] = CENTRE
@@ -53,6 +67,7 @@ class LookSettings:
     clusters: int | None = None
     finer: int = FINER
     seed: int = 0
+    texts: tuple[str, ...] = ()
 
 
 def look(
@@ -84,13 +99,18 @@ def look(
             raise GridMismatchError(
                 first.features.grid.shape, other.features.grid.shape, "ask for the exact grid (h, w)"
             )
+    reader = next((one for one in seen if one.texts is not None), None)
+    if asked.texts and reader is None:
+        raise BackboneError(
+            "none of these models reads words; these families do, as hf:ORG/NAME: " + ", ".join(ROUTES)
+        )
     found = [
         ModelViews(
             label,
             one.backbone.spec.control,
             one.facts,
             one.features.grid.patch_at(*asked.at),
-            tuple(view(one, first) for view in WAYS),
+            (*(view(one, first) for view in WAYS), *_texts(one, reader)),
         )
         for label, one in zip(unique_labels(models), seen, strict=True)
     ]
@@ -107,6 +127,17 @@ class _Seen:
         self.spectral = fit_spectral(self.features, n=4)
         self.clusters = fit_clusters(self.features, asked.clusters, asked.seed)
         self.labels = self.clusters.label(self.features)
+        self.texts = self._texts()
+
+    def _texts(self) -> TextMap | None:
+        if not self.asked.texts:
+            return None
+        try:
+            return text_map(self.photograph, self.backbone, self.asked.texts, grid=self.asked.grid)
+        except BackboneError as error:
+            if isinstance(error, WeightsError):
+                raise
+            return None
 
     def extracted(self, **how: object) -> PatchFeatures:
         """Features of the photograph, made in another way where ``how`` says so."""
@@ -204,6 +235,22 @@ def _upsampled(one: _Seen, first: _Seen) -> View:
     found = PatchFeatures.from_array(fine, image_size=one.features.grid.image_size)
     colours = one.coloured(first).colours(one.pca.project(found))
     return View("guided upsampling", COLOURS, colours, "interpolated, no features")
+
+
+def _texts(one: _Seen, reader: _Seen | None) -> list[View]:
+    """A map for each text: of the words themselves, or of the patch that they pick."""
+    if reader is None or reader.texts is None:
+        return []
+    views = []
+    for k, text in enumerate(one.asked.texts):
+        if one.texts is not None:
+            values = one.texts.values[k].astype(np.float32)
+            views.append(View(f'"{text}"', WORDS, values, f"highest {values.max():.2f}"))
+        else:
+            place = reader.texts.best(k)
+            values = similarity_map(one.features, at=place).values
+            views.append(View(f'where "{text}" is', WORDS, values, "cosine with the patch picked there"))
+    return views
 
 
 WAYS: tuple[Callable[[_Seen, _Seen], View], ...] = (

@@ -10,8 +10,9 @@ from jaxtyping import Float, Int
 from dinoscope.data.photograph import Photograph
 
 COLOURS, COSINE, SHARE, CLASS_SHARE, LABELS = "colours", "cosine", "share", "class-share", "labels"
+WORDS = "words"
 """What a map holds: colours ``h w 3`` in [0, 1]; cosines; attention of the patch or of the class token, as a
-multiple of an even share; numbers of clusters."""
+multiple of an even share; numbers of clusters; cosines with words, or with the patch that they pick."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +21,7 @@ class View:
 
     Attributes:
         name: of the way of looking.
-        kind: `COLOURS`, `COSINE`, `SHARE`, `CLASS_SHARE` or `LABELS`.
+        kind: `COLOURS`, `COSINE`, `SHARE`, `CLASS_SHARE`, `LABELS` or `WORDS`.
         values: the map; None where the model has none.
         note: a fact to print below it, or why there is no map.
     """

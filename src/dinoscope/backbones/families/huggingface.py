@@ -99,6 +99,16 @@ def _place(reference: str, name: str) -> _Place:
     return _Place(snapshot.folder, snapshot.source)
 
 
+def located(reference: str, name: str) -> Path:
+    """The folder with a model's files, here or fetched from the hub.
+
+    Raises:
+        WeightsError: not to be had.
+        UnknownBackboneError: neither a folder nor ``ORG/NAME``.
+    """
+    return _place(reference, name).folder
+
+
 def _family(folder: Path, name: str) -> Trunk:
     if not (folder / hub.CONFIG).is_file():
         raise WeightsError(
