@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from dinoscope.drawing.sheet import Sheet, colour_bar, footprint, lines, panel_size, patch_map, picture
+from dinoscope.drawing.canvas import Canvas, colour_bar, footprint, lines, panel_size, patch_map, picture
 from dinoscope.drawing.style import QUIET, cosine_colours, plain
 from dinoscope.looking.views import CLASS_SHARE, COSINE, LABELS, SHARE, ModelViews, View, Views
 
@@ -39,46 +39,46 @@ def plot_views(views: Views) -> Figure:
     block = _HEAD + 2 * (height + _FOOT + 0.12)
     note_width = whole - 2 * _EDGE - 5.2
     below = max(0.55, len(lines(NOTE, note_width, _SIZE)) * _SIZE * 1.4 / 72 + 0.1)
-    sheet = Sheet(whole, _TOP + len(views.models) * block + below)
-    sheet.words(_EDGE, 0.24, plain(photo.name, 80), size=9, weight="bold", longest=whole - 2)
+    canvas = Canvas(whole, _TOP + len(views.models) * block + below)
+    canvas.words(_EDGE, 0.24, plain(photo.name, 80), size=9, weight="bold", longest=whole - 2)
     for j, model in enumerate(views.models):
-        _row(sheet, views, model, _TOP + j * block, (width, height), per_row)
+        _row(canvas, views, model, _TOP + j * block, (width, height), per_row)
     foot = _TOP + len(views.models) * block + 0.06
-    sheet.cosine_bar(_EDGE, foot, 2.3)
-    bar = sheet.axes(_EDGE + 2.8, foot, 1.9, 0.09)
+    canvas.cosine_bar(_EDGE, foot, 2.3)
+    bar = canvas.axes(_EDGE + 2.8, foot, 1.9, 0.09)
     colour_bar(
-        sheet.figure, bar, matplotlib.colormaps["magma"], LogNorm(*TIMES), TICKS, [f"{v:g}" for v in TICKS]
+        canvas.figure, bar, matplotlib.colormaps["magma"], LogNorm(*TIMES), TICKS, [f"{v:g}" for v in TICKS]
     )
-    sheet.words(_EDGE + 2.8, foot + 0.34, "attention, times an even share", size=_SIZE)
-    sheet.paragraph(_EDGE + 5.2, foot, NOTE, width=note_width, size=_SIZE)
-    return sheet.figure
+    canvas.words(_EDGE + 2.8, foot + 0.34, "attention, times an even share", size=_SIZE)
+    canvas.paragraph(_EDGE + 5.2, foot, NOTE, width=note_width, size=_SIZE)
+    return canvas.figure
 
 
 def _row(
-    sheet: Sheet, views: Views, model: ModelViews, y: float, size: tuple[float, float], per_row: int
+    canvas: Canvas, views: Views, model: ModelViews, y: float, size: tuple[float, float], per_row: int
 ) -> None:
     width, height = size
-    used = sheet.words(_EDGE, y + 0.12, model.label, size=8.5, weight="bold")
+    used = canvas.words(_EDGE, y + 0.12, model.label, size=8.5, weight="bold")
     kind = "control, not a trained model; " if model.control else ""
-    sheet.words(_EDGE + used + 0.12, y + 0.12, f"{kind}{model.facts}", size=_SIZE, colour=QUIET)
+    canvas.words(_EDGE + used + 0.12, y + 0.12, f"{kind}{model.facts}", size=_SIZE, colour=QUIET)
     top = y + _HEAD
-    axes = sheet.panel(_EDGE, top, width, height)
+    axes = canvas.panel(_EDGE, top, width, height)
     picture(axes, views.photograph.pixels, views.photograph.size)
     w, h = views.photograph.size
     rows, columns = _grid(model)
     row, col = model.patch
     box = (col * w / columns, row * h / rows, (col + 1) * w / columns, (row + 1) * h / rows)
     footprint(axes, box)
-    sheet.words(_EDGE, top - 0.05, "the patch", size=_SIZE, colour=QUIET)
+    canvas.words(_EDGE, top - 0.05, "the patch", size=_SIZE, colour=QUIET)
     for k, view in enumerate(model.views):
         x = _EDGE + (1 + k % per_row) * (width + _GAP)
         place = top + (k // per_row) * (height + _FOOT + 0.12)
-        sheet.words(x, place - 0.05, view.name, size=_SIZE, weight="bold", longest=width)
+        canvas.words(x, place - 0.05, view.name, size=_SIZE, weight="bold", longest=width)
         if view.values is None:
-            sheet.paragraph(x, place + 0.1, view.note, width=width, size=_SIZE)
+            canvas.paragraph(x, place + 0.1, view.note, width=width, size=_SIZE)
             continue
-        _map(sheet.panel(x, place, width, height), view, model.patch)
-        sheet.words(x, place + height + 0.11, view.note, size=_SIZE, colour=QUIET, longest=width)
+        _map(canvas.panel(x, place, width, height), view, model.patch)
+        canvas.words(x, place + height + 0.11, view.note, size=_SIZE, colour=QUIET, longest=width)
 
 
 def _grid(model: ModelViews) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from matplotlib.patches import ConnectionPatch
 
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.photograph import Photograph
-from dinoscope.drawing.sheet import Sheet, colour_bar, lines, panel_size, patch_map, picture
+from dinoscope.drawing.canvas import Canvas, colour_bar, lines, panel_size, patch_map, picture
 from dinoscope.drawing.style import QUIET, cosine_colours
 from dinoscope.errors import InputError
 from dinoscope.matching.matches import Matches
@@ -62,34 +62,34 @@ def plot_matches(
     step = _ROW_HEAD + height + _ROW_FOOT
     foot = _TOP + len(points) * step
     below = len(lines(NOTE, whole - 3.4, _NOTE_SIZE)) * _NOTE_SIZE * 1.4 / 72
-    sheet = Sheet(whole, foot + max(below, 0.75) + 0.15)
+    canvas = Canvas(whole, foot + max(below, 0.75) + 0.15)
     for left, role, photo, width in (
         (_EDGE, "first", first, a),
         (_EDGE + a + _BETWEEN, "second", second, b),
     ):
-        sheet.words(left, 0.3, f"{role}: {photo.name}", size=8, weight="bold", longest=width)
-    sheet.words(left_map, 0.3, "where each patch goes", size=8, weight="bold")
-    sheet.words(left_map + a + _GAP, 0.3, "cosine with its match", size=8, weight="bold")
+        canvas.words(left, 0.3, f"{role}: {photo.name}", size=8, weight="bold", longest=width)
+    canvas.words(left_map, 0.3, "where each patch goes", size=8, weight="bold")
+    canvas.words(left_map + a + _GAP, 0.3, "cosine with its match", size=8, weight="bold")
     colours, scale = cosine_colours()
     for j, label in enumerate(points):
         y = _TOP + j * step
-        sheet.words(_EDGE, y + 0.1, label, size=8, weight="bold", longest=whole / 2)
-        sheet.words(_EDGE, y + 0.26, _facts(points[label], every[label]), size=_NOTE_SIZE, colour=QUIET)
+        canvas.words(_EDGE, y + 0.1, label, size=8, weight="bold", longest=whole / 2)
+        canvas.words(_EDGE, y + 0.26, _facts(points[label], every[label]), size=_NOTE_SIZE, colour=QUIET)
         y += _ROW_HEAD - 0.06
         places = (_EDGE, y, a, tall), (_EDGE + a + _BETWEEN, y, b, high)
-        axes = [sheet.panel(*place) for place in places]
+        axes = [canvas.panel(*place) for place in places]
         for each, photo in zip(axes, (first, second), strict=True):
             picture(each, photo.pixels, photo.size)
-        over = [sheet.panel(*place) for place in places]
-        _join(sheet.figure, axes, over, points[label])
+        over = [canvas.panel(*place) for place in places]
+        _join(canvas.figure, axes, over, points[label])
         grid = every[label].source_grid
         placed = _on_grid(every[label], place_colours(every[label].target), grid)
-        patch_map(sheet.panel(left_map, y, a, tall), placed)
+        patch_map(canvas.panel(left_map, y, a, tall), placed)
         cosines = _on_grid(every[label], every[label].cosine[:, None], grid)[..., 0]
-        patch_map(sheet.panel(left_map + a + _GAP, y, a, tall), cosines, colours=colours, scale=scale)
-    _legend(sheet, foot)
-    sheet.paragraph(3.2, foot + 0.02, NOTE, width=whole - 3.4, size=_NOTE_SIZE)
-    return sheet.figure
+        patch_map(canvas.panel(left_map + a + _GAP, y, a, tall), cosines, colours=colours, scale=scale)
+    _legend(canvas, foot)
+    canvas.paragraph(3.2, foot + 0.02, NOTE, width=whole - 3.4, size=_NOTE_SIZE)
+    return canvas.figure
 
 
 def place_colours(places: Float[np.ndarray, "*n 2"]) -> Float64[np.ndarray, "*n 3"]:
@@ -137,12 +137,12 @@ def _join(figure: Figure, axes: Sequence[Axes], over: Sequence[Axes], points: Ma
                 ax.scatter(x, y, s=18, linewidths=width, facecolors=fill, edgecolors=edge, clip_on=False)
 
 
-def _legend(sheet: Sheet, foot: float) -> None:
+def _legend(canvas: Canvas, foot: float) -> None:
     cells = np.linspace(0, 1, 24)
     square = np.stack(np.meshgrid(cells, cells), axis=-1)
-    patch_map(sheet.panel(_EDGE, foot + 0.03, 0.6, 0.6), place_colours(square))
-    sheet.words(_EDGE + 0.7, foot + 0.12, "colour of a place", size=6)
+    patch_map(canvas.panel(_EDGE, foot + 0.03, 0.6, 0.6), place_colours(square))
+    canvas.words(_EDGE + 0.7, foot + 0.12, "colour of a place", size=6)
     colours, scale = cosine_colours()
-    bar = sheet.axes(_EDGE + 0.75, foot + 0.3, 1.7, 0.09)
-    colour_bar(sheet.figure, bar, colours, scale, [0, 0.25, 0.5, 0.75, 1])
-    sheet.words(_EDGE + 0.75, foot + 0.62, "cosine (no unit); grey below 0", size=6)
+    bar = canvas.axes(_EDGE + 0.75, foot + 0.3, 1.7, 0.09)
+    colour_bar(canvas.figure, bar, colours, scale, [0, 0.25, 0.5, 0.75, 1])
+    canvas.words(_EDGE + 0.75, foot + 0.62, "cosine (no unit); grey below 0", size=6)

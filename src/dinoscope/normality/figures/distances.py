@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from dinoscope.drawing.sheet import Sheet, colour_bar, lines, panel_size, patch_map, picture
+from dinoscope.drawing.canvas import Canvas, colour_bar, lines, panel_size, patch_map, picture
 from dinoscope.drawing.style import ACCENT, QUIET
 from dinoscope.errors import InputError
 from dinoscope.normality.judged import Judged, JudgedModel
@@ -39,35 +39,35 @@ def plot_normal(judged: Judged) -> Figure:
     whole = max(2 * _EDGE + (1 + len(judged.models)) * (width + _GAP), 5.5)
     foot = _TOP + sum(h + _STEP for _, h in sizes)
     below = len(lines(note, whole - 3.0, _NOTE_SIZE)) * _NOTE_SIZE * 1.4 / 72
-    sheet = Sheet(whole, foot + max(below, 0.5) + 0.1)
+    canvas = Canvas(whole, foot + max(below, 0.5) + 0.1)
     for j, model in enumerate(judged.models, 1):
         x = _EDGE + j * (width + _GAP)
-        sheet.words(x, 0.24, model.label, size=7.5, weight="bold", longest=width)
-        sheet.words(x, 0.4, _facts(model), size=6, colour=QUIET, longest=width)
+        canvas.words(x, 0.24, model.label, size=7.5, weight="bold", longest=width)
+        canvas.words(x, 0.4, _facts(model), size=6, colour=QUIET, longest=width)
     y = _TOP
     for (at, (photo, truth)), (w, h) in zip(judged.shown.items(), sizes, strict=True):
-        sheet.words(_EDGE, y - 0.05, f"{judged.kinds[at]}/{photo.name}", size=6.5, longest=width)
-        axes = sheet.panel(_EDGE, y, w, h)
+        canvas.words(_EDGE, y - 0.05, f"{judged.kinds[at]}/{photo.name}", size=6.5, longest=width)
+        axes = canvas.panel(_EDGE, y, w, h)
         picture(axes, photo.pixels, photo.size)
         _outline(axes, truth, photo.size)
         known = {True: "defective", False: "good", None: "not known"}[judged.defective[at]]
-        sheet.words(_EDGE, y + h + 0.12, f"truth: {known}", size=6.5, colour=QUIET)
+        canvas.words(_EDGE, y + h + 0.12, f"truth: {known}", size=6.5, colour=QUIET)
         for j, model in enumerate(judged.models, 1):
             x = _EDGE + j * (width + _GAP)
-            drawn = sheet.panel(x, y, w, h)
+            drawn = canvas.panel(x, y, w, h)
             share = model.maps[at] / max(model.threshold.patch, 1e-12)
             patch_map(drawn, share, colours=matplotlib.colormaps[COLOURS], scale=Normalize(0, HIGHEST))
             _outline(drawn, truth, (share.shape[1], share.shape[0]), shift=-0.5)
             times = model.scores[at] / max(model.threshold.photograph, 1e-12)
             said = "defective" if times > 1 else "normal"
-            sheet.words(x, y + h + 0.12, f"{times:.2f} × threshold: {said}", size=6.5)
+            canvas.words(x, y + h + 0.12, f"{times:.2f} × threshold: {said}", size=6.5)
         y += h + _STEP
     ticks = [0.0, 0.5, 1.0, 1.5, 2.0]
-    bar = sheet.axes(_EDGE + 0.1, foot - 0.1, 2.3, 0.09)
-    colour_bar(sheet.figure, bar, matplotlib.colormaps[COLOURS], Normalize(0, HIGHEST), ticks)
-    sheet.words(_EDGE, foot + 0.25, "distance over the model's threshold", size=6, colour=QUIET)
-    sheet.paragraph(2.85, foot - 0.12, note, width=whole - 3.0, size=_NOTE_SIZE)
-    return sheet.figure
+    bar = canvas.axes(_EDGE + 0.1, foot - 0.1, 2.3, 0.09)
+    colour_bar(canvas.figure, bar, matplotlib.colormaps[COLOURS], Normalize(0, HIGHEST), ticks)
+    canvas.words(_EDGE, foot + 0.25, "distance over the model's threshold", size=6, colour=QUIET)
+    canvas.paragraph(2.85, foot - 0.12, note, width=whole - 3.0, size=_NOTE_SIZE)
+    return canvas.figure
 
 
 def _facts(model: JudgedModel) -> str:
