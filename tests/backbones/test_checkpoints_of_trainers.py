@@ -11,8 +11,10 @@ import pathlib
 import pickle
 import re
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from torch import Tensor
 
 from dinoscope.backbones.checkpoints.checkpoint import read_weights, recognise
 from dinoscope.backbones.checkpoints.files import flatten
-from dinoscope.backbones.checkpoints.pickles import LEFT_OUT, LeftOut, read_pickle
+from dinoscope.backbones.checkpoints.pickles import LEFT_OUT, MAPPINGS, LeftOut, read_pickle
 from dinoscope.backbones.load import load_backbone
 from dinoscope.errors import WeightsError
 
@@ -206,6 +208,12 @@ BESIDE = {
     "a Windows path": pathlib.PureWindowsPath("C:/data"),
     "a time": datetime.datetime(2026, 1, 2, tzinfo=None),
     "a list of them": [np.float32(1), Path("x")],
+    "a frozen set": frozenset({1}),
+    "a dictionary with a default": collections.defaultdict(list, a=[1]),
+    "a queue": collections.deque([1, 2]),
+    "a version": torch.__version__,
+    "a moment": datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
+    "a slice and a range": (slice(3), range(2)),
 }
 
 
@@ -215,7 +223,8 @@ def test_objects_beside_the_tensors_are_left_out(what: str, tmp_path: Path) -> N
     torch.save({"model": plain, "extra": BESIDE[what], "args": {"inner": BESIDE[what]}}, tmp_path / "x.pth")
     weights = read_weights(tmp_path / "x.pth")
     assert is_that(weights.tensors, plain)
-    assert weights.notes == ("left out, not tensors: extra, args.inner",)
+    named = {"a dictionary with a default": "args.inner.a, extra.a"}.get(what, "extra, args.inner")
+    assert weights.notes == (f"left out, not tensors: {named}",)
 
 
 def test_nothing_of_them_is_made(tmp_path: Path) -> None:
@@ -224,7 +233,11 @@ def test_nothing_of_them_is_made(tmp_path: Path) -> None:
     torch.save(held, tmp_path / "x.pth")
     assert {type(value) for value in read_pickle(tmp_path / "x.pth").values()} == {LeftOut}  # type: ignore[attr-defined]
     assert before == torch.serialization.get_safe_globals()
-    assert not any(name.startswith(("torch", "builtins", "os", "sys")) for name in LEFT_OUT)
+    assert not any(
+        re.match(r"(os|sys|posix|nt|subprocess|functools|operator|codecs)\.", name) for name in LEFT_OUT
+    )
+    names = {name.partition(".")[2] for name in LEFT_OUT if name.startswith("builtins.")}
+    assert names == {"dict", "float", "frozenset", "int", "list", "range", "set", "slice"}, "no function"
 
 
 @pytest.mark.parametrize(
@@ -243,6 +256,48 @@ class _Calls:
 
     def __reduce__(self) -> tuple[object, ...]:
         return Path.write_text, (self.mark, "ran")
+
+
+def test_a_dictionary_whose_attributes_lie(tmp_path: Path) -> None:
+    class Lies:
+        def __reduce__(self) -> Any:
+            return collections.OrderedDict, (), {"items": "no method"}, None, iter(tensors().items())
+
+    torch.save({"model": Lies()}, tmp_path / "x.pth")
+    assert is_that(read_weights(tmp_path / "x.pth").tensors, tensors())
+
+
+CONFIGURATIONS = (
+    "omegaconf.dictconfig.DictConfig",
+    "pytorch_lightning.utilities.parsing.AttributeDict",
+    "yacs.config.CfgNode",
+    "mmengine.logging.history_buffer.HistoryBuffer",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "base"), [(name, dict if name in MAPPINGS else object) for name in CONFIGURATIONS]
+)
+def test_configurations_of_packages_that_are_not_installed(
+    name: str, base: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written where the package is, read where it is not."""
+    module, _, short = name.rpartition(".")
+    made = type(short, (base,), {"__module__": module})
+    parts = module.split(".")
+    for i in range(len(parts)):
+        monkeypatch.setitem(sys.modules, ".".join(parts[: i + 1]), ModuleType(parts[i]))
+    setattr(sys.modules[module], short, made)
+    held = made()
+    if base is dict:
+        held["lr"] = 0.1
+    held.lr = 0.1
+    torch.save({"model": tensors(), "hyper_parameters": held}, tmp_path / "x.ckpt")
+    for i in range(len(parts)):
+        monkeypatch.delitem(sys.modules, ".".join(parts[: i + 1]))
+    assert read_weights(tmp_path / "x.ckpt").notes == (
+        f"left out, not tensors: hyper_parameters{'.lr' if base is dict else ''}",
+    )
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])

@@ -139,7 +139,9 @@ def flatten(
                 f"its dictionaries hold each other without end, or more than {_MOST_NAMES:,} names",
                 (SAFER,),
             )
-        for key, value in branch.items():
+        # A file may give a dictionary attributes, `items` among them: the class's own is asked.
+        pairs = dict.items(branch) if isinstance(branch, dict) else branch.items()
+        for key, value in pairs:
             name = f"{prefix}{key}"
             if isinstance(value, Tensor):
                 flat[name] = value.detach()

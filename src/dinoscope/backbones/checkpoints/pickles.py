@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import warnings
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,12 @@ from dinoscope.errors import WeightsError
 SAFER = "have whoever made it save the tensors as .safetensors, which cannot hold code"
 AGAIN = "download or copy the file again, and compare its size and sha256 with the original's"
 
+_LIGHTNING = (
+    "lightning.fabric.utilities.data",
+    "lightning_fabric.utilities.data",
+    "pytorch_lightning.utilities.parsing",
+)
+
 LEFT_OUT = (
     *(f"numpy.{name}" for name in ("dtype", "ndarray")),
     *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
@@ -23,22 +30,26 @@ LEFT_OUT = (
         for module in ("pathlib", "pathlib._local")
         for name in ("Path", "PosixPath", "WindowsPath", "PurePath", "PurePosixPath", "PureWindowsPath")
     ),
-    *(f"datetime.{name}" for name in ("date", "datetime", "timedelta")),
-    "argparse.Namespace",
-    "types.SimpleNamespace",
-    "typing.Any",
-    "omegaconf.base.ContainerMetadata",
-    "omegaconf.base.Metadata",
-    "omegaconf.dictconfig.DictConfig",
-    "omegaconf.listconfig.ListConfig",
+    *(f"datetime.{name}" for name in ("date", "datetime", "time", "timedelta", "timezone")),
+    *(f"builtins.{name}" for name in ("dict", "float", "frozenset", "int", "list", "range", "set", "slice")),
+    *("argparse.Namespace", "types.SimpleNamespace", "typing.Any", "decimal.Decimal", "uuid.UUID"),
+    "torch.torch_version.TorchVersion",
+    *(f"omegaconf.base.{name}" for name in ("ContainerMetadata", "Metadata")),
+    *("omegaconf.dictconfig.DictConfig", "omegaconf.listconfig.ListConfig"),
     *(f"omegaconf.nodes.{kind}Node" for kind in ("Any", "Boolean", "Float", "Integer", "Path", "String")),
-    "lightning.fabric.utilities.data.AttributeDict",
-    "lightning_fabric.utilities.data.AttributeDict",
-    "pytorch_lightning.utilities.parsing.AttributeDict",
+    "mmengine.logging.history_buffer.HistoryBuffer",
 )
 """What training scripts keep beside their tensors. None of it is imported or made: an empty `LeftOut` stands
 in for each. `torch` lets such a list name the real things instead, but numpy's can be made to read memory
 that is not theirs by a file that lies about them."""
+
+MAPPINGS = (
+    *(f"{module}.AttributeDict" for module in _LIGHTNING),
+    *("yacs.config.CfgNode", "fvcore.common.config.CfgNode", "detectron2.config.config.CfgNode"),
+    *("mmengine.config.config.ConfigDict", "mmcv.utils.config.ConfigDict", "addict.addict.Dict"),
+    *("collections.defaultdict", "easydict.EasyDict"),
+)
+"""Dictionaries with a behaviour of their own; they become plain ones."""
 
 _LOADING = threading.Lock()
 """The list is the process's own while a file is read."""
@@ -54,11 +65,19 @@ class LeftOut:
 
     def __setstate__(self, _: object) -> None: ...
 
-    def __setitem__(self, _: object, __: object) -> None: ...
 
-    def append(self, _: object) -> None: ...
+class _Plain(dict[object, object]):
+    """Stands in for `MAPPINGS`: whatever it is made of, an empty dictionary that the unpickler may fill."""
 
-    def extend(self, _: object) -> None: ...
+    def __new__(cls, *_: Any) -> Any:
+        return OrderedDict()
+
+
+class _Listed(list[object]):
+    """Stands in for a queue; likewise a list."""
+
+    def __new__(cls, *_: Any) -> Any:
+        return []
 
 
 def read_pickle(path: Path) -> object:
@@ -70,7 +89,11 @@ def read_pickle(path: Path) -> object:
     """
     with path.open("rb"):
         pass  # what cannot be opened raises OSError here; below, OSError means damage
-    stand_ins: list[Any] = [(LeftOut, name) for name in LEFT_OUT]
+    stand_ins: list[Any] = [
+        *((LeftOut, name) for name in LEFT_OUT),
+        *((_Plain, name) for name in MAPPINGS),
+        (_Listed, "collections.deque"),
+    ]
     try:
         with _LOADING, path.open("rb") as file, warnings.catch_warnings():
             # An odd pickle protocol is warned of, and then either read or refused: the warning adds nothing.
