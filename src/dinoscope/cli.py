@@ -29,6 +29,7 @@ from dinoscope.errors import (
     told,
 )
 from dinoscope.evaluation.command import evaluate_command
+from dinoscope.io.pixel_range import FULL, reading_range
 from dinoscope.looking.command import look_command
 from dinoscope.matching.command import match_command
 from dinoscope.names import IN_A_STREAM
@@ -90,7 +91,8 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     sys.argv[1:] = [word for word in sys.argv[1:] if word != "--debug"]
     try:
-        app()
+        with reading_range(FULL):  # a command's own is gone with it
+            app()
     except SystemExit as end:  # Typer makes this of Ctrl-C, without a word
         if end.code == INTERRUPTED:
             print("dinoscope: interrupted; nothing half-written is left", file=sys.stderr)

@@ -129,6 +129,9 @@ def test_parts_that_are_damaged(
     store: Path, whole: Path, part: str, how: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harmed(store, part, how)
+    if (part, how) == ("manifest", "gone"):  # so looks a table whose first writer was killed: it is empty
+        assert run("search", store, whole / "photos" / PHOTOS[0]) == 2
+        return
     words = ("--suppress", "centre") if part == "moments" else ()
     code = run("search", store, whole / "photos" / PHOTOS[0], "--pooling", "mean", *words)
     err = capsys.readouterr().err

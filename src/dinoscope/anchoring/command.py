@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dinoscope.errors import InputError
-from dinoscope.shell.options import Device
+from dinoscope.shell.options import Device, Recursive
 
 Sources = Annotated[
     list[str],
@@ -25,6 +25,7 @@ def anchor_command(
     photos: Sources,
     *,
     out: Annotated[Path, typer.Option(help="Folder of the experiment.", show_default=False)],
+    recursive: Recursive = False,
     trunk_steps: Annotated[int, typer.Option(help="Steps before the arms branch off.")] = 2000,
     steps: Annotated[int, typer.Option(help="Steps of each arm.")] = 400,
     arms: Annotated[
@@ -132,7 +133,7 @@ def anchor_command(
     )
     try:
         found = laboratory(
-            training_sources(photos, out),
+            training_sources(photos, out, recursive=recursive),
             out,
             plan,
             shown=[read_photograph(path) for path in show or ()],

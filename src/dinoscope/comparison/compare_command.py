@@ -29,6 +29,8 @@ def compare_command(
     layer: options.Layer = None,
     facet: options.Facet = "token",
     finer: options.Finer = 1,
+    recursive: options.Recursive = False,
+    pixel_range: options.PixelRange = "full",
     resize: options.ResizeFilter = "bilinear",
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
@@ -45,6 +47,7 @@ def compare_command(
     from dinoscope.comparison.maps import POINTS
     from dinoscope.comparison.output import write_comparison
     from dinoscope.comparison.tables.files import summary_text
+    from dinoscope.io.pixel_range import read_range, use_range
     from dinoscope.pipeline.fast import wanted_dtype
     from dinoscope.pipeline.profile import profile_told, timed
     from dinoscope.shell.terminal import (
@@ -60,7 +63,8 @@ def compare_command(
     )
 
     places = read_places(at or []) or POINTS
-    paths, failures = read_photographs(photos)
+    use_range(read_range(pixel_range))
+    paths, failures = read_photographs(photos, recursive=recursive)
     arithmetic = wanted_dtype(dtype, torch_device(device), autocast=autocast)
     backbones = load_models(
         looked_at(models, facet, finer), grid=grid, device=device, dtype="float32", seed=seed

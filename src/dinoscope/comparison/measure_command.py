@@ -36,6 +36,8 @@ def measure_command(
     layer: options.Layer = None,
     facet: options.Facet = "token",
     finer: options.Finer = 1,
+    recursive: options.Recursive = False,
+    pixel_range: options.PixelRange = "full",
     resize: options.ResizeFilter = "bilinear",
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
@@ -50,11 +52,13 @@ def measure_command(
     from dinoscope.comparison.content_free import without_position
     from dinoscope.comparison.measure import measure
     from dinoscope.comparison.tables.files import measurements_json, measurements_text, write_measurements
+    from dinoscope.io.pixel_range import read_range, use_range
     from dinoscope.pipeline.fast import wanted_dtype
     from dinoscope.pipeline.profile import profile_told, timed
     from dinoscope.shell.terminal import end, load_models, looked_at, note, progress, read_photographs, tell
 
-    paths, failures = read_photographs(photos)
+    use_range(read_range(pixel_range))
+    paths, failures = read_photographs(photos, recursive=recursive)
     arithmetic = wanted_dtype(dtype, torch_device(device), autocast=autocast)
     backbones = load_models(
         looked_at(models, facet, finer), grid=grid, device=device, dtype="float32", seed=seed

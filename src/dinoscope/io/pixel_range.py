@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, ParamSpec, TypeVar
 
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from dinoscope.errors import ImageError, InputError
 from dinoscope.names import printable
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LOG = logging.getLogger(__name__)
 
@@ -81,6 +84,22 @@ def reading_range(wanted: PixelRange) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+def use_range(wanted: PixelRange) -> None:
+    """Photographs that are decoded from now on in this context are read in this range."""
+    _current.set(wanted)
+
+
+def in_this_range(decode: Callable[P, T]) -> Callable[P, T]:
+    """The same function, for any thread: it reads in the range that is current here and now."""
+    wanted = current_range()
+
+    def decoding(*words: P.args, **more: P.kwargs) -> T:
+        with reading_range(wanted):
+            return decode(*words, **more)
+
+    return decoding
 
 
 def current_range() -> PixelRange:

@@ -59,7 +59,12 @@ def each_image(images: ImageLike | Iterable[ImageLike]) -> Iterator[ImageLike]:
         return iter([images])
     if isinstance(images, np.ndarray) and images.ndim == 3:
         return iter([images])
-    return iter(images)
+    try:
+        return iter(images)
+    except TypeError as error:
+        raise InputError(
+            f"photographs are a path, an array H W 3, or several of them, not a {type(images).__name__}"
+        ) from error
 
 
 def failure_of(image: ImageLike, error: DinoscopeError) -> Failure:

@@ -23,6 +23,8 @@ def extract_command(
     file_format: Annotated[str, typer.Option("--format", help="safetensors or npz.")] = "safetensors",
     facet: options.Facet = "token",
     finer: options.Finer = 1,
+    recursive: options.Recursive = False,
+    pixel_range: options.PixelRange = "full",
     resize: options.ResizeFilter = "bilinear",
     tile: options.Tile = None,
     overlap: options.Overlap = None,
@@ -35,6 +37,7 @@ def extract_command(
 ) -> None:
     """Write the patch features of photographs, one file each."""
     from dinoscope.io.features import check_format, feature_path, write_features
+    from dinoscope.io.pixel_range import read_range, use_range
     from dinoscope.pipeline.extract import extract_layers
     from dinoscope.pipeline.profile import profile_told, timed
     from dinoscope.pipeline.run import Run
@@ -50,7 +53,8 @@ def extract_command(
     )
 
     suffix = check_format(file_format)
-    paths, failures = read_photographs(photos)
+    use_range(read_range(pixel_range))
+    paths, failures = read_photographs(photos, recursive=recursive)
     whole = grid if tile is None else min(grid, 1)  # with tiles, a grid need not fit in memory
     backbone = load_model(
         looked_at(model, facet, finer), grid=whole, device=device, dtype=dtype, autocast=autocast, seed=seed

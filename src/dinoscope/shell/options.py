@@ -8,6 +8,19 @@ from typing import Annotated
 import typer
 
 Photos = Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", show_default=False)]
+Recursive = Annotated[
+    bool,
+    typer.Option("--recursive", help="Photographs in the folders below a folder, too.", show_default=False),
+]
+PixelRange = Annotated[
+    str,
+    typer.Option(
+        "--range",
+        help="Black and white of grey images of 16 bits or floating point: full (0 to 65535, or 0 to 1), "
+        "auto (each one's own lowest and highest value), or LOW,HIGH.",
+        metavar="auto|full|LOW,HIGH",
+    ),
+]
 Models = Annotated[
     str,
     typer.Option(

@@ -18,7 +18,7 @@ from dinoscope.backbones.load import load_backbone, planned_spec, torch_device
 from dinoscope.backbones.references import FINER
 from dinoscope.data.results import Failure
 from dinoscope.errors import InputError, told
-from dinoscope.io.sources import photograph_paths
+from dinoscope.io.sources import folders_of_photographs, photograph_paths
 from dinoscope.pipeline.fast import autocast_backbone, wanted_dtype
 from dinoscope.pipeline.memory import check_grid
 
@@ -108,17 +108,18 @@ def read_shard(words: str | None) -> tuple[int, int] | None:
     return part, parts
 
 
-def read_photographs(sources: Iterable[Path]) -> tuple[list[Path], list[Failure]]:
+def read_photographs(sources: Iterable[Path], *, recursive: bool = False) -> tuple[list[Path], list[Failure]]:
     """The photographs meant, and the folders that hold none.
 
     Raises:
         InputError: nothing at all to work on.
     """
-    paths, failures = photograph_paths(sources)
+    paths, failures = photograph_paths(sources, recursive=recursive)
     for failure in failures:
         say_failure(failure)
     if not paths:
-        raise InputError("no photographs: name files, or a folder that holds some")
+        told_why = "".join(f" ({failure.reason})" for failure in failures[:1])
+        raise InputError(f"no photographs: name files, or a folder that holds some{told_why}")
     return paths, failures
 
 
@@ -245,7 +246,7 @@ class _Pace:
         return f"{n / seconds:.2f}/s", f"about {(self._total - done) * seconds / n:.0f} s left"
 
 
-def training_sources(words: Iterable[str], out: Path) -> list[Path]:
+def training_sources(words: Iterable[str], out: Path, *, recursive: bool = False) -> list[Path]:
     """Folders and files to learn from; ``scenes:N`` is drawn into ``OUT/scenes``, with a seed of its own.
 
     Raises:
@@ -255,7 +256,9 @@ def training_sources(words: Iterable[str], out: Path) -> list[Path]:
     for word in words:
         kind, _, number = word.partition(":")
         if kind != "scenes":
-            sources.append(Path(word))
+            sources += (
+                folders_of_photographs(Path(word)) if recursive and Path(word).is_dir() else [Path(word)]
+            )
             continue
         if not number.isdigit() or int(number) < 1:
             raise InputError(f"scenes:N takes a number of scenes, got {word!r}")

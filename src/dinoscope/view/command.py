@@ -50,6 +50,8 @@ def view_command(
     layer: options.Layer = None,
     facet: options.Facet = "token",
     finer: options.Finer = 1,
+    recursive: options.Recursive = False,
+    pixel_range: options.PixelRange = "full",
     resize: options.ResizeFilter = "bilinear",
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
@@ -71,6 +73,8 @@ def view_command(
             raise InputError("a store has its own grid, layer and resize, and its page writes no report")
         if (facet, finer) != ("token", 1):
             raise InputError("a store has its own facet and grid: embed with the model's name, key:NAME")
+        if recursive or pixel_range != "full":
+            raise InputError("--recursive and --range are for photographs, not for a store")
         if autocast or compiled or allow_inexact:
             raise InputError("a store's page measures nothing: of the ways to compute it takes --dtype alone")
         _search(
@@ -95,12 +99,14 @@ def view_command(
     from dinoscope.comparison.plan import unique_labels
     from dinoscope.comparison.session import Session
     from dinoscope.io.images import decode_photograph, read_photograph
+    from dinoscope.io.pixel_range import in_this_range, read_range, use_range
     from dinoscope.pipeline.fast import wanted_dtype
     from dinoscope.pipeline.run import Arithmetic, Run
     from dinoscope.shell.terminal import load_models, looked_at, read_photographs
 
     grid = GRID if grid is None else grid
-    paths = read_photographs(photos)[0] if photos else []
+    use_range(read_range(pixel_range))
+    paths = read_photographs(photos, recursive=recursive)[0] if photos else []
     wanted = wanted_dtype(dtype, torch_device(device), autocast=autocast)
     backbones = load_models(
         looked_at(models, facet, finer), grid=grid, device=device, dtype="float32", seed=seed
@@ -120,8 +126,8 @@ def view_command(
         paths,
         session,
         page,
-        read=read_photograph,
-        decode=lambda data, name: decode_photograph(data, name=name),
+        read=in_this_range(read_photograph),
+        decode=in_this_range(lambda data, name: decode_photograph(data, name=name)),
         host=host,
         port=port,
         on_ready=_say,
