@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -32,7 +33,8 @@ PREVIEW_BYTES = 2**30
 class Session:
     """Features by content of the photograph and grid, and comparisons of any choice of them.
 
-    One thread at a time. Holds features and previews, never a photograph's full pixels.
+    One thread adds at a time; comparisons may be made and photographs forgotten beside it. Holds features and
+    previews, never a photograph's full pixels.
 
     Args:
         backbones: one or more, or names of some; the first is the reference of differences and colours.
@@ -65,6 +67,7 @@ class Session:
         self._preview_bytes = preview_bytes
         self._rows: OrderedDict[tuple[str, int], Features] = OrderedDict()
         self._previews: dict[str, Photograph] = {}
+        self._lock = threading.Lock()
 
     def check(self, grid: int) -> None:
         """Refuse a grid that is impossible for any photograph.
@@ -102,9 +105,10 @@ class Session:
                 way of computing that is too far from float32.
         """
         key = (photograph.digest, grid)
-        if key in self._rows:
-            self._rows.move_to_end(key)
-            return True
+        with self._lock:
+            if key in self._rows:
+                self._rows.move_to_end(key)
+                return True
         self.check(grid)
         self._check_room(photograph, grid)
         seen = self._previews.get(photograph.digest) or self._fitting_preview(photograph)
@@ -119,9 +123,10 @@ class Session:
             on_progress(len(features), len(plan.models))
             features += extracted([photograph], model, plan.run.at(layer))
         check_equal_grids(features)
-        self._rows[key] = tuple(features)
-        self._previews[photograph.digest] = seen
-        self._let_go(grid)
+        with self._lock:
+            self._rows[key] = tuple(features)
+            self._previews[photograph.digest] = seen
+            self._let_go(grid)
         on_progress(len(features), len(plan.models))
         return True
 
@@ -134,25 +139,27 @@ class Session:
         """
         if not digests:
             raise InputError("there is no photograph to compare")
-        missing = [digest for digest in digests if not self.has(digest, grid)]
-        if missing:
-            raise InputError(
-                f"{len(missing)} of {len(digests)} photographs were not extracted at grid {grid}"
-            )
         plan, digests = self._at(grid), list(dict.fromkeys(digests))
-        for digest in digests:
-            self._rows.move_to_end((digest, grid))
-        photographs = [self._previews[digest] for digest in digests]
-        rows = [self._rows[digest, grid] for digest in digests]
+        with self._lock:
+            missing = [digest for digest in digests if not self.has(digest, grid)]
+            if missing:
+                raise InputError(
+                    f"{len(missing)} of {len(digests)} photographs were not extracted at grid {grid}"
+                )
+            for digest in digests:
+                self._rows.move_to_end((digest, grid))
+            photographs = [self._previews[digest] for digest in digests]
+            rows = [self._rows[digest, grid] for digest in digests]
         stream = zip(photographs, rows, strict=True)
         measurements = measurements_of(stream, plan, failed=raise_failure)
         return assemble(plan, photographs, rows, measurements, self._options)
 
     def forget(self, digest: str) -> None:
         """Let go of everything about one photograph; nothing happens where there is none."""
-        for key in [key for key in self._rows if key[0] == digest]:
-            del self._rows[key]
-        self._previews.pop(digest, None)
+        with self._lock:
+            for key in [key for key in self._rows if key[0] == digest]:
+                del self._rows[key]
+            self._previews.pop(digest, None)
 
     def _at(self, grid: int) -> MeasuringPlan:
         return replace(self._plan, run=replace(self._plan.run, grid=grid))
@@ -166,7 +173,7 @@ class Session:
 
     def _fitting_preview(self, photograph: Photograph) -> Photograph:
         seen = preview(photograph, longest_px=PREVIEW_PX)
-        held = sum(kept.pixels.nbytes for kept in self._previews.values())
+        held = sum(kept.pixels.nbytes for kept in list(self._previews.values()))
         if held + seen.pixels.nbytes > self._preview_bytes:
             raise InputError(
                 f"{len(self._previews)} photographs are held already, and there is no room for one more; "

@@ -61,7 +61,8 @@ class LivePhotograph:
 class LivePhotographs:
     """An ordered set of photographs (by content), and payloads of them at any grid.
 
-    All methods but `snapshot` and `has` are for one worker thread.
+    `take` and `prepare`, which may take long, are for one thread, and all others but `snapshot` and `has` for
+    another.
 
     Args:
         extractor: does the work.
@@ -118,7 +119,8 @@ class LivePhotographs:
         if self.has(digest) and self._extractor.has(digest, grid):
             say({"kind": "known", "digest": digest})
             return
-        held = sum(one.kept_bytes for one in self._photographs.values())
+        with self._lock:
+            held = sum(one.kept_bytes for one in self._photographs.values())
         try:
             self._extractor.check(grid)
         except DinoscopeError as error:
@@ -158,7 +160,8 @@ class LivePhotographs:
             except DinoscopeError as error:
                 self._fail(path.name, error)
             del self._named[0]
-        known = list(self._photographs.values())
+        with self._lock:
+            known = list(self._photographs.values())
         unusable = self._unusable.setdefault(grid, {})
         for i, one in enumerate(known):
             if cancelled():
@@ -181,7 +184,7 @@ class LivePhotographs:
                 "kind": "ready",
                 "revision": self._revision,
                 "n": len(self._usable(grid)),
-                "unusable": [{"name": f.source, "reason": f.reason} for f in unusable.values()],
+                "unusable": [{"name": f.source, "reason": f.reason} for f in list(unusable.values())],
             }
         )
 
@@ -204,7 +207,7 @@ class LivePhotographs:
             InputError: there is nothing.
         """
         compared = self._extractor.comparison(self._usable(grid), grid)
-        unusable = self._unusable.get(grid, {}).values()
+        unusable = list(self._unusable.get(grid, {}).values())
         return replace(compared, failures=(*compared.failures, *self._failures, *unusable))
 
     def remove(self, digest: str) -> None:
@@ -213,7 +216,7 @@ class LivePhotographs:
             if self._photographs.pop(digest, None) is None:
                 return
             self._revision += 1
-        for unusable in self._unusable.values():
+        for unusable in list(self._unusable.values()):
             unusable.pop(digest, None)
         self._extractor.forget(digest)
 
@@ -224,7 +227,9 @@ class LivePhotographs:
             self._revision += 1
 
     def _usable(self, grid: int) -> list[str]:
-        return [digest for digest in self._photographs if self._extractor.has(digest, grid)]
+        with self._lock:
+            digests = list(self._photographs)
+        return [digest for digest in digests if self._extractor.has(digest, grid)]
 
     def _extract(self, photograph: Photograph, grid: int, say: Say, cancelled: Callable[[], bool]) -> bool:
         def told(done: int, of: int) -> None:

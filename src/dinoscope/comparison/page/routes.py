@@ -15,7 +15,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -25,7 +25,7 @@ from dinoscope.comparison.page.options import PageOptions
 from dinoscope.comparison.page.photographs import LivePhotographs, Say, check_grid_words
 from dinoscope.data.results import Comparison
 from dinoscope.drawing.server.answers import REFUSALS, json_answer, page_routes
-from dinoscope.drawing.server.uploads import WAKE_S, display_name, read_body
+from dinoscope.drawing.server.uploads import WAKE_S, UploadRoom, display_name
 from dinoscope.errors import DinoscopeError
 
 _STEPS = ("reading", "photograph", "model")
@@ -53,7 +53,7 @@ def live_app(photographs: LivePhotographs, page: PageOptions, closing: threading
             routes.first_report(page.export)
         yield
         closing.set()
-        for thread in (routes.worker, routes.writer):
+        for thread in (routes.worker, routes.answers, routes.writer):
             thread.shutdown(wait=True, cancel_futures=True)
 
     return Starlette(
@@ -74,7 +74,7 @@ def live_app(photographs: LivePhotographs, page: PageOptions, closing: threading
 
 @dataclass
 class _Routes:
-    """One worker thread, one thread that writes reports, and the requests that give them work."""
+    """Threads that extract, answer beside it and write reports, and the requests that give them work."""
 
     photographs: LivePhotographs
     page: PageOptions
@@ -82,6 +82,8 @@ class _Routes:
 
     def __post_init__(self) -> None:
         self.worker = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-view")
+        self.answers = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-answers")
+        self.room = UploadRoom()
         self.writer = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-report")
         self.waiting: set[Say] = set()
 
@@ -91,11 +93,14 @@ class _Routes:
     async def upload(self, request: Request) -> Response:
         grid = check_grid_words(request.query_params.get("grid", ""))
         name = display_name(request.query_params.get("name", ""))
-        try:
-            data = await read_body(request, self.page.upload_bytes)
-        except ClientDisconnect:
+        upload = await self.room.read(request, self.page.upload_bytes)
+        if upload is None:
             return Response(status_code=499)
-        return _Progress(self, lambda say, cancelled: self.photographs.take(data, name, grid, say, cancelled))
+
+        def take(say: Say, cancelled: Callable[[], bool]) -> None:
+            self.photographs.take(upload.data, name, grid, say, cancelled)
+
+        return _Progress(self, take, upload.done)
 
     async def prepare(self, request: Request) -> Response:
         grid = check_grid_words(request.query_params.get("grid", ""))
@@ -158,12 +163,12 @@ class _Routes:
                 say(line)
 
     async def run(self, work: Callable[[], Any], thread: ThreadPoolExecutor | None = None) -> Any:
-        """The answer of a thread, the worker unless another is named.
+        """What a thread makes, the one that answers unless another is named.
 
         Raises:
             HTTPException: 503, the server is closing.
         """
-        future = asyncio.get_running_loop().run_in_executor(thread or self.worker, work)
+        future = asyncio.get_running_loop().run_in_executor(thread or self.answers, work)
         while not self.closing.is_set():
             done, _ = await asyncio.wait([future], timeout=WAKE_S)
             if done:
@@ -174,11 +179,12 @@ class _Routes:
 class _Progress(Response):
     """Runs a job and tells its steps, one JSON object a line; who hangs up cancels it."""
 
-    def __init__(self, routes: _Routes, job: Job) -> None:
+    def __init__(self, routes: _Routes, job: Job, done: Callable[[], None] = lambda: None) -> None:
         super().__init__(media_type="application/x-ndjson")
         del self.headers["content-length"]
         self._routes = routes
         self._job = job
+        self._done = done
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
@@ -210,6 +216,7 @@ class _Progress(Response):
         self._routes.waiting.add(say)
         watcher = asyncio.create_task(watch())
         future = loop.run_in_executor(self._routes.worker, work)
+        future.add_done_callback(lambda _: self._done())
         future.add_done_callback(lambda _: lines.put_nowait(None))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})

@@ -2,23 +2,81 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+
+from dinoscope.drawing.server.limits import UPLOADS_BYTES, WAIT_S
 
 LONGEST_NAME = 200
 WAKE_S = 0.25
 """How often a waiting request looks whether the server is closing."""
 
 
-async def read_body(request: Request, limit_bytes: int) -> bytes:
-    """The whole body; given up as soon as it is known to be too long.
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that a page sent.
 
-    Raises:
-        HTTPException: 413, with the connection closed.
+    Attributes:
+        data: all of it.
+        done: to be called, on the event loop, once ``data`` is let go of.
     """
-    declared = request.headers.get("content-length", "0")
-    if not (declared.isascii() and declared.isdigit()) or int(declared) > limit_bytes:
+
+    data: bytes
+    done: Callable[[], None]
+
+
+class UploadRoom:
+    """Memory for uploads, counted before they are read: `UPLOADS_BYTES`. Used on the event loop alone."""
+
+    def __init__(self) -> None:
+        self._held = 0
+
+    async def read(self, request: Request, limit_bytes: int) -> Upload | None:
+        """One upload, once there is room for it; None where the page hung up.
+
+        Raises:
+            HTTPException: 413 too long, 503 no room in time, 408 not there in time; the connection is closed.
+        """
+        n_bytes = _announced(request, limit_bytes)
+        waited = 0.0
+        while self._held and self._held + n_bytes > UPLOADS_BYTES:
+            if waited >= WAIT_S:
+                raise _ended(503, "too many uploads at once; try again when these are done")
+            await asyncio.sleep(WAKE_S)
+            waited += WAKE_S
+        self._held += n_bytes
+        try:
+            data = await asyncio.wait_for(_read_body(request, limit_bytes), WAIT_S)
+        except BaseException as error:
+            self._held -= n_bytes
+            if isinstance(error, ClientDisconnect):
+                return None
+            if isinstance(error, TimeoutError):
+                raise _ended(408, f"the file was not there within {WAIT_S:g} s") from error
+            raise
+        let_go = False
+
+        def done() -> None:
+            nonlocal let_go
+            self._held -= 0 if let_go else n_bytes
+            let_go = True
+
+        return Upload(data, done)
+
+
+def _announced(request: Request, limit_bytes: int) -> int:
+    """Bytes of a body by its header; of one that does not say, as many as it may have."""
+    declared = request.headers.get("content-length", str(limit_bytes))
+    if not (declared.isascii() and declared.isdigit()) or len(declared) > 18 or int(declared) > limit_bytes:
         raise _too_long(limit_bytes)
+    return int(declared)
+
+
+async def _read_body(request: Request, limit_bytes: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         if len(body) + len(chunk) > limit_bytes:
@@ -38,6 +96,8 @@ def display_name(text: str) -> str:
 
 
 def _too_long(limit_bytes: int) -> HTTPException:
-    return HTTPException(
-        413, f"a file may have {limit_bytes / 2**20:,.0f} MiB at most", headers={"connection": "close"}
-    )
+    return _ended(413, f"a file may have {limit_bytes / 2**20:,.0f} MiB at most")
+
+
+def _ended(status: int, reason: str) -> HTTPException:
+    return HTTPException(status, reason, headers={"connection": "close"})

@@ -16,14 +16,14 @@ import numpy as np
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from dinoscope.data.photograph import Photograph
 from dinoscope.drawing.figure_files import jpeg_bytes
 from dinoscope.drawing.server.answers import REFUSALS, json_answer, page_routes
-from dinoscope.drawing.server.uploads import WAKE_S, display_name, read_body
+from dinoscope.drawing.server.uploads import WAKE_S, UploadRoom, display_name
 from dinoscope.errors import InputError
 from dinoscope.retrieval.figures.match import plot_match
 from dinoscope.retrieval.page.html import search_page_html
@@ -58,7 +58,7 @@ def search_app(finder: Finder, *, title: str, upload_bytes: int, closing: thread
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         closing.set()
-        for threads in (room.worker, room.readers):
+        for threads in (room.worker, room.decoder, room.readers):
             threads.shutdown(wait=True, cancel_futures=True)
 
     return Starlette(
@@ -88,6 +88,8 @@ class _Room:
 
     def __post_init__(self) -> None:
         self.worker = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-search")
+        self.decoder = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-uploads")
+        self.room = UploadRoom()
         self.readers = ThreadPoolExecutor(READERS, thread_name_prefix="dinoscope-pictures")
         self.kept = _Kept(KEPT_PICTURES_BYTES)
 
@@ -107,11 +109,14 @@ class _Room:
 
     async def upload(self, request: Request) -> Response:
         name = display_name(request.query_params.get("name", ""))
-        try:
-            data = await read_body(request, self.upload_bytes)
-        except ClientDisconnect:
+        upload = await self.room.read(request, self.upload_bytes)
+        if upload is None:
             return Response(status_code=499)
-        return json_answer(asdict(await self.run(request, lambda: self.finder.take(data, name))))
+        try:
+            shown = await self.run(request, lambda: self.finder.take(upload.data, name), self.decoder)
+        finally:
+            upload.done()
+        return json_answer(asdict(shown))
 
     async def search(self, request: Request) -> Response:
         question = question_of(request.query_params, self.finder)
