@@ -3,6 +3,7 @@
     python3 dev.py demo [OPTIONS]   compare backbones on six photographs; OPTIONS go to `dinoscope compare`
     python3 dev.py install          what the store, the live page and the notebook widget need, too
     python3 dev.py test [OPTIONS]   lint, types, import contract, doctests, tests; OPTIONS go to pytest
+    python3 dev.py test --hostile   every hostile input and fault, the long ones too, and nothing else
 
 They need Python 3.11 or newer with pip, nothing else. Each makes .venv, installs the pinned versions it
 needs and does its job; a second call installs nothing.
@@ -79,6 +80,8 @@ def demo(options: Sequence[str]) -> int:
 
 def test(options: Sequence[str]) -> int:
     """Every check, stopping at the first that fails; what could not be run is counted at the end."""
+    if "--hostile" in options:
+        return run([PYTHON, "-m", "pytest", "-n", "auto", "tests/hostile", *options])
     steps: list[tuple[str, list[object]]] = [
         ("lint", [PYTHON, "-m", "ruff", "check", "."]),
         ("format", [PYTHON, "-m", "ruff", "format", "--check", "."]),

@@ -51,6 +51,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in skipped:
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
             terminalreporter.line(f"{report.nodeid}: {reason}")
+    if terminalreporter.config.getoption("--hostile"):
+        passed, *bad = (len(terminalreporter.stats.get(how, [])) for how in ("passed", "failed", "error"))
+        terminalreporter.line(f"hostile inputs and faults: tried {passed + sum(bad)}, failed {sum(bad)}")
 
 
 @pytest.fixture(autouse=True)

@@ -35,6 +35,8 @@ class StandInHub:
         token: that opens gated repositories.
         status: answered to everything instead, 503 for example.
         hangs: accept connections and never answer.
+        faults: by file name, how its body is sent: ``drip`` (a byte at a time), ``stall`` (half, and then
+            nothing), ``close`` (half), ``empty`` (nothing at all).
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class StandInHub:
         token: str = "",
         status: int = 0,
         hangs: bool = False,
+        faults: Mapping[str, str] | None = None,
     ) -> None:
         self.repos = dict(repos or {})
         self.gated = set(gated)
         self.token = token
         self.status = status
         self.hangs = hangs
+        self.faults = dict(faults or {})
         self.requests: list[tuple[str, str]] = []
         self._over = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -176,6 +180,17 @@ def _handler(hub: StandInHub) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Type", "application/octet-stream")
             self.end_headers()
             if self.command == "GET":
-                self.wfile.write(body)
+                self._send_body(body, hub.faults.get(self.path.rpartition("/")[2], ""))
+
+        def _send_body(self, body: bytes, fault: str) -> None:
+            parts = {"": [body], "drip": [bytes([byte]) for byte in body], "empty": []}
+            for part in parts.get(fault, [body[: len(body) // 2]]):
+                self.wfile.write(part)
+                self.wfile.flush()
+                if fault == "drip" and hub._over.wait(0.05):
+                    return
+            if fault == "stall":
+                hub._over.wait(120)
+            self.close_connection = self.close_connection or bool(fault)
 
     return Handler

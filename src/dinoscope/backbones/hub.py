@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dinoscope.backbones.catalog import HubSource
+from dinoscope.backbones.pace import paced
 from dinoscope.errors import WeightsError
+from dinoscope.names import without_secrets
 
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
@@ -195,7 +197,9 @@ def _probe(repo: str) -> None:
     try:
         response = get_session().head(url, headers=headers, timeout=PROBE_TIMEOUT_S, follow_redirects=False)
     except (httpx.HTTPError, OSError) as error:
-        raise _SourceError(f"the hub cannot be reached ({_brief(error)}; tried {url})", final=True) from error
+        raise _SourceError(
+            f"the hub cannot be reached ({_brief(error)}; tried {without_secrets(url)})", final=True
+        ) from error
     status = response.status_code
     if status in (401, 403):
         raise _SourceError(_closed(repo, response.headers.get("X-Error-Code")))
@@ -211,7 +215,8 @@ def _fetch(repo: str, file: str, revision: str | None = None) -> Path | None:
     from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 
     try:
-        return Path(hf_hub_download(repo, file, revision=revision, etag_timeout=PROBE_TIMEOUT_S))
+        with paced():
+            return Path(hf_hub_download(repo, file, revision=revision, etag_timeout=PROBE_TIMEOUT_S))
     except errors.GatedRepoError as error:
         raise _SourceError(_closed(repo, "GatedRepo")) from error
     except errors.RemoteEntryNotFoundError:
@@ -231,4 +236,4 @@ def _closed(repo: str, code: str | None) -> str:
 def _brief(error: Exception) -> str:
     cause = error.__cause__ or error
     first_line = next(iter(str(cause).splitlines()), "")
-    return f"{type(cause).__name__}: {first_line}" if first_line else type(cause).__name__
+    return without_secrets(f"{type(cause).__name__}: {first_line}") if first_line else type(cause).__name__
