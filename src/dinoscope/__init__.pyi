@@ -99,6 +99,12 @@ from .maths.spectral import fit_spectral as fit_spectral
 from .maths.spectral import n_clusters as n_clusters
 from .maths.spectral import patch_totals as patch_totals
 from .maths.spectral import spectral_of_moments as spectral_of_moments
+from .normality.figures.distances import plot_normal as plot_normal
+from .normality.judge import judge as judge
+from .normality.judged import Judged as Judged
+from .normality.normal import Normal as Normal
+from .normality.normal import Threshold as Threshold
+from .normality.normal import fit_normal as fit_normal
 from .pipeline.attention import AttentionMap as AttentionMap
 from .pipeline.attention import attention as attention
 from .pipeline.embed import embed as embed

@@ -29,6 +29,7 @@ from dinoscope.evaluation.command import evaluate_command
 from dinoscope.looking.command import look_command
 from dinoscope.matching.command import match_command
 from dinoscope.names import IN_A_STREAM, printable
+from dinoscope.normality.command import normal_command
 from dinoscope.retrieval.command import search_command
 from dinoscope.shell.embed_command import embed_command
 from dinoscope.shell.extract_command import extract_command
@@ -71,6 +72,7 @@ app.command("search")(search_command)
 app.command("evaluate")(evaluate_command)
 app.command("look")(look_command)
 app.command("match")(match_command)
+app.command("normal")(normal_command)
 app.command("scenes")(scenes_command)
 app.command("extract")(extract_command)
 app.command("view")(view_command)

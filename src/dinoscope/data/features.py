@@ -9,7 +9,7 @@ from jaxtyping import Float, Float32
 
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.photograph import read_only
-from dinoscope.errors import InputError, ShapeError
+from dinoscope.errors import InputError, ProvenanceMismatchError, ShapeError
 from dinoscope.names import well_formed
 
 
@@ -136,3 +136,17 @@ class PatchFeatures:
         lengths = np.linalg.norm(flat, axis=1) * np.linalg.norm(query)
         cosines = np.divide(flat @ query, lengths, out=np.zeros(len(flat)), where=lengths > 0)
         return np.clip(cosines, -1.0, 1.0).astype(np.float32).reshape(self.grid.shape)
+
+
+def check_alike(one: Provenance, other: Provenance) -> None:
+    """Refuse to compare patches of different models, weights or layers.
+
+    Raises:
+        ProvenanceMismatchError: they differ, as far as is known.
+    """
+    for what in ("backbone", "weights_digest", "layer", "final_norm"):
+        a, b = getattr(one, what), getattr(other, what)
+        if a != b and a not in ("", None) and b not in ("", None):
+            raise ProvenanceMismatchError(
+                f"patches of different models cannot be compared: {what.replace('_', ' ')} {a!r} and {b!r}"
+            )

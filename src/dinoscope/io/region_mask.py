@@ -13,7 +13,9 @@ from dinoscope.io.limits import DECODED_BYTES, file_size
 from dinoscope.names import readable
 
 
-def read_region_mask(path: str | Path, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
+def read_region_mask(
+    path: str | Path, size: tuple[int, int], *, may_be_empty: bool = False
+) -> Bool[np.ndarray, "H W"]:
     """Pixels inside the region: those that are not 0.
 
     Unlike in label images (`dinoscope.io.masks`), 255 is inside, and not unknown.
@@ -21,6 +23,7 @@ def read_region_mask(path: str | Path, size: tuple[int, int]) -> Bool[np.ndarray
     Args:
         path: of an image of one channel, or of three equal ones.
         size: ``(W, H)`` of the upright photograph, which the mask must have.
+        may_be_empty: that no pixel is inside is an answer, too.
 
     Raises:
         ImageError: it cannot be read, has colours or transparency, another size, or no pixel inside.
@@ -50,6 +53,6 @@ def read_region_mask(path: str | Path, size: tuple[int, int]) -> Bool[np.ndarray
             "photograph, or resize it to that",
         )
     inside = np.asarray(values != 0)
-    if not inside.any():
+    if not may_be_empty and not inside.any():
         raise ImageError(name, "the mask is empty: every pixel is black, and white is inside")
     return inside

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from dinoscope.data.features import PatchFeatures
+from dinoscope.data.features import PatchFeatures, check_alike
 from dinoscope.data.grid import PatchGrid
-from dinoscope.errors import InputError, ProvenanceMismatchError
+from dinoscope.errors import InputError
 from dinoscope.matching.matches import Matches
 from dinoscope.maths.nearest import centres, nearest_patches, thinned
 
@@ -48,7 +48,7 @@ def match(
         ProvenanceMismatchError: features of different models or layers.
         ShapeError: different channels, or a mask of another shape than its grid.
     """
-    check_alike(f, g)
+    check_alike(f.provenance, g.provenance)
     for name, value in (("spread", spread), ("ratio", ratio)):
         if value is not None and not value > 0:
             raise InputError(f"{name} must be above 0, got {value}")
@@ -87,21 +87,6 @@ def match(
         len(patches),
         _digest(f.grid, g.grid, chosen, best[kept]),
     )
-
-
-def check_alike(f: PatchFeatures, g: PatchFeatures) -> None:
-    """Refuse to compare features of different models, weights or layers.
-
-    Raises:
-        ProvenanceMismatchError: they differ, as far as is known.
-    """
-    one, other = f.provenance, g.provenance
-    for what in ("backbone", "weights_digest", "layer", "final_norm"):
-        a, b = getattr(one, what), getattr(other, what)
-        if a != b and a not in ("", None) and b not in ("", None):
-            raise ProvenanceMismatchError(
-                f"features by different models cannot be matched: {what.replace('_', ' ')} {a!r} and {b!r}"
-            )
 
 
 def _patches_at(at: Sequence[tuple[float, float]], grid: PatchGrid) -> Int64[np.ndarray, " n"]:

@@ -63,6 +63,13 @@ def patch_labels(label_image: Int[np.ndarray, "H W"], grid: PatchGrid) -> PatchL
     return PatchLabels(labels.reshape(grid.shape), purity.reshape(grid.shape))
 
 
+def label_counts(
+    label_image: Int[np.ndarray, "H W"], grid: PatchGrid
+) -> tuple[Int[np.ndarray, " labels"], Int64[np.ndarray, "n labels"]]:
+    """The labels there are, ascending, and each patch's pixels of each; arguments as for `patch_labels`."""
+    return _counted(_checked(label_image), grid)
+
+
 def region_shares(label_image: Int[np.ndarray, "H W"], grid: PatchGrid) -> Float64[np.ndarray, "h w regions"]:
     """How much of each patch's known pixels lies in each region: a segmentation as features.
 

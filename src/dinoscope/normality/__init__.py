@@ -1,0 +1,1 @@
+"""What is normal, and which patches of a photograph are not?"""

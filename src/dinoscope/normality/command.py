@@ -1,0 +1,77 @@
+"""`dinoscope normal`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dinoscope.shell.options import Controls, Device, Dtype, Grid, Layer, Models, ResizeFilter, Seed
+
+
+def normal_command(
+    good: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of normal photographs, or one that holds train/good and test.", show_default=False
+        ),
+    ],
+    queries: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Photographs to judge, or folders of them.", show_default=False),
+    ] = None,
+    *,
+    models: Models,
+    masks: Annotated[
+        Path | None,
+        typer.Option(help="Folder of masks of known defects: KIND/NAME_mask.png.", show_default=False),
+    ] = None,
+    grid: Grid = 32,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Share of false alarms; 0.05, or the least that can be held.", show_default=False),
+    ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            help="Keep only patches enough that each lies within this distance of a kept one.",
+            show_default=False,
+        ),
+    ] = None,
+    controls: Controls = True,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for normal.json and normal.png.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    layer: Layer = None,
+    resize: ResizeFilter = "bilinear",
+    device: Device = "auto",
+    dtype: Dtype = "float32",
+    seed: Seed = 0,
+) -> None:
+    """What is not normal in these photographs? Distances to the patches of normal ones, by several models."""
+    from dinoscope.comparison.controls import plan_controls
+    from dinoscope.data.results import Failure
+    from dinoscope.io.defect_folders import defect_folders
+    from dinoscope.normality.judge import NormalSettings, judge_queries
+    from dinoscope.normality.output import judged_json, judged_text, write_judged
+    from dinoscope.shell.terminal import end, load_models, note, progress
+
+    folders = defect_folders(good, queries or [], masks)
+    backbones = load_models(models, grid=grid, device=device, dtype=dtype, seed=seed)
+    beside = plan_controls(backbones, seed=seed).backbones if controls else ()
+    failures: list[Failure] = []
+    with progress("photographs", len(folders.queries)) as advance:
+        judged = judge_queries(
+            folders,
+            backbones,
+            NormalSettings(grid, layer, resize, coverage, rate),
+            controls=beside,
+            on_failure=note(failures),
+            on_progress=advance,
+        )
+    if out is not None:
+        write_judged(judged, out)
+    print(judged_json(judged) if as_json else judged_text(judged), end="" if as_json else "\n")
+    end(failures)

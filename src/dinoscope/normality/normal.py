@@ -1,0 +1,163 @@
+"""Normal: a bank of patches of normal photographs, and the distance of other patches to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32, Float64, Int64
+
+from dinoscope.data.features import PatchFeatures, Provenance, check_alike
+from dinoscope.data.photograph import read_only
+from dinoscope.errors import InputError, ShapeError
+from dinoscope.maths.bank import greedy_cover, nearest_distances
+from dinoscope.maths.detection import false_alarm_threshold
+from dinoscope.maths.patches import as_map, unit
+
+HIGHEST = 0.01
+"""Share of a photograph's patches, the farthest, whose mean distance is its score."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Threshold:
+    """Distances beyond which something is not normal.
+
+    Attributes:
+        photograph: a photograph of a higher score.
+        patch: a patch farther from the bank: no patch of a normal photograph is, but for the rate.
+        rate: at most so large a share of normal photographs is called defective by mistake.
+    """
+
+    photograph: float
+    patch: float
+    rate: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Normal:
+    """Patches of normal photographs, as one model sees them.
+
+    Attributes:
+        vectors: of unit length.
+        owner: which photograph each is of, from 0.
+        provenance: of the first photograph's features.
+        n_photographs, n_patches: that it was fitted on.
+        coverage: every patch fitted on lies within this distance of a kept one; 0 where all are kept.
+        held_out: for each normal photograph against the others: its score, and its largest distance. Empty
+            where none was held out.
+    """
+
+    vectors: Float32[np.ndarray, "n dim"]
+    owner: Int64[np.ndarray, " n"]
+    provenance: Provenance
+    n_photographs: int
+    n_patches: int
+    coverage: float
+    held_out: Float64[np.ndarray, "_ 2"]
+
+    def __post_init__(self) -> None:
+        for name in ("vectors", "owner", "held_out"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    def score(self, f: PatchFeatures) -> Float64[np.ndarray, "h w"]:
+        """1 − cosine of every patch with the nearest of the bank, in [0, 2]; 0 for a patch of the bank.
+
+        Raises:
+            ProvenanceMismatchError: features by another model or layer.
+            ShapeError: other channels.
+        """
+        if f.dim != self.vectors.shape[1]:
+            raise ShapeError("features", expected=f"h w dim={self.vectors.shape[1]}", actual=f.values.shape)
+        check_alike(self.provenance, f.provenance)
+        return nearest_distances(_directions(f), self.vectors).reshape(f.grid.shape)
+
+    def threshold(self, rate: float | None = None) -> Threshold:
+        """Distances beyond which something is not normal, by the photographs held out.
+
+        Args:
+            rate: of false alarms; None for `dinoscope.maths.detection.RATE`, or the lowest that so few normal
+                photographs can hold.
+
+        Raises:
+            InputError: none was held out, or too few for the rate.
+        """
+        photograph, held = false_alarm_threshold(self.held_out[:, 0], rate)
+        return Threshold(photograph, false_alarm_threshold(self.held_out[:, 1], rate)[0], held)
+
+
+def fit_normal(
+    features: Iterable[PatchFeatures], *, coverage: float | None = None, hold_out: bool = True
+) -> Normal:
+    """A bank of all patches of normal photographs, and how far each photograph is from the others.
+
+    Source: nearest neighbours of patches, Roth et al., PatchCore (arXiv 2106.08265); by cosine, and the mean
+    of the farthest hundredth as a photograph's score: Damm et al., AnomalyDINO (arXiv 2405.14529).
+
+    Cost: O(N²·dim) for N patches kept or, with a coverage, N times those kept; O(N·dim) memory.
+
+    Args:
+        features: normal photographs by one model.
+        coverage: keep only a greedy choice of patches such that every patch lies within this distance,
+            1 − cosine, of a kept one. None: keep all.
+        hold_out: score each photograph against the others, for `Normal.threshold`.
+
+    Raises:
+        InputError: no photograph, a single one to hold out, a coverage outside (0, 2), NaN.
+        ProvenanceMismatchError, ShapeError: features by different models.
+    """
+    if coverage is not None and not 0 < coverage < 2:
+        raise InputError(f"a coverage is a distance 1 − cosine between 0 and 2, got {coverage}")
+    rows: list[Float32[np.ndarray, "_ dim"]] = []
+    owners: list[Int64[np.ndarray, " _"]] = []
+    seen: dict[str, int] = {}
+    first: PatchFeatures | None = None
+    for f in features:
+        first = first or f
+        if f.dim != first.dim:
+            raise ShapeError("features", expected=f"h w dim={first.dim}", actual=f.values.shape)
+        check_alike(first.provenance, f.provenance)
+        digest = f.provenance.image_digest or f"photograph {len(rows)}"
+        owner = seen.setdefault(digest, len(seen))
+        rows.append(_directions(f))
+        owners.append(np.full(len(rows[-1]), owner, np.int64))
+    if first is None:
+        raise InputError("no normal photograph: there is nothing to compare with")
+    if hold_out and len(seen) < 2:
+        raise InputError(
+            "one normal photograph: none can be held out, so nothing says how far normal ones lie apart; "
+            "give at least two (in Python, hold_out=False gives distances without a threshold)"
+        )
+    every, owner_of = np.concatenate(rows), np.concatenate(owners)
+    kept = slice(None) if coverage is None else greedy_cover(every, coverage)
+    vectors, owners_kept = every[kept], owner_of[kept]
+    alone = range(len(seen)) if hold_out else ()
+    held = [_held_out(every[owner_of == i], vectors, owners_kept != i) for i in alone]
+    return Normal(
+        vectors,
+        owners_kept,
+        first.provenance,
+        len(seen),
+        len(every),
+        coverage or 0.0,
+        np.array(held, np.float64).reshape(-1, 2),
+    )
+
+
+def photograph_score(distances: Float[np.ndarray, "..."]) -> float:
+    """The mean of the `HIGHEST` share of distances, one at least."""
+    flat = np.sort(np.asarray(distances, np.float64).ravel())
+    return float(flat[-max(1, round(HIGHEST * len(flat))) :].mean())
+
+
+def _held_out(
+    own: Float32[np.ndarray, "q dim"], vectors: Float32[np.ndarray, "n dim"], others: np.ndarray
+) -> tuple[float, float]:
+    if not others.any():
+        raise InputError("with so large a coverage one photograph covers all others: ask for a smaller one")
+    distances = nearest_distances(own, vectors, among=others)
+    return photograph_score(distances), float(distances.max())
+
+
+def _directions(f: PatchFeatures) -> Float32[np.ndarray, "n dim"]:
+    return unit(as_map(f)).reshape(-1, f.dim).astype(np.float32)

@@ -1,0 +1,108 @@
+"""What is not normal, as files and as text."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from dinoscope import __version__
+from dinoscope.atomic import write_bytes
+from dinoscope.data.results import Interval
+from dinoscope.drawing.figure_files import png_bytes
+from dinoscope.drawing.verdicts import direction
+from dinoscope.io.json_files import json_text, write_json
+from dinoscope.normality.figures.distances import plot_normal
+from dinoscope.normality.judged import SCORES, Judged, JudgedModel
+
+SCHEMA_VERSION = 1
+FILE, PICTURE = "normal.json", "normal.png"
+
+
+def write_judged(judged: Judged, folder: Path) -> None:
+    """`FILE` and `PICTURE`, each whole or not at all."""
+    write_json(folder / FILE, judged_content(judged))
+    write_bytes(folder / PICTURE, png_bytes(plot_normal(judged)))
+
+
+def judged_content(judged: Judged) -> dict[str, object]:
+    """What `FILE` holds."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "version": __version__,
+        "settings": judged.settings,
+        "models": [_model(model) for model in judged.models],
+        "queries": [
+            {
+                "name": name,
+                "kind": judged.kinds[i],
+                "digest": judged.digests[i],
+                "defective": judged.defective[i],
+                "scores": {m.label: float(m.scores[i]) for m in judged.models},
+                "called_defective": {
+                    m.label: bool(m.scores[i] > m.threshold.photograph) for m in judged.models
+                },
+            }
+            for i, name in enumerate(judged.names)
+        ],
+        "failures": judged.failures,
+    }
+
+
+def _model(model: JudgedModel) -> dict[str, object]:
+    bank = model.bank
+    return {
+        "label": model.label,
+        "control": model.control,
+        "weights": {"source": Path(model.origin.source).name, "digest": model.origin.digest},
+        "layer": bank.provenance.layer,
+        "bank": {
+            "n_photographs": bank.n_photographs,
+            "n_patches": bank.n_patches,
+            "n_kept": len(bank.vectors),
+            "coverage": bank.coverage,
+        },
+        "threshold": model.threshold,
+        "held_out_scores": bank.held_out[:, 0],
+        "summaries": model.summaries,
+        "differences": model.differences,
+    }
+
+
+def judged_json(judged: Judged) -> str:
+    """`judged_content` as text."""
+    return json_text(judged_content(judged))
+
+
+def judged_text(judged: Judged) -> str:
+    """One line for each model, and one for each query."""
+    first, lines = judged.models[0], []
+    rate = first.threshold.rate
+    kept = f"{first.bank.n_photographs} normal photographs, {first.bank.n_patches:,} patches"
+    lines.append(f"{kept}; threshold at a false-alarm rate of {100 * rate:.1f}%")
+    for model in judged.models:
+        called = int((model.scores > model.threshold.photograph).sum())
+        lines.append(f"{model.label}: {called} of {len(judged.names)} called defective")
+        for key, interval in model.summaries.items():
+            beside = ""
+            if key in model.differences:
+                difference = model.differences[key]
+                told = {1: "higher", -1: "lower", 0: "no difference that can be told"}[direction(difference)]
+                beside = f"; minus {first.label} {_shown(difference, '+')}: {told}"
+            lines.append(f"  {SCORES[key]} {_shown(interval)}{beside}")
+    lines.append("")
+    for i, name in enumerate(judged.names):
+        truth = {True: "defective", False: "good", None: "?"}[judged.defective[i]]
+        shares = "  ".join(
+            f"{m.label} {m.scores[i] / max(m.threshold.photograph, 1e-12):.2f}" for m in judged.models
+        )
+        lines.append(f"{judged.kinds[i]}/{name} ({truth}): {shares}")
+    lines.append("numbers: score over threshold; above 1 is called defective")
+    return "\n".join(lines)
+
+
+def _shown(interval: Interval, sign: str = "") -> str:
+    if math.isnan(interval.mean):
+        return "undefined"
+    if math.isnan(interval.low):
+        return f"{interval.mean:{sign}.3f}"
+    return f"{interval.mean:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
