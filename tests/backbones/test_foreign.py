@@ -186,6 +186,25 @@ def test_the_licence_is_read_from_the_card(card: str | None, licence: str, tmp_p
     assert load_huggingface(str(tmp_path)).spec.licence == licence
 
 
+def test_a_variant_alone(tmp_path: Path) -> None:
+    model: Any = tiny("vit")
+    model.save_pretrained(tmp_path, variant="fp16")
+    (tmp_path / hub.PREPROCESSOR).write_text(json.dumps(STATED))
+    assert not (tmp_path / hub.SINGLE).exists()
+    assert load_huggingface(str(tmp_path)).spec.dim == 32
+    (tmp_path / "model.fp16.safetensors").rename(tmp_path / "pytorch_model.bin")
+    with pytest.raises(WeightsError, match=r"holds neither model\.safetensors nor") as caught:
+        load_huggingface(str(tmp_path))
+    assert "save_pretrained" in caught.value.steps[0]
+
+
+def test_a_pointer_instead_of_weights(tmp_path: Path) -> None:
+    _saved("vit", tmp_path)
+    (tmp_path / hub.SINGLE).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(WeightsError, match="pointer of Git LFS"):
+        load_huggingface(str(tmp_path))
+
+
 def test_folders_of_the_cache_and_of_the_trainer(tmp_path: Path) -> None:
     _saved("vit", tmp_path / "models--some--vit" / "snapshots" / "abc")
     backbone = load_huggingface(str(tmp_path / "models--some--vit"))

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dinoscope.backbones.base import Backbone
-from dinoscope.backbones.families.huggingface import located
+from dinoscope.backbones.families.hub_folder import find_place
 from dinoscope.backbones.projections import VALUE, attention_blocks, projections
 from dinoscope.backbones.wrapped import Wrapped
 from dinoscope.errors import BackboneError, InputError, WeightsError
@@ -133,7 +133,7 @@ def text_tower(backbone: Backbone) -> TextTower:
 def _loaded(name: str) -> TextTower:
     import transformers
 
-    folder = located(name.removeprefix(PREFIX), name)
+    folder = find_place(name.removeprefix(PREFIX), name).folder
     try:
         config: Any = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         route = ROUTES.get(config.model_type)

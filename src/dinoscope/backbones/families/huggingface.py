@@ -7,32 +7,26 @@ be safetensors; normalisation must be stated beside them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
 
-from dinoscope.backbones import advice, catalog, hub, licences
-from dinoscope.backbones.catalog import HubSource
-from dinoscope.backbones.checkpoints.folders import model_folder, read_json
+from dinoscope.backbones import hub, licences
 from dinoscope.backbones.families.foreign import ForeignBackbone, measured_prefix, weights_digest
+from dinoscope.backbones.families.hub_folder import (
+    find_place,
+    licence_of,
+    read_settings,
+    stated_colours,
+    weights_variant,
+)
 from dinoscope.backbones.families.settings import check_settings, check_size
 from dinoscope.backbones.families.trunks.registry import BY_TYPE
 from dinoscope.backbones.families.trunks.trunk import Trunk
-from dinoscope.backbones.normalisation import Described, Triple, UnusableError, stated
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
-from dinoscope.errors import UnknownBackboneError, WeightsError
-
-_COLOURS = (hub.PREPROCESSOR, hub.PROCESSOR, hub.VIDEO_PREPROCESSOR)
-"""Files that state a mean and std, best first."""
-
-
-class _Place(NamedTuple):
-    folder: Path
-    source: str
-    notes: tuple[str, ...] = ()
+from dinoscope.errors import WeightsError
 
 
 def load_huggingface(reference: str) -> ForeignBackbone:
@@ -44,9 +38,9 @@ def load_huggingface(reference: str) -> ForeignBackbone:
         UnknownBackboneError: neither a folder nor ``ORG/NAME``.
     """
     name = f"hf:{reference}"
-    place = _place(reference, name)
+    place = find_place(reference, name)
     trunk = _family(place.folder, name)
-    mean, std = ((0.0,) * 3, (1.0,) * 3) if trunk.normalises else _normalisation(place.folder, name)
+    mean, std = ((0.0,) * 3, (1.0,) * 3) if trunk.normalises else stated_colours(place.folder, name)
     model = _loaded(place.folder, trunk, name)
     config: Any = model.config
     blocks, norm = trunk.parts(model)
@@ -68,7 +62,7 @@ def load_huggingface(reference: str) -> ForeignBackbone:
         registers=n_prefix - int(has_cls),
         mean=mean,
         std=std,
-        licence=_licence(reference, place.folder),
+        licence=licence_of(reference, place.folder),
         description=f"{config.model_type} model from {place.source}",
         final_norm=norm is not None,
     )
@@ -80,41 +74,12 @@ def load_huggingface(reference: str) -> ForeignBackbone:
     return ForeignBackbone(model, trunk.read, spec, origin, n_prefix, has_cls)
 
 
-def _place(reference: str, name: str) -> _Place:
-    path = Path(reference).expanduser()
-    if path.is_dir():
-        folder, notes = model_folder(path)
-        return _Place(folder, str(path), notes)
-    if path.is_absolute() or reference.startswith((".", "~")):
-        raise WeightsError(name, "there is no such folder", ("check the path",))
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", reference):
-        raise UnknownBackboneError(name, ())
-    snapshot = hub.locate(
-        name,
-        (HubSource(reference),),
-        advice.steps_for_foreign(reference),
-        extra_files=(hub.PREPROCESSOR,),
-        beside=(hub.PROCESSOR, hub.VIDEO_PREPROCESSOR, hub.CARD),
-    )
-    return _Place(snapshot.folder, snapshot.source)
-
-
-def located(reference: str, name: str) -> Path:
-    """The folder with a model's files, here or fetched from the hub.
-
-    Raises:
-        WeightsError: not to be had.
-        UnknownBackboneError: neither a folder nor ``ORG/NAME``.
-    """
-    return _place(reference, name).folder
-
-
 def _family(folder: Path, name: str) -> Trunk:
     if not (folder / hub.CONFIG).is_file():
         raise WeightsError(
             name, f"{folder} holds no {hub.CONFIG}", ("name a folder that a model was saved to",)
         )
-    settings = _read(folder / hub.CONFIG, name)
+    settings = read_settings(folder / hub.CONFIG, name)
     kind = settings.get("model_type")
     trunk = BY_TYPE.get(kind) if isinstance(kind, str) else None
     if trunk is None:
@@ -128,34 +93,11 @@ def _family(folder: Path, name: str) -> Trunk:
     return trunk
 
 
-def _read(path: Path, name: str) -> Mapping[str, Any]:
-    try:
-        return read_json(path)
-    except WeightsError as error:
-        raise WeightsError(name, f"{path.name}: {error.reason}", error.steps) from error
-    except OSError as error:
-        raise WeightsError(name, f"{path.name} cannot be read ({error.strerror})") from error
-
-
-def _normalisation(folder: Path, name: str) -> tuple[Triple, Triple]:
-    """Mean and standard deviation as the checkpoint states them: the defaults of classes differ."""
-    advise = (f"put the model's {hub.PREPROCESSOR}, with image_mean and image_std, beside its weights",)
-    for file in _COLOURS:
-        if not (folder / file).is_file():
-            continue
-        facts = _read(folder / file, name)
-        inner = facts.get("image_processor")
-        try:
-            return stated(Described(inner if isinstance(inner, Mapping) else facts, file))
-        except UnusableError as error:
-            raise WeightsError(name, str(error), advise) from error
-    raise WeightsError(name, f"no {hub.PREPROCESSOR}: its mean and std cannot be known", advise)
-
-
 def _loaded(folder: Path, trunk: Trunk, name: str) -> nn.Module:
     """The trunk, evaluated and frozen, with every weight from the folder."""
     import transformers
 
+    variant = weights_variant(folder, name)
     try:
         loader = getattr(transformers, trunk.loader)
         config = transformers.AutoConfig.from_pretrained(
@@ -171,6 +113,7 @@ def _loaded(folder: Path, trunk: Trunk, name: str) -> nn.Module:
             config=config,
             local_files_only=True,
             use_safetensors=True,
+            variant=variant,
             dtype=torch.float32,
             output_loading_info=True,
         )
@@ -203,9 +146,3 @@ def _heads(config: Any) -> int:
     """Attention heads of the last layer; 0 where there is no attention."""
     found: Any = getattr(config, "num_attention_heads", None) or getattr(config, "num_heads", 0)
     return int(found[-1] if isinstance(found, (list, tuple)) else found)
-
-
-def _licence(reference: str, folder: Path) -> str:
-    if catalog.is_known(reference):
-        return catalog.find(reference).licence
-    return licences.of_card(folder / hub.CARD)
