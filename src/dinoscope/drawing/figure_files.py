@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import matplotlib
+from matplotlib.backends import backend_agg, backend_svg  # noqa: F401 (here, before threads would)
 from matplotlib.figure import Figure
 
 from dinoscope.drawing.canvas import DPI

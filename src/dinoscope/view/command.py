@@ -156,6 +156,7 @@ def _search(
         load_backbone(name, device=device, dtype=dtype, seed=seed) for name in read_words(models or "")
     ]
     finder = open_finder(store, backbones)
+    load_backbone("mini")  # what any model needs is imported here: several threads importing crash at random
     serve_search(finder, title=path.absolute().name, host=host, port=port, on_ready=_say)
 
 
