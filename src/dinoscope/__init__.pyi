@@ -104,6 +104,9 @@ from .maths.spectral import fit_spectral as fit_spectral
 from .maths.spectral import n_clusters as n_clusters
 from .maths.spectral import patch_totals as patch_totals
 from .maths.spectral import spectral_of_moments as spectral_of_moments
+from .monitoring.check import Check as Check
+from .monitoring.monitor import Monitor as Monitor
+from .monitoring.track import track as track
 from .normality.figures.distances import plot_normal as plot_normal
 from .normality.judge import judge as judge
 from .normality.judged import Judged as Judged

@@ -33,6 +33,7 @@ from dinoscope.exports.command import certify_command, export_command
 from dinoscope.io.pixel_range import FULL, reading_range
 from dinoscope.looking.command import look_command
 from dinoscope.matching.command import match_command
+from dinoscope.monitoring.command import track_command, watch_command
 from dinoscope.names import IN_A_STREAM
 from dinoscope.normality.command import normal_command
 from dinoscope.retrieval.command import search_command
@@ -81,6 +82,8 @@ app.command("view")(view_command)
 app.command("anchor")(anchor_command)
 app.command("certify")(certify_command)
 app.command("export")(export_command)
+app.command("watch")(watch_command)
+app.command("track")(track_command)
 app.command("doctor")(doctor_command)
 app.command("models")(models_command)
 

@@ -48,6 +48,11 @@ def test_a_sound_export_passes_on_every_grid(exported: Path) -> None:
     assert found.verdict.startswith("passes. ") and "344 patches in 2 photographs" in found.verdict
 
 
+def test_a_backbone_in_16_bits_is_an_export_too() -> None:
+    found = certify("mini", MINI.to("cpu", torch.bfloat16), PHOTO, grids=SMALL[:1], name_cause=False)
+    assert found.exported == "mini" and 0.99 < found.mean < 1 - 1e-7
+
+
 def test_the_cosines_lie_where_the_patches_do() -> None:
     """One patch is turned around: an independent loop finds the same map."""
 

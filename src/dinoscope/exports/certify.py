@@ -30,7 +30,7 @@ from dinoscope.pipeline.photographs import report
 GRIDS = ((12, 18), (18, 12), (16, 16), (24, 24))
 """Wide, tall, and square at two resolutions: what an export most often was not made for."""
 
-Exported: TypeAlias = str | Path | Callable[[Float[torch.Tensor, "1 3 H W"]], Any]
+Exported: TypeAlias = str | Path | Backbone | Callable[[Float[torch.Tensor, "1 3 H W"]], Any]
 
 
 def certify(
@@ -47,8 +47,8 @@ def certify(
 
     Args:
         model: in float32; the truth.
-        exported: an ``.onnx`` file; a function of normalised pixels (what it may return is said at
-            `dinoscope.training.tokens.tokens_of`); or a file of features of the one photograph given
+        exported: an ``.onnx`` file; a backbone, or a function of normalised pixels (what it may return is
+            said at `dinoscope.training.tokens.tokens_of`); or a file of features of the one photograph given
             (``.safetensors``, ``.npz``, ``.npy``), as another machine computed them.
         photos: real photographs: noise excites other directions than they do.
         grids: each photograph is resized to every one of these ``(h, w)``, in patches. An export of a fixed
@@ -68,7 +68,7 @@ def certify(
     backbone = as_backbone(model)
     if backbone.dtype != torch.float32:
         raise InputError(f"a certificate is against float32, and this backbone is {backbone.dtype}")
-    name = str(getattr(exported, "name", exported)) if not callable(exported) else _called(exported)
+    name = _name(exported)
     readings: list[Reading] = []
     failed: list[Failed] = []
     runner = _opened(exported)
@@ -94,7 +94,7 @@ def certify(
     )
 
 
-Runner: TypeAlias = "OnnxModel | ForeignFeatures | Callable[[Float[torch.Tensor, '1 3 H W']], Any]"
+Runner: TypeAlias = "OnnxModel | ForeignFeatures | Backbone | Callable[[Float[torch.Tensor, '1 3 H W']], Any]"
 
 
 def _opened(exported: Exported) -> Runner:
@@ -111,7 +111,11 @@ def _opened(exported: Exported) -> Runner:
     )
 
 
-def _called(exported: Any) -> str:
+def _name(exported: Any) -> str:
+    if isinstance(exported, str | Path):
+        return Path(exported).name
+    if isinstance(exported, Backbone):
+        return exported.spec.name
     return str(getattr(exported, "__name__", type(exported).__name__))
 
 

@@ -6,6 +6,7 @@ import json
 import math
 
 from dinoscope.exports.certificate import ExportCertificate, Reading
+from dinoscope.names import printable
 
 
 def certificate_text(found: ExportCertificate) -> str:
@@ -18,7 +19,9 @@ def certificate_text(found: ExportCertificate) -> str:
     worst = worst_reading(found)
     if worst is not None and worst.worst_place is not None:
         x, y = worst.worst_place
-        lines.append(f"worst patch: {worst.photograph} at ({x:.2f}, {y:.2f}), cosine {worst.worst:.6f}")
+        lines.append(
+            f"worst patch: {printable(worst.photograph)} at ({x:.2f}, {y:.2f}), cosine {worst.worst:.6f}"
+        )
     return "\n".join([*lines, *(f"note: {note}" for note in found.notes)])
 
 
