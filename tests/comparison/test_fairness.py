@@ -73,7 +73,7 @@ def test_an_aspect_ratio_changed_by_more_than_a_twentieth_is_flagged(width: int,
         ((64, 64), (32, 32), "4.00 times (64x64 px to 256x256 px)"),
         ((250, 250), (32, 32), "1.02 times"),
         ((300, 250), (32, 38), "1.02 times (300x250 px to 304x256 px)"),
-        ((64, 64), (4, 20), "2.50 times"),
+        ((64, 64), (8, 20), "2.50 times"),
     ],
 )
 def test_photographs_smaller_than_the_input_are_flagged_with_the_factor(

@@ -185,7 +185,7 @@ def test_an_empty_store_says_how_to_fill_it(
     for words in ([folder / "new.png"], ["--duplicates", 0.9]):
         assert run("search", tmp_path / "store", *words) == 2
         assert "embed some first" in capsys.readouterr().err
-    assert run("search", tmp_path / "nothing", folder / "new.png") == 4
+    assert run("search", tmp_path / "nothing", folder / "new.png") == 2
     assert "dinoscope embed" in capsys.readouterr().err
 
 
