@@ -12,8 +12,8 @@ SAID = "correlation of their cosine Gram matrices"
 
 
 def disagreements(comparison: Comparison) -> Float64[np.ndarray, " photographs"]:
-    """1 minus the Gram correlation with the first model, a mean over the other trained models, if there are any,
-    else over all.
+    """1 minus the Gram correlation with the first model: a mean over the other trained models, or over all
+    others where none is trained.
 
     In [0, 2]; 0 where every two patches are equally alike in all models, 1 where the cosines of one say
     nothing of another's. NaN where it was not measured.
