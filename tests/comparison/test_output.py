@@ -39,7 +39,7 @@ def test_the_view_is_bounded_and_says_so(
     monkeypatch.setattr(report, "MOST_IN_VIEW", 1)
     page = write_comparison(compared, tmp_path)
     assert len(header(page)["photographs"]) == 1
-    assert f"the first 1 of {len(compared.photographs)} photographs" in page.read_text()
+    assert f"holds the 1 photograph of {len(compared.photographs)} that" in page.read_text()
 
 
 def test_a_failure_leaves_what_was_there(

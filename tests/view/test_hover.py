@@ -233,6 +233,72 @@ def test_rank_threshold_and_pca_paint_what_their_names_say(
         assert np.abs(rgb / 255 - np.clip((scores - low) / (high - low), 0, 1)).max() <= 0.5 / 255 + 1e-9
 
 
+def test_a_difference_is_the_second_models_cosine_minus_the_firsts(
+    open_page: Callable[..., Any], noise: Comparison, noise_fragment: str
+) -> None:
+    opened = open_page(noise_fragment)
+    opened.hover(0, 0.4, 0.6)
+    at = opened.ask("view.session.state.at")
+    opened.page.get_by_text("Difference", exact=True).click()
+    names = opened.page.locator(".column .name").all_inner_texts()
+    assert names[:2] == ["first", "second \u2212 first"]
+    stops, colours = (
+        [0, 64, 127.5, 191, 255],
+        [(84, 39, 136), (153, 142, 195), (247, 247, 247), (241, 163, 64)],
+    )
+    table = np.stack(
+        [np.interp(np.arange(256), stops, [c[k] for c in (*colours, (179, 88, 6))]) for k in range(3)], axis=1
+    )
+    for picture in opened.ask(PIXELS):
+        if picture["model"] == 0:
+            continue
+        pair = []
+        for m in (0, 1):
+            target = noise.features[picture["image"]][m]
+            pair.append(cosines(noise.features[0][m], (at["x"], at["y"]), target))
+        h, w = pair[1].shape
+        rows = ((np.arange(h) + 0.5) * pair[0].shape[0] / h).astype(int)
+        columns = ((np.arange(w) + 0.5) * pair[0].shape[1] / w).astype(int)
+        wanted = np.clip(pair[1] - pair[0][np.ix_(rows, columns)], -0.5, 0.5)
+        rgb = np.array(picture["rgba"]).reshape(h, w, 4)[..., :3]
+        index = np.abs(rgb[:, :, None] - table).sum(axis=-1).argmin(axis=-1)
+        assert np.abs((index + 0.5) / 256 - 0.5 - wanted).max() < 0.02 + 2 / 256
+        assert np.ptp(wanted) > 0.1
+    readout = opened.page.locator(".column .numbers").nth(1).inner_text()
+    assert readout.startswith("difference ") and opened.complaints == []
+
+
+def test_a_threshold_says_how_much_of_each_map_is_above_it(
+    open_page: Callable[..., Any], noise: Comparison, noise_fragment: str
+) -> None:
+    opened = open_page(noise_fragment)
+    opened.hover(0, 0.5, 0.5)
+    at = opened.ask("view.session.state.at")
+    opened.ask("view.session.set({mode: 'threshold', threshold: 0.3})")
+    told = opened.ask(
+        "[...view.shadowRoot.querySelectorAll('.stage.map')].map((s) => [+s.dataset.image, +s.dataset.model,"
+        " parseFloat(s.querySelector('.share').textContent)])"
+    )
+    assert len(told) == 6
+    for image, model, share in told:
+        target = noise.features[image][model]
+        wanted = cosines(noise.features[0][model], (at["x"], at["y"]), target)
+        low, high = ((wanted >= 0.3 + slack).mean() * 100 for slack in (0.01, -0.01))
+        assert low - 0.5 <= share <= high + 0.5
+
+
+def test_the_patch_asked_for_stays_in_sight(open_page: Callable[..., Any], pictures_fragment: str) -> None:
+    opened = open_page(pictures_fragment)
+    glance = "view.shadowRoot.querySelector('.glance').toDataURL()"
+    opened.hover(0, 0.2, 0.2)
+    first = opened.ask(glance)
+    opened.hover(1, 0.8, 0.7)
+    assert opened.ask(glance) != first
+    assert opened.page.locator(".glance").is_visible()
+    opened.page.get_by_text("PCA", exact=True).click()
+    assert not opened.page.locator(".glance").is_visible()
+
+
 def test_head_shows_the_numbers_under_the_pointer(
     open_page: Callable[..., Any], noise: Comparison, noise_fragment: str
 ) -> None:

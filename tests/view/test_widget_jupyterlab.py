@@ -271,8 +271,8 @@ def check_similarity(visit: Visit, made: Comparison) -> None:
 
 
 def check_hovering(visit: Visit, made: Comparison) -> None:
-    """Of cosines, the pointer turns the patch under it, and what is like it, yellow."""
-    visit.ask("view.session.set(argument)", {"mode": "cosine"})
+    """The pointer turns the patch under it, and what is like it, yellow."""
+    visit.ask("view.session.set({ mode: 'cosine' })")
     for image, x, y in ((1, 0.31, 0.77), (0, 0.9, 0.12)):
         patches = [features.grid.patch_at(x, y) for features in made.features[image]]
         assert not any((pixels(visit, image, m)[patch] == YELLOW).all() for m, patch in enumerate(patches))

@@ -33,7 +33,7 @@ def _on_the_plane(comparison: Comparison) -> str:
     keys, plane = AXES[held[0]], PLANE[held[0]]
     columns = [c for c in columns_of(comparison) if not c.beside]
     told = []
-    for column in columns[1:]:
+    for column in (c for c in columns[1:] if not c.control):
         parts = []
         for key, axis in zip(keys, plane.axes, strict=True):
             difference = column.difference(key)
@@ -73,7 +73,7 @@ def _fairness(comparison: Comparison) -> str:
     if not comparison.ledger:
         return ""
     if not unmet:
-        return f"No condition of a fair comparison is known to be broken, of {total}."
+        return f"None of {total} of a fair comparison is known to be broken."
     rules = "; ".join(f"“{rule.rstrip('.')}”" for rule in unmet)
     return (
         f"Of {total} of a fair comparison {len(unmet)} {'is' if len(unmet) == 1 else 'are'} not met: {rules}."

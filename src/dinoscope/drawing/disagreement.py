@@ -8,11 +8,12 @@ from jaxtyping import Float64
 from dinoscope.data.results import Comparison
 
 MEASURE = "gram_correlation"
-SAID = "correlation of the two models' cosine Gram matrices"
+SAID = "correlation of their cosine Gram matrices"
 
 
 def disagreements(comparison: Comparison) -> Float64[np.ndarray, " photographs"]:
-    """1 minus the Gram correlation with the first model, a mean over the other models.
+    """1 minus the Gram correlation with the first model: a mean over the other trained models, or over all
+    others where none is trained.
 
     In [0, 2]; 0 where every two patches are equally alike in all models, 1 where the cosines of one say
     nothing of another's. NaN where it was not measured.
@@ -20,9 +21,11 @@ def disagreements(comparison: Comparison) -> Float64[np.ndarray, " photographs"]
     measured = comparison.measurements
     rows = measured.values.get(MEASURE)
     by_digest = dict(zip(measured.digests, rows, strict=True)) if rows is not None else {}
+    trained = [j for j, model in enumerate(comparison.models) if j and not model.spec.control]
     found = []
     for photograph in comparison.photographs:
         values = by_digest.get(photograph.digest, np.zeros(0))
+        values = values[trained] if trained and len(values) else values
         known = values[np.isfinite(values)]
         found.append(1.0 - float(known.mean()) if len(known) else np.nan)
     return np.array(found)

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dinoscope.drawing.figure_files import jpeg_bytes, svg_bytes
+from dinoscope.drawing.figure_files import dark_jpeg_bytes, jpeg_bytes, svg_bytes
 from dinoscope.drawing.style import cosine_colours, plain
 
 PREVIEW_PX = 1_024
@@ -50,11 +50,21 @@ def cosines_uri(cosines: Float[np.ndarray, "h w"]) -> str:
 
 
 def plot(figure: Figure, described: str, *, pixels: bool = False) -> Markup:
-    """A figure with words instead; as lines where it has no pictures in it."""
-    uri = file_uri(jpeg_bytes(figure), "jpeg") if pixels else file_uri(svg_bytes(figure), "svg+xml")
+    """A figure with words instead; as lines, whose colours the page turns round in the dark, where it has no
+    pictures in it.
+    """
     width, height = (round(float(side) * _PX_PER_INCH) for side in figure.get_size_inches())
-    element = '<figure class="plot"><img src="{}" width="{}" height="{}" alt="{}"></figure>\n'
-    return Markup(element).format(uri, width, height, plain(described))
+    dark = Markup()
+    if pixels:
+        jpeg = jpeg_bytes(figure)
+        uri, turned = file_uri(jpeg, "jpeg"), file_uri(dark_jpeg_bytes(jpeg, figure), "jpeg")
+        dark = Markup('<source media="screen and (prefers-color-scheme: dark)" srcset="{}">').format(turned)
+    else:
+        uri = file_uri(svg_bytes(figure), "svg+xml")
+    element = (
+        '<figure class="plot"><picture>{}<img src="{}" width="{}" height="{}" alt="{}"></picture></figure>\n'
+    )
+    return Markup(element).format(dark, uri, width, height, plain(described))
 
 
 def file_uri(data: bytes, kind: str) -> str:

@@ -133,7 +133,7 @@ export class MapTable {
           const label = apart && c ? `${model.label} \u2212 ${this.view.models[models[0]].label}` : model.label;
           const name = h("span", { className: "name", title: `${model.name}, layer ${model.layer}, ${model.dim} channels` }, label);
           const column = h("div", { className: "column" }, name, readout);
-          if (model.control) column.append(h("span", { className: "note" }, "control"));
+          if (model.control) name.append(h("span", { className: "note" }, " control"));
           column.style.gridColumn = String(start + c);
           column.style.gridRow = titled || stacked ? "2" : "1";
           this.columns.push({ group: g, model: m, readout });
