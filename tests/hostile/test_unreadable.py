@@ -114,7 +114,7 @@ def test_arguments_that_cannot_be_read(
     assert run(command, *paths, models, "pixels", "--grid", 6, "--out", tmp_path / "out") == 1
     said = capsys.readouterr().err
     for name in bad:
-        assert f"skipped {readable(photos / name)}: " in said
+        assert f"skipped {readable(photos / name)}"[:150] in said  # a name of 300 bytes is cut in the middle
     if command == "extract":
         assert len(list((tmp_path / "out").iterdir())) == 2
     else:
