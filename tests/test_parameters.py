@@ -27,6 +27,7 @@ VALUES = frozenset(
 
 PUBLIC = frozenset(
     {
+        "choice/choose.py:choose",
         "comparison/compare.py:compare",
         "comparison/measure.py:measure",
         "evaluation/evaluate.py:evaluate_retrieval",

@@ -1,6 +1,10 @@
 from .backbones.facets import facet_of as facet_of
 from .backbones.finer import finer_of as finer_of
 from .backbones.load import load_backbone as load_backbone
+from .choice.choice import Choice as Choice
+from .choice.choice import Setting as Setting
+from .choice.choose import choose as choose
+from .choice.figures.pareto import plot_choice as plot_choice
 from .comparison.compare import compare as compare
 from .comparison.content_free import position_basis as position_basis
 from .comparison.content_free import without_position as without_position
@@ -84,6 +88,8 @@ from .matching.match import fixed_places as fixed_places
 from .matching.match import match as match
 from .matching.matches import Matches as Matches
 from .maths.align import align_colours as align_colours
+from .maths.clicks import clicks_curve as clicks_curve
+from .maths.clicks import segment as segment
 from .maths.clusters import PatchClusters as PatchClusters
 from .maths.clusters import fit_clusters as fit_clusters
 from .maths.clusters import match_labels as match_labels

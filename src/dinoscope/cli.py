@@ -15,6 +15,7 @@ import typer
 
 from dinoscope import __version__
 from dinoscope.anchoring.command import anchor_command
+from dinoscope.choice.command import choose_command
 from dinoscope.comparison.compare_command import compare_command
 from dinoscope.comparison.measure_command import measure_command
 from dinoscope.doctor.command import doctor_command
@@ -74,6 +75,7 @@ app.command("index")(index_command)
 app.command("search")(search_command)
 app.command("evaluate")(evaluate_command)
 app.command("look")(look_command)
+app.command("choose")(choose_command)
 app.command("match")(match_command)
 app.command("normal")(normal_command)
 app.command("scenes")(scenes_command)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int, Int64
+from jaxtyping import Float, Float64, Int, Int64
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
@@ -80,7 +80,16 @@ def knn_miou(
     x, y = _labelled(train, train_labels, "train")
     x, y = _drawn(x, y, max_train, seed)
     z, truth = _labelled(test, test_labels, "test", dim=x.shape[1])
-    x, z = unit(x), unit(z)
+    return _score(knn_labels(unit(x), y, unit(z), k), truth, y)
+
+
+def knn_labels(
+    x: Float[np.ndarray, "n dim"],
+    y: Int64[np.ndarray, " n"],
+    z: Float[np.ndarray, "m dim"],
+    k: int = NEIGHBOURS,
+) -> Int64[np.ndarray, " m"]:
+    """The classes of ``z`` by the votes of `knn_miou`; all vectors of unit length."""
     classes, index = np.unique(y, return_inverse=True)
     k = min(k, len(x))
     predicted = np.empty(len(z), np.int64)
@@ -91,7 +100,7 @@ def knn_miou(
         votes = np.zeros((len(cosines), len(classes)))
         np.add.at(votes, (np.arange(len(cosines))[:, None], index[nearest]), weights)
         predicted[start : start + BLOCK] = classes[votes.argmax(axis=1)]
-    return _score(predicted, truth, y)
+    return predicted
 
 
 def linear_miou(
@@ -115,17 +124,25 @@ def linear_miou(
     x, y = _labelled(train, train_labels, "train")
     x, y = _drawn(x, y, max_train, seed)
     z, truth = _labelled(test, test_labels, "test", dim=x.shape[1])
+    predicted, converged = linear_labels(x, y, z, c)
+    return _score(predicted, truth, y, converged=converged)
+
+
+def linear_labels(
+    x: Float[np.ndarray, "n dim"], y: Int64[np.ndarray, " n"], z: Float[np.ndarray, "m dim"], c: float = 1.0
+) -> tuple[Int64[np.ndarray, " m"], bool]:
+    """The classes of ``z`` by the regression of `linear_miou`, and whether it converged."""
+    if len(np.unique(y)) == 1:
+        return np.full(len(z), y[0]), True
     mean = x.mean(axis=0)
     deviation = float(np.sqrt(x.var(axis=0).mean())) or 1.0
-    if len(np.unique(y)) == 1:
-        return _score(np.full(len(z), y[0]), truth, y)
     model = LogisticRegression(C=c, max_iter=1000)
     with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit((x - mean) / deviation, y)
     stopped = any(issubclass(w.category, ConvergenceWarning) for w in caught)
     predicted = model.predict((z - mean) / deviation) if len(z) else np.zeros(0, np.int64)
-    return _score(predicted, truth, y, converged=not stopped)
+    return predicted, not stopped
 
 
 def class_iou(

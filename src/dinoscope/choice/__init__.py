@@ -1,0 +1,1 @@
+"""Which backbone, layer, grid and facet for these photographs and masks?"""
