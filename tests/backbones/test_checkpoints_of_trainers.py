@@ -78,6 +78,12 @@ def is_that(state: Any, plain: dict[str, Tensor]) -> bool:
     return found.keys() == expected.keys() and all(torch.equal(found[key], expected[key]) for key in found)
 
 
+def is_that_one(state: Any, inside: str, plain: dict[str, Tensor]) -> bool:
+    """The final norm is enough to tell shifted networks apart."""
+    found, expected = recognise(state, inside=inside).state, recognise(plain).state
+    return torch.equal(found["norm.weight"], expected["norm.weight"])
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_any_prefix(name: str, prefix: str) -> None:
@@ -146,6 +152,9 @@ def test_the_average_inside_of_what_it_averages() -> None:
     plain = tensors()
     assert is_that(under("model", shifted(plain)) | under("model.ema", plain), plain)
     assert is_that(shifted(plain) | under("teacher", plain), plain)
+    assert is_that_one(shifted(plain) | under("teacher", plain), ".", shifted(plain))
+    with pytest.raises(WeightsError, match=r"choose one: PATH#\.\n"):
+        recognise(plain | under("other", plain))
     outer = recognise(under("a", plain) | under("a.b", shifted(plain)), inside="a")
     assert torch.equal(outer.state["norm.weight"], plain["norm.weight"])
     assert any("ignored beside the network: a.b (" in note for note in outer.notes)
@@ -556,3 +565,13 @@ def test_other_channels_than_rgb(channels: int) -> None:
 def test_a_name_that_no_file_system_has() -> None:
     with pytest.raises(WeightsError):
         load_backbone("n" * 5000 + ".pth")
+
+
+def test_names_of_any_length_and_letters(tmp_path: Path) -> None:
+    odd = "\x1b[31m" + "x" * 5000
+    torch.save({odd: tensors(), f"{odd}!": torch.zeros(2), f"{odd}?": 3}, tmp_path / "x.pth")
+    notes = load_backbone(str(tmp_path / "x.pth")).origin.notes
+    assert all(len(note) < 300 and note.isprintable() for note in notes), notes
+    with pytest.raises(WeightsError) as caught:
+        recognise({f"{odd}_flat_param": torch.zeros(2)})
+    assert len(str(caught.value)) < 600

@@ -15,6 +15,7 @@ from dinoscope.backbones.checkpoints import convnext as layouts_convnext
 from dinoscope.backbones.checkpoints import huggingface as layouts_huggingface
 from dinoscope.backbones.checkpoints import vit as layouts_vit
 from dinoscope.backbones.checkpoints.files import Weights, flatten, read_weights
+from dinoscope.backbones.checkpoints.impostors import some
 from dinoscope.backbones.checkpoints.layouts import Row, check, convert
 from dinoscope.backbones.checkpoints.prefixes import find_network
 from dinoscope.errors import WeightsError
@@ -110,7 +111,7 @@ def recognise(
         )
     notes = [*network.notes, *found.notes]
     if found.ignored:
-        notes.append(f"ignored, heads or used in training only: {_shown(found.ignored)}")
+        notes.append(f"ignored, heads or used in training only: {some(found.ignored, 6)}")
     return replace(found, ignored=(*found.ignored, *network.beside), notes=tuple(notes))
 
 
@@ -293,7 +294,3 @@ def _text(config: Mapping[str, object], key: str, default: str) -> str:
     if not isinstance(value, str):
         raise WeightsError("checkpoint", f"config.json: {key} must be a name, got {value!r}")
     return value
-
-
-def _shown(names: Sequence[str], most: int = 6) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from dinoscope.backbones.checkpoints.folders import find_weights, read_json, weight_map
-from dinoscope.backbones.checkpoints.impostors import check_file
+from dinoscope.backbones.checkpoints.impostors import check_file, some
 from dinoscope.backbones.checkpoints.pickles import AGAIN, SAFER, read_pickle
 from dinoscope.backbones.hub import CONFIG, PREPROCESSOR
 from dinoscope.backbones.normalisation import Described, described
@@ -72,7 +72,7 @@ def read_weights(path: str | Path) -> Weights:
         raise WeightsError(str(path), f"it cannot be read ({error.strerror or error})", (AGAIN,)) from error
     if not tensors:
         raise WeightsError(str(path), "there are no tensors in it", (AGAIN,))
-    left = (f"left out, not tensors: {', '.join(skipped[:8])}",) if skipped else ()
+    left = (f"left out, not tensors: {some(skipped, 8)}",) if skipped else ()
     notes = (*found.notes, *left)
     return Weights(tensors, digest, readable(path), config, notes, described(config, preprocessor))
 

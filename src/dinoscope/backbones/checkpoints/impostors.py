@@ -7,8 +7,10 @@ from pathlib import Path
 
 from dinoscope.backbones.checkpoints.pickles import AGAIN
 from dinoscope.errors import WeightsError
+from dinoscope.names import printable
 
 _HEAD_BYTES = 512
+_NAME_LETTERS = 120
 _GATHER = (
     "where it was trained, gather the whole network and save that: `with FSDP.state_dict_type(model, "
     "StateDictType.FULL_STATE_DICT): torch.save(model.state_dict(), 'whole.pth')`"
@@ -21,6 +23,13 @@ _MERGE = (
     "merge it into the network that it was trained on: load both with peft, call `merge_and_unload()`, save "
     "the state dict of what that returns, and use that file"
 )
+
+
+def some(names: Iterable[str], most: int) -> str:
+    """The first names of many, on one line; each printable, and cut where it is longer than a name is."""
+    listed = list(names)
+    told = ", ".join(printable(name)[:_NAME_LETTERS] for name in listed[:most])
+    return told + (f" and {len(listed) - most} more" if len(listed) > most else "")
 
 
 def check_file(path: Path) -> None:
@@ -74,7 +83,7 @@ def check_names(names: Iterable[str]) -> None:
         if name.endswith("_flat_param"):
             raise WeightsError(
                 "checkpoint",
-                f"it holds flat parameters of FSDP ({name}): a share of each, without names or shapes",
+                f"it holds flat parameters of FSDP ({some([name], 1)}): shares without names or shapes",
                 (_GATHER,),
             )
         if any(f".{part}" in name for part in ("lora_A", "lora_B", "lora_embedding_A", "lora_magnitude")):

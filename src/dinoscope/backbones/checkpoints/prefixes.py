@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from torch import Tensor
 
-from dinoscope.backbones.checkpoints.impostors import check_names
+from dinoscope.backbones.checkpoints.impostors import check_names, some
 from dinoscope.errors import WeightsError
 
 ANCHORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -71,7 +71,7 @@ def find_network(tensors: Mapping[str, Tensor], inside: str = "") -> Network:
         raise WeightsError(
             "checkpoint",
             f"none of the keys that DINOv2 and DINOv3 checkpoints have ({', '.join(ANCHORS)}) is in it; "
-            f"it begins with {_some(named)}",
+            f"it begins with {some(named, 3)}",
             (
                 "use a backbone checkpoint in the official, timm or Hugging Face layout",
                 "for another family use hf:FOLDER, timm:NAME or py:MODULE:FUNCTION",
@@ -111,35 +111,39 @@ def _prefixes(keys: Mapping[str, Tensor]) -> list[str]:
 
 
 def _chosen(found: Sequence[str], inside: str) -> tuple[str, tuple[str, ...]]:
-    listed = ", ".join(repr(prefix.rstrip(".")) for prefix in found)
     if inside:
-        wanted = f"{inside.strip('.')}."
+        wanted = f"{inside.strip('.')}.".lstrip(".")
         if wanted not in found:
             raise WeightsError(
                 "checkpoint",
-                f"no network's names begin with {inside!r}; there are {listed}",
-                tuple(f"use PATH#{prefix.rstrip('.')}" for prefix in found[:4] if prefix)
-                or ("use PATH alone: the file holds one network, without a prefix",),
+                f"no network's names begin with {_named(inside)}; there are {_named(*found)}",
+                tuple(f"use {_spelled(prefix)}" for prefix in found[:4]),
             )
-        return wanted, (f"the network under {inside!r}, as asked",)
+        return wanted, (f"the network under {_named(inside)}, as asked",)
     if len(found) == 1:
         prefix = found[0]
-        return prefix, (
-            f"the network under {prefix.rstrip('.')!r}, the only one in the file",
-        ) if prefix else ()
+        return prefix, (f"the network under {_named(prefix)}, the only one in the file",) if prefix else ()
     for role, is_it in (("teacher", _is_teacher), ("moving average", _is_average)):
         fitting = [prefix for prefix in found if is_it(prefix)]
         if len(fitting) == 1:
-            others = ", ".join(repr(prefix.rstrip(".")) for prefix in found if prefix != fitting[0])
-            taken = fitting[0].rstrip(".")
-            return fitting[0], (f"the {role}, under {taken!r}; also in the file: {others}",)
+            others = _named(*(prefix for prefix in found if prefix != fitting[0]))
+            return fitting[0], (f"the {role}, under {_named(fitting[0])}; also in the file: {others}",)
         if fitting:
             break
     raise WeightsError(
         "checkpoint",
-        f"it holds more than one network, under {listed}",
-        tuple(f"choose one: PATH#{prefix.rstrip('.')}" for prefix in found[:6] if prefix),
+        f"it holds more than one network, under {_named(*found)}",
+        tuple(f"choose one: {_spelled(prefix)}" for prefix in found[:6]),
     )
+
+
+def _named(*prefixes: str) -> str:
+    return some((repr(prefix.rstrip(".")) for prefix in prefixes), 6)
+
+
+def _spelled(prefix: str) -> str:
+    """How a network is asked for; a dot alone for the one whose names have no prefix."""
+    return f"PATH#{some([prefix.rstrip('.') or '.'], 1)}"
 
 
 def _beside_notes(beside: Sequence[str], prefix: str) -> tuple[str, ...]:
@@ -151,7 +155,7 @@ def _beside_notes(beside: Sequence[str], prefix: str) -> tuple[str, ...]:
         part = ".".join(words[: shared + 1])
         parts[part] = parts.get(part, 0) + 1
     told = [f"{part} ({n} tensor{'s' if n > 1 else ''})" for part, n in parts.items()]
-    return (f"ignored beside the network: {_some(told, most=8)}",) if told else ()
+    return (f"ignored beside the network: {some(told, 8)}",) if told else ()
 
 
 def _is_teacher(prefix: str) -> bool:
@@ -178,8 +182,3 @@ def _unchunked(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
             raise WeightsError("checkpoint", f"two tensors would be {name}; one of them is {key}")
         joined[name] = value
     return joined
-
-
-def _some(items: Iterable[str], most: int = 3) -> str:
-    listed = list(items)
-    return ", ".join(listed[:most]) + (", ..." if len(listed) > most else "")
