@@ -198,6 +198,9 @@ def test_tables_are_resized_from_the_first_ones(timm: Any) -> None:
     pixels = torch.randn(1, 3, 224, 160)
     own = own_tokens(model, pixels)
     assert torch.equal(joined(backbone, pixels), own)
+    model.to(torch.float64)  # in place, as a move to another device is
+    assert backbone.forward(pixels.double()).patches[1].shape == (1, 14, 10, 96)
+    model.to(torch.float32)
     half = backbone.to("cpu", torch.bfloat16)
     assert half.forward(pixels).patches[1].shape == (1, 14, 10, 96)
     assert torch.equal(joined(backbone, pixels), own)

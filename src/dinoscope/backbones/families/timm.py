@@ -19,8 +19,8 @@ from dinoscope.backbones.families.foreign import ForeignBackbone, measured_prefi
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 from dinoscope.errors import BackboneError, MissingExtraError, UnknownBackboneError, WeightsError
 
-_SIZED: WeakKeyDictionary[nn.Module, tuple[tuple[int, int], nn.Module]] = WeakKeyDictionary()
-"""For a network whose tables fit one grid, a copy for the grid that was asked for last."""
+_SIZED: WeakKeyDictionary[nn.Module, tuple[object, nn.Module]] = WeakKeyDictionary()
+"""For a network whose tables fit one grid, a copy for the grid, device and dtype asked for last."""
 
 
 def load_timm(name: str) -> ForeignBackbone:
@@ -116,13 +116,14 @@ def _at_size(model: Any, pixels: Tensor) -> Any:
     size = (int(pixels.shape[-2]), int(pixels.shape[-1]))
     if not getattr(embed, "strict_img_size", False) or getattr(embed, "img_size", size) == size:
         return model
+    wanted = (size, pixels.device, pixels.dtype)
     kept = _SIZED.get(model)
-    if kept is None or kept[0] != size:
+    if kept is None or kept[0] != wanted:
         sized = copy.deepcopy(model)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # timm resizes tables by an indexing that torch calls old
             sized.set_input_size(img_size=size)
-        kept = _SIZED[model] = (size, sized)
+        kept = _SIZED[model] = (wanted, sized)
     return kept[1]
 
 
