@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -23,7 +24,11 @@ _LEFT = re.compile(r"\.dinoscope-(?:([0-9a-f]{8})-(\d+)-)?\w+(?:\.tmp)?")
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Write a file under a temporary name beside it, then rename: it is there whole or not at all."""
+    """Write a file under a temporary name beside it, then rename: it is there whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; names the file, and the disk where that is full.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_prefix(), suffix=".tmp")
     try:
@@ -31,8 +36,10 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
             write(file)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            raise _placed(error, path) from error
         raise
 
 
@@ -84,6 +91,14 @@ def _abandoned(path: Path, host: str | None, process: str | None) -> bool:
     except (OSError, OverflowError):
         return False
     return False
+
+
+def _placed(error: OSError, path: Path) -> OSError:
+    place, said = path.absolute(), error.strerror
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        disk = next(parent for parent in place.parents if os.path.ismount(parent) or parent == parent.parent)
+        said = f"{said}, on the disk mounted at {str(disk)!r}: make room, and run the same command again"
+    return OSError(error.errno, said, str(place))
 
 
 def _prefix() -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 import torch
 
 import dinoscope as ds
-from dinoscope.atomic import remove_left, work_folder, write_bytes
+from dinoscope.atomic import remove_left, work_folder, write_bytes, write_whole
 from dinoscope.data.grid import PatchGrid
 from dinoscope.errors import ImageError, InputError, ShapeError, told
 from dinoscope.names import without_secrets
@@ -222,3 +225,17 @@ def test_compare_cleans_up_after_a_killed_one(tmp_path: Path) -> None:
     leave(out, f".dinoscope-{host}-{2**22 + 1}-abcdefgh")
     assert run("compare", photos, "--models", "pixels", "--grid", 4, "--out", out) == 0
     assert not list(out.glob(".dinoscope-*"))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG])
+def test_a_disk_that_is_full_is_named_with_its_file(tmp_path: Path, number: int) -> None:
+    def write(file: BinaryIO) -> None:
+        file.write(b"half")
+        raise OSError(number, os.strerror(number))
+
+    (tmp_path / "whole").write_bytes(b"before")
+    with pytest.raises(OSError, match="whole") as caught:
+        write_whole(tmp_path / "whole", write)
+    assert caught.value.errno == number
+    assert ("on the disk mounted at" in str(caught.value)) == (number in (errno.ENOSPC, errno.EDQUOT))
+    assert (tmp_path / "whole").read_bytes() == b"before" and len(list(tmp_path.iterdir())) == 1

@@ -72,13 +72,13 @@ def visited(look: Callable[[Callable[..., bytes]], None], *words: object) -> set
 
             def ask(path: str, body: bytes | None = None) -> bytes:
                 request = urllib.request.Request(address + path, body, {"origin": origin})
-                with urllib.request.urlopen(request, timeout=120) as answer:
+                with urllib.request.urlopen(request, timeout=600) as answer:
                     data: bytes = answer.read()
                 return data
 
             look(ask)
             process.send_signal(signal.SIGINT)
-            said = process.communicate(timeout=60)[1]
+            said = process.communicate(timeout=600)[1]
         finally:
             process.kill()
     assert threaded_imports.MARK in said, said

@@ -125,7 +125,7 @@ def write_backbone(backbone: Any, folder: Path) -> None:
             with _without_progress_bars():
                 backbone.save_pretrained(temporary)
         except SafetensorError as error:  # what a full disk is to the library that writes the weights
-            raise OSError(str(error)) from error
+            raise OSError(f"{str(folder)!r} cannot be written: {error}") from error
         if folder.exists():
             shutil.rmtree(folder)
         temporary.replace(folder)

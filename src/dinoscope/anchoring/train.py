@@ -184,7 +184,8 @@ def _writing(state: State, folder: RunFolder) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = f"cannot write ({error.strerror or error}); make room and resume"
+        place = f"{error.filename}: " if error.filename else ""
+        reason = f"cannot write ({place}{error.strerror or error}); make room and resume"
         raise TrainingStoppedError(state.step, "disk", reason, folder.latest_checkpoint()) from error
 
 

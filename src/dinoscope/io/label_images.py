@@ -49,7 +49,9 @@ def read_values(path: str | Path) -> np.ndarray:
             with decoding(path.read_bytes(), name) as (image, _):
                 if image.mode not in ("1", "L", "P", "I", "I;16"):
                     raise ImageError(
-                        name, f"a label image has one channel of whole numbers, this one is {image.mode}"
+                        name,
+                        f"a label image has one channel of whole numbers, this one is {image.mode}: save it "
+                        "in grey or with a palette, a number for each label",
                     )
                 _check_room(*image.size, name)
                 values = np.asarray(image)
