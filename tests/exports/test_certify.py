@@ -20,6 +20,7 @@ from dinoscope.exports.export import write_onnx
 from dinoscope.exports.onnx_file import OnnxModel
 from dinoscope.exports.outputs import patches_in
 from dinoscope.exports.text import certificate_json, certificate_text
+from dinoscope.io.features import write_features
 from dinoscope.pipeline.extract import extract
 from tests.exports.faulty import (
     Halved,
@@ -160,6 +161,11 @@ def test_features_of_another_machine(tmp_path: Path) -> None:
     assert not certify(MINI, tmp_path / "turned.npy", PHOTO, name_cause=False).passed
     with pytest.raises(InputError, match="one photograph, and 2"):
         certify(MINI, tmp_path / "theirs.npy", [PHOTO, PHOTO])
+    path = tmp_path / "theirs.safetensors"
+    write_features(path, {11: features}, format_="safetensors")
+    assert certify(MINI, path, PHOTO).passed
+    with pytest.raises(InputError, match="of another photograph"):
+        certify(MINI, path, PHOTO[::-1])
     np.save(tmp_path / "sequence.npy", features.values.reshape(54, -1))
     with pytest.raises(InputError, match="h w dim"):
         certify(MINI, tmp_path / "sequence.npy", PHOTO)

@@ -74,8 +74,8 @@ def certify(
     runner = _opened(exported)
     asked = _grids(runner, grids, backbone)
     photographs = list(_photographs(photos, on_failure))
-    if isinstance(runner, ForeignFeatures) and len(photographs) > 1:
-        raise InputError(f"a file of features is of one photograph, and {len(photographs)} were given")
+    if isinstance(runner, ForeignFeatures):
+        _check_photograph(runner, photographs)
     for photograph in photographs:
         renderer = Renderer(photograph, lambda _: backbone)
         for grid in asked:
@@ -135,6 +135,17 @@ def _grids(runner: Runner, asked: Sequence[tuple[int, int]], backbone: Backbone)
             f"{str(runner.path)!r} is fixed to {height}x{width} pixels, no whole number of {side} px patches"
         )
     return [(height // side, width // side)]
+
+
+def _check_photograph(features: ForeignFeatures, photographs: Sequence[Photograph]) -> None:
+    """That a file of features is of the one photograph given, as far as it says what it is of."""
+    if len(photographs) > 1:
+        raise InputError(f"a file of features is of one photograph, and {len(photographs)} were given")
+    stated = features.provenance
+    if stated is not None and stated.image_digest not in ("", *(p.digest for p in photographs)):
+        raise InputError(
+            f"the features are of another photograph ({stated.image!r}), or of other pixels of it"
+        )
 
 
 def _notes(runner: Runner) -> tuple[str, ...]:
