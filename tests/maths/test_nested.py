@@ -29,6 +29,10 @@ def test_a_fold_teaches_nobody_while_it_is_away() -> None:
             assert i in asked
             away = {f, int(folds[i])}
             assert teachers == {j for j in range(60) if folds[j] not in away and classes[j] >= 0}
+    alone = nested_readout(vectors, classes, folds, None, readout)
+    for f in range(4):
+        assert (alone[f, folds == f] >= 1).all() and (alone[f, folds != f] == -1).all()
+        assert {int(folds[j]) for j in taught[alone[f][folds == f][0] - 1][0]} == set(range(4)) - {f}
 
 
 def test_two_folds_choose_by_parts_of_the_one_that_is_left() -> None:

@@ -53,7 +53,9 @@ def decided(
         for s in range(len(tried)):
             vectors = np.concatenate([row.vectors[s] for row in rows]).astype(np.float32)
             readout = _knn if key == READOUTS[0] else _linear
-            predicted = nested_readout(vectors, classes, folds[owner], inner[:, owner], readout)
+            predicted = nested_readout(
+                vectors, classes, folds[owner], inner[:, owner] if key == by else None, readout
+            )
             tables.append(miou_of_photographs(predicted, classes, owner))
         table = np.stack(tables, axis=1)
         every[key] = table[folds, :, np.arange(len(rows))].T

@@ -22,7 +22,7 @@ def nested_readout(
     vectors: Float[np.ndarray, "n dim"],
     classes: Int64[np.ndarray, " n"],
     folds: Int64[np.ndarray, " n"],
-    inner: Int64[np.ndarray, "folds n"],
+    inner: Int64[np.ndarray, "folds n"] | None,
     readout: Readout,
 ) -> Int64[np.ndarray, "folds n"]:
     """The class of every vector, read out of vectors of other folds. In row f fold f teaches nobody: its own
@@ -31,7 +31,8 @@ def nested_readout(
     Args:
         vectors, classes: `UNKNOWN` classes are read out and teach nothing.
         folds: of each, from 0.
-        inner: in row f, the parts of all vectors outside fold f.
+        inner: in row f, the parts of all vectors outside fold f. None where nothing is chosen by this
+            readout: then each row holds its own fold's alone, and `UNKNOWN` beside.
         readout: from what teaches to what is asked.
 
     Raises:
@@ -41,8 +42,8 @@ def nested_readout(
     found = np.full((n_folds, len(vectors)), UNKNOWN, np.int64)
     for f in range(n_folds):
         rest = folds != f
-        for part in (None, *np.unique(inner[f, rest])):
-            asked = ~rest if part is None else rest & (inner[f] == part)
+        parts = () if inner is None else [rest & (inner[f] == p) for p in np.unique(inner[f, rest])]
+        for asked in (~rest, *parts):
             train = rest & ~asked & (classes != UNKNOWN)
             if not train.any():
                 raise InputError(
