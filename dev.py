@@ -40,7 +40,11 @@ COVERED_BY = {  # what is there after which command is enough for which
     "test": ("test",),
 }
 GROUPS = {"demo": "demo", "install": "demo", "test": "test"}
-EXTRAS = {"demo": "", "install": "[heif,store,view,widget]", "test": ""}  # the test group names them itself
+EXTRAS = {
+    "demo": "",
+    "install": "[fast,heif,store,view,widget]",
+    "test": "",
+}  # the test group lists them
 
 NEWEST_PIP = "pip>=25.1"  # the first to know --group
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"

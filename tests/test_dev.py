@@ -53,7 +53,7 @@ def installer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
 
 @pytest.mark.parametrize(
     ("command", "group", "extras"),
-    [("demo", "demo", ""), ("install", "demo", "[heif,store,view,widget]"), ("test", "test", "")],
+    [("demo", "demo", ""), ("install", "demo", "[fast,heif,store,view,widget]"), ("test", "test", "")],
 )
 def test_a_second_call_installs_nothing(installer: Installer, command: str, group: str, extras: str) -> None:
     dev.prepare(command)

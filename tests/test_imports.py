@@ -7,9 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-HEAVY = ("torch", "transformers", "sklearn", "matplotlib")
+from dinoscope.backbones.load import load_backbone
+from dinoscope.pipeline.embed import embed
+
+HEAVY = ("torch", "transformers", "sklearn", "matplotlib", "scipy")
 
 
 def run(code: str) -> list[str]:
@@ -50,6 +55,33 @@ try:
     main()
 except SystemExit as stop:
     assert not stop.code, stop.code
+"""
+    assert run(code) == []
+
+
+def test_a_search_by_a_stored_photograph_imports_no_model_and_no_mathematics_it_does_not_need(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(0)
+    photos = [tmp_path / f"{i}.png" for i in range(3)]
+    for path in photos:
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+    embed(photos, load_backbone("pixels"), tmp_path / "store", grid=4)
+    code = f"""
+import sys
+sys.argv = ["dinoscope", "search", {str(tmp_path / "store")!r}, {str(photos[0])!r}]
+from dinoscope.cli import main
+main()
+"""
+    assert run(code) == []
+
+
+def test_the_list_of_models_imports_no_http_client_where_nothing_is_cached() -> None:
+    code = """
+from dinoscope.shell.models_command import models_command
+models_command()
+import sys
+assert not [name for name in sys.modules if name.startswith("httpx")]
 """
     assert run(code) == []
 

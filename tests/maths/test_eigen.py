@@ -8,6 +8,8 @@ from threadpoolctl import ThreadpoolController
 
 from dinoscope.maths import eigen
 
+EIGH = scipy.linalg.eigh
+
 
 def blas_threads() -> list[int]:
     """Of every linear algebra library that is loaded."""
@@ -24,9 +26,9 @@ def test_where_there_is_one_thread_for_each_they_run_side_by_side(monkeypatch: p
 
     def eigh(*args: object, **kwargs: object) -> object:
         both.wait()
-        return scipy.linalg.eigh(*args, **kwargs)
+        return EIGH(*args, **kwargs)
 
-    monkeypatch.setattr(eigen, "eigh", eigh)
+    monkeypatch.setattr(scipy.linalg, "eigh", eigh)
     matrix = symmetric()
     with ThreadpoolController().limit(limits=1, user_api="blas"), ThreadPoolExecutor(2) as pool:
         values = pool.submit(eigen.eigenvalues, matrix)
@@ -40,9 +42,9 @@ def test_a_decomposition_takes_one_thread_and_gives_the_others_back(monkeypatch:
 
     def eigh(*args: object, **kwargs: object) -> object:
         seen.append(set(blas_threads()))
-        return scipy.linalg.eigh(*args, **kwargs)
+        return EIGH(*args, **kwargs)
 
-    monkeypatch.setattr(eigen, "eigh", eigh)
+    monkeypatch.setattr(scipy.linalg, "eigh", eigh)
     with ThreadpoolController().limit(limits=2, user_api="blas"):
         before = blas_threads()
         eigen.eigenvalues(symmetric())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
-from dinoscope.data.layers import LayerOutputs
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
-from dinoscope.errors import ShapeError
+
+if TYPE_CHECKING:  # whoever only hands a backbone on needs no torch, which takes seconds to import
+    import torch
+    from torch import Tensor
+
+    from dinoscope.data.layers import LayerOutputs
 
 
 @runtime_checkable
@@ -55,21 +57,3 @@ class Backbone(Protocol):
         only if the device is the same.
         """
         ...
-
-
-def check_pixels(pixels: Tensor, patch_size: int) -> tuple[int, int]:
-    """``(h, w)``: how many patches the input is, exactly.
-
-    Raises:
-        ShapeError: not ``b 3 H W``, or not a whole number of patches.
-    """
-    if pixels.ndim != 4 or pixels.shape[1] != 3 or 0 in pixels.shape:
-        raise ShapeError("pixels", expected="b 3 H W", actual=pixels.shape)
-    height, width = pixels.shape[-2:]
-    if height % patch_size or width % patch_size:
-        raise ShapeError(
-            f"pixels: H and W must be whole multiples of the patch size {patch_size}",
-            expected=f"b 3 {patch_size}*h {patch_size}*w",
-            actual=pixels.shape,
-        )
-    return height // patch_size, width // patch_size

@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from dinoscope.backbones.base import Backbone, check_pixels
+from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.catalog import CONTROLS
+from dinoscope.backbones.pixels import check_pixels
 from dinoscope.backbones.wrapped import Wrapped
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin, check_layers

@@ -146,6 +146,10 @@ def locate(
 
 
 def _in_cache(repo: str, file: str) -> Path | None:
+    from huggingface_hub import constants
+
+    if not (Path(constants.HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}").is_dir():
+        return None  # without what reads it, which imports an HTTP client
     from huggingface_hub import try_to_load_from_cache
 
     path = try_to_load_from_cache(repo, file)

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from dinoscope.errors import InputError
-from dinoscope.exports.certificate import ExportCertificate
 from dinoscope.shell.options import Photos
 
 Model = Annotated[str, typer.Argument(help="NAME, PATH or NAME=PATH.", show_default=False)]
@@ -48,6 +47,7 @@ def certify_command(
     from dinoscope.backbones.load import load_backbone
     from dinoscope.exports.certificate import Limits
     from dinoscope.exports.certify import certify
+    from dinoscope.exports.files import write_certificate
     from dinoscope.exports.text import certificate_json, certificate_text
     from dinoscope.shell.terminal import end, note, read_photographs
 
@@ -62,7 +62,7 @@ def certify_command(
         on_failure=note(failures),
     )
     if out is not None:
-        _write(found, out)
+        write_certificate(found, out)
     print(certificate_json(found) if as_json else certificate_text(found))
     if not found.passed:
         raise typer.Exit(1)
@@ -99,13 +99,3 @@ def _grid(words: str) -> tuple[int, int]:
     if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
         raise InputError(f"--grids takes HxW in patches, separated by commas, such as 12x18; got {words!r}")
     return int(height), int(width)
-
-
-def _write(found: ExportCertificate, folder: Path) -> None:
-    from dinoscope.atomic import write_bytes
-    from dinoscope.drawing.figure_files import png_bytes
-    from dinoscope.exports.figures import plot_certificate
-    from dinoscope.exports.text import certificate_json
-
-    write_bytes(folder / "certificate.json", certificate_json(found).encode())
-    write_bytes(folder / "where.png", png_bytes(plot_certificate(found)))

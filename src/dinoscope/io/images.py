@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import DinoscopeError, ImageError, ShapeError
 from dinoscope.io.decoding import WARNING_FILTER, decoding
+from dinoscope.io.jpeg import jpeg_pixels
 from dinoscope.io.limits import DECODED_BYTES, LONGEST_TO_SHORTEST, file_size
 from dinoscope.io.metadata import ORIENTATION, orientation_in, without_metadata
 from dinoscope.io.pixel_range import ASKED, current_range
@@ -201,11 +202,13 @@ def _decoded(
         if image.info.get("icc_profile"):
             notes.append("embedded ICC profile left alone: colours as stored")
         deep = deep_colours(image)
-        image.load()  # turns a TIFF upright, too
+        quick = jpeg_pixels(data, image)
+        if quick is None:
+            image.load()  # turns a TIFF upright, too
         turn = _UPRIGHT.get(_orientation(image, data) if orientation is None else orientation)
         if turn is not None:
             notes.append("EXIF orientation applied")
-        pixels = rgb_pixels(image, tiff, background, notes, source, deep=deep)
+        pixels = rgb_pixels(image, tiff, background, notes, source, deep=deep) if quick is None else quick
     return pixels if turn is None else np.ascontiguousarray(turn(pixels))
 
 

@@ -9,12 +9,13 @@ from functools import cache
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.linalg import eigh
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 
 def eigenvalues(matrix: Float64[np.ndarray, "n n"]) -> Float64[np.ndarray, " n"]:
     """All eigenvalues of a symmetric matrix, smallest first. Runs on one thread, as `eigenvectors`."""
+    from scipy.linalg import eigh
+
     with _one_thread():
         return np.asarray(eigh(matrix, eigvals_only=True, check_finite=False))
 
@@ -28,6 +29,8 @@ def eigenvectors(
     matrix-vector products, and threads that wait for each other after every one of them can take longer than
     one alone, by far where another process has a core.
     """
+    from scipy.linalg import eigh
+
     with _one_thread():
         values, vectors = eigh(matrix, subset_by_index=[first, last], check_finite=False)
     return np.asarray(values), np.asarray(vectors)

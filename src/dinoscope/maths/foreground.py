@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.ndimage import median_filter
 
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.maps import PatchPCA
@@ -29,6 +28,8 @@ def foreground_by_pc1(features: Sequence[PatchFeatures], pca: PatchPCA) -> list[
     Raises:
         InputError: no photographs.
     """
+    from scipy.ndimage import median_filter
+
     if not features:
         raise InputError("a foreground rule needs at least one photograph")
     scores = [pca.project(f)[..., 0] for f in features]
@@ -71,6 +72,8 @@ class ForegroundClassifier:
 
     def mask(self, features: PatchFeatures) -> Bool[np.ndarray, "h w"]:
         """Where the median-filtered probability is above one half."""
+        from scipy.ndimage import median_filter
+
         if features.dim != len(self.weight):
             raise ShapeError(
                 "feature map", expected=f"h w dim={len(self.weight)}", actual=features.values.shape

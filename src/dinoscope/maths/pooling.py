@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg
-import scipy.sparse.linalg
 from jaxtyping import Bool, Float, Float64
 
 from dinoscope.data.features import PatchFeatures
@@ -115,6 +113,9 @@ def own_foreground(features: PatchFeatures, moments: PatchMoments | None = None)
 
 def _leading_component(scatter: Float64[np.ndarray, "dim dim"]) -> tuple[float, Float64[np.ndarray, " dim"]]:
     """Largest eigenvalue and its vector: Lanczos from a fixed start, without the others."""
+    import scipy.linalg
+    import scipy.sparse.linalg
+
     dim = len(scatter)
     start = scatter[np.argmax(np.diagonal(scatter))]  # never at right angles to it, unless by design
     if dim > 2 * LANCZOS_VECTORS:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float, Float32, Float64, Int, Int64
 
 from dinoscope.errors import EmptyIndexError, InputError, ShapeError
+from dinoscope.maths.halves import LARGEST, widen
 from dinoscope.maths.patches import SHORTEST, unit
 
 BLOCK = 16_384
@@ -98,7 +98,7 @@ class _Search:
         self.k = k
         self.exclude = exclude
         self.wide = unit(queries.astype(np.float64))
-        self.narrow = torch.from_numpy(self.wide.astype(np.float32))
+        self.narrow = self.wide.astype(np.float32)
         self.margin = (queries.shape[1] + 8) * 2.0**-22  # bounds the error of two float32 products
         self.floor = np.full(len(queries), -np.inf)
         """Each query's k-th best cosine so far."""
@@ -110,14 +110,15 @@ class _Search:
         keep = first + col != self.exclude[row]
         self._merge(row[keep], col[keep], block, first)
 
-    def _candidates(self, products: torch.Tensor) -> tuple[Int64[np.ndarray, " c"], Int64[np.ndarray, " c"]]:
-        threshold = torch.from_numpy(self.floor - self.margin)
-        wanted = min(self.k + 1, products.shape[1])  # one more, for the excluded
+    def _candidates(
+        self, products: Float32[np.ndarray, "q n"]
+    ) -> tuple[Int64[np.ndarray, " c"], Int64[np.ndarray, " c"]]:
+        threshold = self.floor - self.margin
+        last = max(0, products.shape[1] - self.k - 1)  # one more, for the excluded
         if np.isneginf(self.floor).any():
-            best = torch.topk(products, wanted, dim=1).values[:, -1].double() - self.margin
-            threshold = torch.maximum(threshold, best)
-        rows, cols = torch.nonzero(products >= threshold.float()[:, None], as_tuple=True)
-        return rows.numpy(), cols.numpy()
+            best = np.partition(products, last, axis=1)[:, last].astype(np.float64) - self.margin
+            threshold = np.maximum(threshold, best)
+        return np.divmod(np.flatnonzero(products >= threshold.astype(np.float32)[:, None]), products.shape[1])
 
     def _merge(
         self,
@@ -157,27 +158,31 @@ class _Search:
 
 
 def _cosines(
-    queries: Float32[torch.Tensor, "q dim"], block: Float[np.ndarray, "n dim"], first: int
-) -> Float32[torch.Tensor, "q n"]:
+    queries: Float32[np.ndarray, "q dim"], block: Float[np.ndarray, "n dim"], first: int
+) -> Float32[np.ndarray, "q n"]:
     """In float32, of queries of length 1 with vectors of any.
 
     Raises:
         InputError: NaN or infinite values; ``first`` is the place of the block's first vector.
     """
-    values = torch.from_dlpack(np.ascontiguousarray(block))  # as DLPack takes read-only arrays
-    products = torch.empty(len(queries), len(values))
-    lengths = torch.empty(len(values))
-    for start in range(0, len(values), IN_CACHE):
-        some = slice(start, start + IN_CACHE)
-        rows = values[some].float()
-        torch.linalg.vector_norm(rows, dim=1, out=lengths[some])
-        torch.mm(queries, rows.T, out=products[:, some])
-    bad = torch.nonzero(~torch.isfinite(lengths))
+    products = np.empty((len(queries), len(block)), np.float32)
+    lengths = np.empty(len(block), np.float32)
+    space = np.empty((min(len(block), IN_CACHE), block.shape[1]), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told below
+        for start in range(0, len(block), IN_CACHE):
+            some = slice(start, start + IN_CACHE)
+            rows = space[: len(block[some])]
+            widen(block[some], out=rows)
+            lengths[some] = np.sqrt(np.einsum("nd,nd->n", rows, rows))
+            products[:, some] = queries @ rows.T
+    large = np.flatnonzero(~(lengths <= LARGEST))
+    bad = large[~(np.isfinite(lengths[large]) & np.isfinite(block[large]).all(axis=1))]
     if len(bad):
         raise InputError(
             f"collection: the vector at {first + int(bad[0])} holds NaN, infinite or far too large values"
         )
-    return products.mul_(lengths.clamp_min_(SHORTEST).reciprocal_())
+    products /= np.maximum(lengths, np.float32(SHORTEST))
+    return products
 
 
 def _blocks(collection: Iterable[Float[np.ndarray, "_ _"]]) -> Iterator[Float[np.ndarray, "_ _"]]:

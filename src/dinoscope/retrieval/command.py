@@ -83,7 +83,6 @@ def search_command(
     seed: Seed = 0,
 ) -> None:
     """Find the photographs of a store that are like this one."""
-    from dinoscope.backbones.load import load_backbone
     from dinoscope.io.images import read_photograph
     from dinoscope.io.region_mask import read_region_mask
     from dinoscope.retrieval.options import keep_suppression, suppression_of
@@ -99,7 +98,11 @@ def search_command(
         return
     if not query:
         raise InputError("nothing to search for: name a photograph, or ask for --duplicates 0.98")
-    backbone = None if model is None else load_backbone(model, device=device, dtype=dtype, seed=seed)
+    backbone = None
+    if model is not None:
+        from dinoscope.backbones.load import load_backbone
+
+        backbone = load_backbone(model, device=device, dtype=dtype, seed=seed)
     corners = None if box is None else read_floats(box, "--box", 4)
     place = None if patch is None else read_floats(patch, "--patch", 2)
     region = Region(

@@ -11,7 +11,6 @@ from jaxtyping import Bool, Float64
 from PIL import Image
 
 from dinoscope.backbones.base import Backbone
-from dinoscope.backbones.load import load_backbone
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.retrieval import Hit
@@ -28,7 +27,7 @@ from dinoscope.maths.pooling import (
 )
 from dinoscope.maths.resample import area_average
 from dinoscope.names import path_named
-from dinoscope.pipeline.extract import ImageLike, extract
+from dinoscope.pipeline.photographs import ImageLike
 from dinoscope.store.reading import StoredRow
 from dinoscope.store.schema import POOLED
 from dinoscope.store.store import FeatureTable, check_provenance
@@ -137,6 +136,8 @@ def backbone_of(table: FeatureTable, given: Backbone | None) -> Backbone:
     """
     if given is not None:
         return given
+    from dinoscope.backbones.load import load_backbone
+
     try:
         return load_backbone(table.settings.backbone)
     except BackboneError as error:
@@ -153,6 +154,8 @@ def features_of(table: FeatureTable, image: Asked, backbone: Backbone | None) ->
         ProvenanceMismatchError: features or a backbone of another kind.
         ImageError: the photograph cannot be read.
     """
+    from dinoscope.pipeline.extract import extract
+
     settings = table.settings
     if isinstance(image, PatchFeatures):
         found = image

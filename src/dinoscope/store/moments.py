@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from scipy.linalg.blas import dger
 
 from dinoscope.atomic import write_bytes
 from dinoscope.errors import CorruptStoreError, InputError, ShapeError
@@ -53,6 +52,8 @@ class MomentsSum:
         Raises:
             ShapeError: other channels.
         """
+        from scipy.linalg.blas import dger
+
         if not self._n:
             self._mean, self._scatter = np.zeros_like(part.mean), np.zeros_like(part.scatter)
         if part.mean.shape != self._mean.shape:

@@ -13,9 +13,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dinoscope.backbones.architecture import Architecture
-from dinoscope.backbones.base import check_pixels
 from dinoscope.backbones.checkpoints.checkpoint import Recognised
 from dinoscope.backbones.networks import blocks, final_norm, keep_periods, network
+from dinoscope.backbones.pixels import check_pixels
 from dinoscope.backbones.precision import exact_convolutions
 from dinoscope.backbones.random_weights import random_weights
 from dinoscope.data.layers import LayerOutputs

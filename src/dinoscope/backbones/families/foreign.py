@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dinoscope.backbones.base import check_pixels
+from dinoscope.backbones.pixels import check_pixels
 from dinoscope.backbones.precision import exact_convolutions
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin, check_layers
