@@ -168,3 +168,16 @@ def test_proxies_are_never_spoken_of_in_the_words_of_masks() -> None:
 def test_masks_keep_their_words() -> None:
     said = _reading(_resting(_pair(0.05, -0.05), {}, {}))
     assert "sharper (+0.050" in said and "less coherent (−0.050" in said
+
+
+def test_a_gain_that_a_control_reaches_too_is_told_with_who_reaches_it() -> None:
+    """b gains 0.1 over a in sharpness; the control x has more than b, y less."""
+    models = {"a": (0.6, 0.7), "b": (0.7, 0.7)}
+    measured = planted(models, masks="m", noise=0.004)
+    controls = planted({"x": (0.72, 0.5), "y": (0.65, 0.5)}, masks="m", noise=0.001)
+    said = " ".join(plane_readings(replace(measured, controls=controls)))
+    assert "x (0.720) reaches as much" in said
+    assert "y (" not in said
+    behind = planted({"a": (0.7, 0.7), "b": (0.6, 0.7)}, masks="m", noise=0.004)
+    assert "reaches" not in " ".join(plane_readings(replace(behind, controls=controls)))
+    assert "reaches" not in " ".join(plane_readings(measured))

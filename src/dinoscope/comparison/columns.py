@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dinoscope.data.results import Comparison, Interval, Measurements, PairedDifference
-from dinoscope.drawing.style import INK, model_colour
+from dinoscope.drawing.style import INK, model_colour, plain
 from dinoscope.metrics.facts import GROUPS, Metric
 from dinoscope.metrics.registry import METRICS
 
@@ -72,6 +72,22 @@ def columns_of(source: Measurements | Comparison) -> tuple[Column, ...]:
             for j, label in enumerate(measured.people.models)
         ]
     return tuple(shown)
+
+
+def reached_by(column: Column, metric: str) -> str:
+    """Which controls that ran beside reach what a column has, in words; empty where none does.
+
+    ``random:mini (0.842) reaches as much``: what they reach needs no training to explain it.
+    """
+    mine, beside = column.interval(metric).mean, column.measured.controls
+    if beside is None or column.beside:
+        return ""
+    found = [
+        f"{plain(label, 40)} ({beside.summaries[metric][k].mean:.3f})"
+        for k, label in enumerate(beside.models)
+        if metric in beside.summaries and beside.summaries[metric][k].mean >= mine
+    ]
+    return f"{' and '.join(found)} {'reaches' if len(found) == 1 else 'reach'} as much" if found else ""
 
 
 def curve_columns(source: Measurements | Comparison, kind: str) -> tuple[Column, ...]:

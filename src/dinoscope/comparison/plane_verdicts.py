@@ -6,7 +6,7 @@ import math
 
 from dinoscope.comparison import words
 from dinoscope.comparison.axis_words import AxisWords, PlaneWords
-from dinoscope.comparison.columns import Column
+from dinoscope.comparison.columns import Column, reached_by
 from dinoscope.data.results import FEWEST_TO_JUDGE, PairedDifference
 from dinoscope.drawing import verdicts
 from dinoscope.drawing.style import plain
@@ -24,6 +24,7 @@ def reading(column: Column, keys: tuple[str, str], first: str, plane: PlaneWords
             f"above / tied / below in {verdicts.shares(difference)}% of photographs",
             verdicts.agreement(difference),
             _beside_blur(column, key, difference, first),
+            reached_by(column, key) if verdicts.direction(difference.interval) > 0 else "",
         ]
         parts.append(f"{_verdict(difference, axis)} ({'; '.join(fact for fact in facts if fact)})")
     return f"{_against(column, first)}: {', '.join(parts)}."

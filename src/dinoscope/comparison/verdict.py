@@ -8,7 +8,7 @@ import numpy as np
 
 from dinoscope.comparison import words
 from dinoscope.comparison.axis_words import PLANE
-from dinoscope.comparison.columns import columns_of
+from dinoscope.comparison.columns import columns_of, reached_by
 from dinoscope.comparison.plane_words import plane_axes
 from dinoscope.data.results import FEWEST_TO_JUDGE, Comparison
 from dinoscope.drawing import verdicts
@@ -43,7 +43,8 @@ def _on_the_plane(comparison: Comparison) -> str:
                 said = (
                     axis.more if way > 0 else axis.less if way < 0 else f"no clear difference in {axis.moved}"
                 )
-                parts.append(f"{said} ({fact})")
+                also = reached_by(column, key) if way > 0 else ""
+                parts.append(f"{said} ({fact}{f'; {also}' if also else ''})")
         if parts:
             told.append(f"{plain(column.label, _LONGEST_NAME)}: {', '.join(parts)}")
     if not told:

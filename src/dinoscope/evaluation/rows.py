@@ -158,6 +158,6 @@ def warnings_of(
             if lost:
                 words = ", ".join(map(str, lost))
                 found.append(f"{one.pooling}, {kind}: too little to fit on for k = {words}; left out.")
-            if len(one.ladder) > 1 and one.ladder[-1] in one.chosen.values():
-                found.append(f"{one.pooling}, {kind}: the largest k was chosen; try larger ones.")
+            elif len(one.ladder) > 1 and one.ladder[-1] in one.chosen.values():
+                found.append(f"{one.pooling}, {kind}: the largest k was chosen; larger ones might do more.")
     return tuple(found)
