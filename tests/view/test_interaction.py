@@ -180,7 +180,7 @@ def test_address_keeps_the_state(open_page: Callable[..., Any], noise_fragment: 
         "zoom": {"z": 2, "x": 0.25, "y": 0.5},
     }
     opened.ask("view.session.set(argument)", wanted)
-    opened.page.wait_for_function("() => location.hash.startsWith('#view?')")
+    opened.page.wait_for_function("() => location.hash.startsWith('#view?mode=threshold')")
     link = opened.page.evaluate("location.hash")
     again = open_page(noise_fragment, address=link)
     assert again.ask(STATE) == wanted

@@ -49,5 +49,5 @@ def dark_jpeg_bytes(jpeg: bytes, figure: Figure) -> bytes:
         columns = slice(round(left * width), round(right * width))
         dark[rows, columns] = pixels[rows, columns]
     out = io.BytesIO()
-    Image.fromarray(dark).save(out, "jpeg", **_JPEG)
+    Image.fromarray(dark).save(out, "jpeg", quality=70, optimize=True)
     return out.getvalue()
