@@ -71,7 +71,8 @@ def decided(
     seconds = np.median([row.seconds for row in rows], axis=0)
     costs = tuple(Cost(float(s), b) for s, b in zip(seconds, n_bytes, strict=True))
     alike = [s for s, d in enumerate(differences) if s == best or not d.interval.low > 0]
-    last = max(i for i, s in enumerate(tried) if s.model == tried[0].model and s.facet == tried[0].facet)
+    usual = [i for i, s in enumerate(tried) if (s.model, s.facet) == (tried[0].model, tried[0].facet)]
+    last = max(usual, key=lambda i: (tried[i].grid, tried[i].layer))
     return Choice(
         tried,
         costs,
