@@ -86,6 +86,7 @@ def test_groups_are_held_out_together_and_count_as_one(photographs: tuple[Path, 
     assert choice.groups[:5] == ("a", "a", "a", "b", "b")
     assert choice.honest.n == 4 and len(choice.chosen) == 4
     assert "no direction is named" in verdict(choice)
+    assert choice.recommended == choice.best
 
 
 def test_an_interrupted_sweep_goes_on_and_ends_the_same(
