@@ -59,9 +59,10 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_the_layer_that_knows_is_found_with_an_honest_score(photographs: tuple[Path, Path]) -> None:
     images, masks = photographs
     model = TwoLayers()
-    choice = choose(images, masks, model, grids=(4, 8), mask_kind="classes")
+    choice = choose(images, masks, model, grids=(8, 4), mask_kind="classes")
     assert len(model.batches) == 12 * 2  # one pass for all layers of a photograph and grid
-    assert [(s.layer, s.grid) for s in choice.settings] == [(0, 4), (1, 4), (0, 8), (1, 8)]
+    assert [(s.layer, s.grid) for s in choice.settings] == [(0, 8), (1, 8), (0, 4), (1, 4)]
+    assert (choice.settings[choice.default].layer, choice.settings[choice.default].grid) == (1, 8)
     assert choice.settings[choice.best].layer == 1
     assert choice.honest.mean > 0.95 and choice.honest.n == 12
     means = [interval.mean for interval in choice.summaries["place_knn_miou"]]
@@ -85,6 +86,7 @@ def test_groups_are_held_out_together_and_count_as_one(photographs: tuple[Path, 
     assert choice.groups[:5] == ("a", "a", "a", "b", "b")
     assert choice.honest.n == 4 and len(choice.chosen) == 4
     assert "no direction is named" in verdict(choice)
+    assert choice.recommended == choice.best
 
 
 def test_an_interrupted_sweep_goes_on_and_ends_the_same(

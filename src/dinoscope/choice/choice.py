@@ -61,9 +61,10 @@ class Choice:
         honest: what choosing the best reaches on photographs that took no part in the choice.
         chosen: the setting chosen without each fold.
         from_best: the best setting minus each.
-        default: index of the first model's last layer on the finest grid, token.
+        default: index of the first model's last layer on the finest grid, by the first facet.
         gain: honest score minus the default's, paired.
-        recommended: the cheapest of the settings that cannot be told from the best.
+        recommended: the cheapest of the settings that cannot be told from the best; the best itself with too
+            few photographs or groups to tell anything.
         failures: photographs that could not be used.
     """
 

@@ -9,6 +9,7 @@ from jaxtyping import Float64, Int64
 
 from dinoscope.choice.choice import Choice, Cost, Setting
 from dinoscope.choice.gathered import Gathered
+from dinoscope.data.results import FEWEST_TO_JUDGE
 from dinoscope.errors import InputError
 from dinoscope.maths.folds import FOLDS, fold_of
 from dinoscope.maths.intervals import column_differences, column_intervals, paired_difference
@@ -70,8 +71,11 @@ def decided(
     differences = column_differences(own[:, [best]] - own)
     seconds = np.median([row.seconds for row in rows], axis=0)
     costs = tuple(Cost(float(s), b) for s, b in zip(seconds, n_bytes, strict=True))
-    alike = [s for s, d in enumerate(differences) if s == best or not d.interval.low > 0]
-    last = max(i for i, s in enumerate(tried) if s.model == tried[0].model and s.facet == tried[0].facet)
+    alike = [best]
+    if len(own) >= FEWEST_TO_JUDGE:
+        alike = [s for s, d in enumerate(differences) if not d.interval.low > 0]
+    usual = [i for i, s in enumerate(tried) if (s.model, s.facet) == (tried[0].model, tried[0].facet)]
+    last = max(usual, key=lambda i: (tried[i].grid, tried[i].layer))
     return Choice(
         tried,
         costs,

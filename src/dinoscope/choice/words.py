@@ -24,20 +24,21 @@ def verdict(choice: Choice) -> str:
         f"Highest {title} on average: {best} ({mean:.3f}, which is too good: it was chosen for it). Chosen "
         f"without the {units} that it is scored on: {shown(choice.honest)}."
     ]
+    default = choice.settings[choice.default]
+    gain = shown(choice.gain.interval, "+")
+    if n < FEWEST_TO_JUDGE:
+        said.append(
+            f"With {n} {units}, fewer than {FEWEST_TO_JUDGE}, no settings can be told apart. Against "
+            f"{default}: {gain}, no direction is named."
+        )
+        return " ".join(said)
     if alike:
         seconds = choice.costs[choice.recommended].seconds
         said.append(
             f"{alike} other setting{'s' if alike > 1 else ''} cannot be told from it; the cheapest of all "
             f"these is {cheap} ({seconds:.2f} s a photograph)."
         )
-    default = choice.settings[choice.default]
-    gain = shown(choice.gain.interval, "+")
-    if n < FEWEST_TO_JUDGE:
-        said.append(
-            f"Against {default}: {gain}; with {n} {units}, fewer than {FEWEST_TO_JUDGE}, no direction is "
-            "named."
-        )
-    elif direction(choice.gain.interval):
+    if direction(choice.gain.interval):
         way = "more" if direction(choice.gain.interval) > 0 else "less"
         said.append(f"Choosing gives {way} than {default}: {gain}.")
     else:
