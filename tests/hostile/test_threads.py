@@ -85,6 +85,7 @@ def visited(look: Callable[[Callable[..., bytes]], None], *words: object) -> set
     return set(said.rpartition(threaded_imports.MARK)[2].split())
 
 
+@pytest.mark.long
 def test_the_live_page_imports_nothing_in_threads(scenes: Path, tmp_path: Path) -> None:
     def look(ask: Callable[..., bytes]) -> None:
         assert b"ready" in ask("prepare?grid=6", b"")
@@ -97,6 +98,7 @@ def test_the_live_page_imports_nothing_in_threads(scenes: Path, tmp_path: Path) 
     assert visited(look, scenes / "images", *words) == set()
 
 
+@pytest.mark.long
 def test_the_search_page_imports_nothing_in_threads(scenes: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     assert run("embed", scenes / "images", store, "--model", "mini", "--grid", 4, "--dense", "float16") == 0
