@@ -8,6 +8,7 @@ from scipy.stats import spearmanr
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths.boundary import coherence_of_pairs
 from dinoscope.maths.proxies import colour_pairs, colour_regions, edge_strength, sharpness_against
+from dinoscope.maths.resample import area_average
 
 
 def proxy_sharpness(features, photograph):
@@ -107,3 +108,19 @@ def test_bad_input_is_named():
     for measure in (proxy_sharpness, proxy_coherence):
         with pytest.raises(InputError, match="1 of 144"):
             measure(broken, photograph())
+
+
+@pytest.mark.parametrize(("size", "shape"), [((130, 97), (5, 4)), ((64, 200), (2, 31)), ((40, 40), (40, 40))])
+def test_edges_are_those_of_the_filter_applied_pixel_by_pixel(size, shape):
+    photo = np.random.default_rng(3).integers(0, 256, (*size, 3), dtype=np.uint8)
+    luminance = (photo / 255.0) @ (0.2126, 0.7152, 0.0722)
+    blur = [pixels / patches / 8 for pixels, patches in zip(size, shape, strict=True)]
+    down, right = (
+        np.abs(gaussian_filter(luminance, blur, order=o, mode="nearest")) for o in ((1, 0), (0, 1))
+    )
+    h, w = shape
+    tall = area_average(down[..., None], (2 * h, w))[1:-1, :, 0]  # without the halves at the border
+    wide = area_average(right[..., None], (h, 2 * w))[:, 1:-1, 0]
+    pairs = tall.reshape(h - 1, 2, w).mean(axis=1), wide.reshape(h, w - 1, 2).mean(axis=2)
+    want = np.concatenate([part.ravel() for part in pairs])
+    np.testing.assert_allclose(edge_strength(photo, shape), want, rtol=0, atol=1e-15)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64, UInt8
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter1d
 from scipy.stats import rankdata
 
 from dinoscope.errors import InputError, ShapeError
@@ -23,6 +23,9 @@ from dinoscope.maths.resample import area_average
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 EDGE_SCALE = 1 / 8
 """Blur of the edge filter, in patches."""
+
+FILTERED = 64
+"""Rows of a photograph that are filtered in one matrix product."""
 
 REGIONS = 8
 PLACE_WEIGHT = 0.5
@@ -61,11 +64,11 @@ def edge_strength(
         ShapeError: not ``H W 3``.
     """
     h, w = shape
-    pixels = _pixels(photograph)
-    lightness = pixels @ np.array(LUMINANCE)
-    blur = (pixels.shape[0] / h * EDGE_SCALE, pixels.shape[1] / w * EDGE_SCALE)
+    lightness = _pixels(photograph) @ np.array(LUMINANCE)
+    blur = (lightness.shape[0] / h * EDGE_SCALE, lightness.shape[1] / w * EDGE_SCALE)
     down, right = (
-        np.abs(gaussian_filter(lightness, blur, order=o, mode="nearest")) for o in ((1, 0), (0, 1))
+        np.abs(_filtered(_filtered(lightness, blur[0], first).T, blur[1], second).T)
+        for first, second in ((1, 0), (0, 1))
     )
     tall = area_average(down[..., None], (2 * h, w))[..., 0]
     wide = area_average(right[..., None], (h, 2 * w))[..., 0]
@@ -132,6 +135,27 @@ def colour_regions(
         for k in np.unique(region):
             centres[k] = points[region == k].mean(axis=0)
     return region.astype(np.int64).reshape(shape)
+
+
+def _filtered(image: Float64[np.ndarray, "m n"], sigma: float, order: int) -> Float64[np.ndarray, "m n"]:
+    """`scipy.ndimage.gaussian_filter1d` down the columns, borders repeated, as matrix products.
+
+    Of `FILTERED` rows at a time with a band that holds the filter in every row: more products, each far
+    cheaper than where they are made one by one.
+    """
+    reach = int(4 * sigma + 0.5)
+    impulse = np.eye(1, 2 * reach + 1, reach)[0]
+    taps = gaussian_filter1d(impulse, sigma, order=order, mode="constant")[::-1]
+    size = max(FILTERED, 2 * reach)
+    band = np.zeros((size, size + 2 * reach))
+    for row in range(size):
+        band[row, row : row + len(taps)] = taps
+    padded = np.pad(image, ((reach, reach), (0, 0)), mode="edge")
+    out = np.empty(image.shape)
+    for top in range(0, len(image), size):
+        n = min(size, len(image) - top)
+        np.matmul(band[:n, : n + 2 * reach], padded[top : top + n + 2 * reach], out=out[top : top + n])
+    return out
 
 
 def _pixels(photograph: UInt8[np.ndarray, "..."]) -> Float64[np.ndarray, "H W 3"]:

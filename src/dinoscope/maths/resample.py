@@ -57,7 +57,8 @@ def area_average(features: PatchMap, shape: tuple[int, int]) -> Float64[np.ndarr
     if min(shape) < 1:
         raise InputError(f"a grid needs at least one patch on each side, got {shape}")
     down, across = _overlap(values.shape[0], shape[0]), _overlap(values.shape[1], shape[1])
-    return np.einsum("hH,HWd,wW->hwd", down, values, across, optimize=True)
+    rows = (down @ values.reshape(len(values), -1)).reshape(shape[0], *values.shape[1:])
+    return np.asarray(across @ rows)
 
 
 def _overlap(old: int, new: int) -> Float64[np.ndarray, "new old"]:
