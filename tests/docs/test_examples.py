@@ -56,7 +56,7 @@ SMALLER_SIZES = {
     "docs/quickstart.md": {"grid=16": "grid=8"},
     "docs/gallery.md": {
         "grid=24": "grid=12",
-        '"scenes", 24': '"scenes", 4',
+        '"scenes", 24': '"scenes", 6',
         '"collection", 60': '"collection", 24',
         "128, 128": "64, 64",
         "96, 96": "64, 64",
