@@ -239,6 +239,25 @@ of them at most, DSE on 16.""",
         "thread. The machine was crowded, which slows both sides and blurs the ratio. The aim was 2; about "
         "half of a step of ours is matrix products.",
     ),
+    "waits": Section(
+        "Start-up and decoding",
+        (
+            Figure("rounds", "rounds"),
+            Figure("load of the machine at the start, over its cores", "load_over_cores", "", 2),
+            Figure("`dinoscope models`", "models_s", "s", 2),
+            Figure("rows of the table searched", "search.rows", digits=7),
+            Figure("a cold search by a stored photograph, before", "search.before", "s"),
+            Figure("now", "search.now", "s"),
+            Figure("before over now", "search.ratio", "×"),
+            Figure("a JPEG file of 12 megapixels, before", "decode.12mp.before", "ms", 3, 1000),
+            Figure("now, with the extra `fast`", "decode.12mp.now", "ms", 3, 1000),
+            Figure("before over now", "decode.12mp.ratio", "×"),
+            Figure("one of 48 megapixels, before", "decode.48mp.before", "ms", 3, 1000),
+            Figure("now", "decode.48mp.now", "ms", 3, 1000),
+            Figure("before over now", "decode.48mp.ratio", "×"),
+        ),
+        about="Processor time of one thread, before and now in alternation; each search is a new process.",
+    ),
     "view": Section(
         "The interactive view",
         (
