@@ -55,6 +55,37 @@ def test_compare_writes_a_report_and_its_numbers(
     assert len(digests) == 3
 
 
+def test_compare_ends_short_and_says_all_when_asked(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    (photos / "bad.jpg").write_bytes(b"x")
+    words = (
+        "compare",
+        photos / "0.png",
+        photos / "1.png",
+        photos / "bad.jpg",
+        "--grid",
+        6,
+        "-o",
+        tmp_path / "o",
+    )
+    assert run(*words, "--open") == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) <= 12
+    assert "1 input could not be used" in out and "warning" in out and "toy models (mini, mini-gram)" in out
+    assert "bundled pair, mini and mini-gram" in err and "bad.jpg" in err
+    assert opened == [(tmp_path / "o" / "report.html").absolute().as_uri()]
+    assert run(*words, "--models", "pixels", "--json", "-q") == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out) == json.loads((tmp_path / "o" / "metrics.json").read_text())
+    assert len(err.splitlines()) == 1 and "bad.jpg" in err
+    assert run(*words, "--models", "pixels,blur:pixels", "--full") == 1
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) > 30 and "note: " in out
+
+
 def test_a_second_run_replaces_the_first_and_leaves_other_files(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()

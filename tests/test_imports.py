@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,17 @@ import pytest
 from PIL import Image
 
 from dinoscope.backbones.load import load_backbone
+from dinoscope.cli import COMMANDS
 from dinoscope.pipeline.embed import embed
 
 HEAVY = ("torch", "transformers", "sklearn", "matplotlib", "scipy")
 
 
-def run(code: str) -> list[str]:
+def run(code: str, heavy: Sequence[str] = HEAVY) -> list[str]:
     """Run code in a fresh Python; the heavy modules that it brought in."""
     report = f"""
 import sys
-print("HEAVY", *(name for name in {HEAVY} if name in sys.modules), file=sys.stderr)
+print("HEAVY", *(name for name in {tuple(heavy)} if name in sys.modules), file=sys.stderr)
 """
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code + report], capture_output=True, text=True, check=True
@@ -59,6 +61,18 @@ except SystemExit as stop:
     assert run(code) == []
 
 
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    code = """
+import sys
+sys.argv = ["dinoscope", "--help"]
+from dinoscope.cli import main
+main()
+"""
+    modules = {entry.where.partition(":")[0] for entry in COMMANDS.values()}
+    assert run(code, ["numpy", "jaxtyping", "rich", "asyncio", *modules]) == []
+    assert run(f"import {min(modules)}", sorted(modules)) == [min(modules)]
+
+
 def test_a_search_by_a_stored_photograph_imports_no_model_and_no_mathematics_it_does_not_need(
     tmp_path: Path,
 ) -> None:
@@ -78,9 +92,10 @@ main()
 
 def test_the_list_of_models_imports_no_http_client_where_nothing_is_cached() -> None:
     code = """
-from dinoscope.shell.models_command import models_command
-models_command()
 import sys
+sys.argv = ["dinoscope", "models"]
+from dinoscope.cli import main
+main()
 assert not [name for name in sys.modules if name.startswith("httpx")]
 """
     assert run(code) == []

@@ -9,16 +9,12 @@ from __future__ import annotations
 import io
 import sys
 import traceback
+from contextvars import copy_context
 from typing import Annotated
 
 import typer
 
 from dinoscope import __version__
-from dinoscope.anchoring.command import anchor_command
-from dinoscope.choice.command import choose_command
-from dinoscope.comparison.compare_command import compare_command
-from dinoscope.comparison.measure_command import measure_command
-from dinoscope.doctor.command import doctor_command
 from dinoscope.errors import (
     LONGEST,
     DinoscopeError,
@@ -29,28 +25,125 @@ from dinoscope.errors import (
     WeightsError,
     told,
 )
-from dinoscope.evaluation.command import evaluate_command
-from dinoscope.exports.command import certify_command, export_command
-from dinoscope.io.pixel_range import FULL, reading_range
-from dinoscope.looking.command import look_command
-from dinoscope.matching.command import match_command
-from dinoscope.monitoring.command import track_command, watch_command
 from dinoscope.names import IN_A_STREAM
-from dinoscope.normality.command import normal_command
-from dinoscope.retrieval.command import search_command
-from dinoscope.shell.embed_command import embed_command
-from dinoscope.shell.extract_command import extract_command
-from dinoscope.shell.index_command import index_command
+from dinoscope.shell.commands import Commands, Listed, UsageError
 from dinoscope.shell.interrupts import INTERRUPTED, answer_interrupts
-from dinoscope.shell.models_command import models_command
-from dinoscope.shell.scenes_command import scenes_command
-from dinoscope.view.command import view_command
 
 SOME_FAILED, USAGE, NO_WEIGHTS, STORE_DAMAGED, OUR_FAULT = 1, 2, 3, 4, 70
+
+LOOK, SEARCH, PREPARE, HERE = "Compare and look", "Search a collection", "Make and check", "What is here"
+COMMANDS = {
+    "compare": Listed(
+        "dinoscope.comparison.compare_command:compare_command",
+        LOOK,
+        "Compare models on photographs: a report and its numbers.",
+    ),
+    "measure": Listed(
+        "dinoscope.comparison.measure_command:measure_command",
+        LOOK,
+        "Measure models on photographs: numbers without pictures.",
+    ),
+    "view": Listed(
+        "dinoscope.view.command:view_command",
+        LOOK,
+        "Open a live page of photographs, or of a store.",
+    ),
+    "look": Listed(
+        "dinoscope.looking.command:look_command",
+        LOOK,
+        "Look at one photograph in every way.",
+    ),
+    "choose": Listed(
+        "dinoscope.choice.command:choose_command",
+        LOOK,
+        "Choose a backbone, layer, grid and facet by masks.",
+    ),
+    "match": Listed(
+        "dinoscope.matching.command:match_command",
+        LOOK,
+        "Find the places of one photograph in another.",
+    ),
+    "normal": Listed(
+        "dinoscope.normality.command:normal_command",
+        LOOK,
+        "Find what is not like normal photographs.",
+    ),
+    "embed": Listed(
+        "dinoscope.shell.embed_command:embed_command",
+        SEARCH,
+        "Fill a store with the vectors of a collection.",
+    ),
+    "search": Listed(
+        "dinoscope.retrieval.command:search_command",
+        SEARCH,
+        "Find the photographs of a store that are like this one.",
+    ),
+    "evaluate": Listed(
+        "dinoscope.evaluation.command:evaluate_command",
+        SEARCH,
+        "Score the searches of a store by labels.",
+    ),
+    "index": Listed(
+        "dinoscope.shell.index_command:index_command",
+        SEARCH,
+        "Build the approximate index of a large store.",
+    ),
+    "extract": Listed(
+        "dinoscope.shell.extract_command:extract_command",
+        PREPARE,
+        "Write the patch features of photographs as files.",
+    ),
+    "scenes": Listed(
+        "dinoscope.shell.scenes_command:scenes_command",
+        PREPARE,
+        "Draw procedural photographs with exact masks.",
+    ),
+    "anchor": Listed(
+        "dinoscope.anchoring.command:anchor_command",
+        PREPARE,
+        "Train a small ViT with and without the Gram anchor.",
+    ),
+    "watch": Listed(
+        "dinoscope.monitoring.command:watch_command",
+        PREPARE,
+        "Write the page of a training that is monitored.",
+    ),
+    "track": Listed(
+        "dinoscope.monitoring.command:track_command",
+        PREPARE,
+        "Look at dense features over a series of checkpoints.",
+    ),
+    "export": Listed(
+        "dinoscope.exports.command:export_command",
+        PREPARE,
+        "Write a DINO ViT as ONNX, and certify it.",
+    ),
+    "certify": Listed(
+        "dinoscope.exports.command:certify_command",
+        PREPARE,
+        "Say whether an export gives the features of its model.",
+    ),
+    "models": Listed(
+        "dinoscope.shell.models_command:models_command",
+        HERE,
+        "List the models: size, licence, gate, cached or not.",
+    ),
+    "doctor": Listed(
+        "dinoscope.doctor.command:doctor_command",
+        HERE,
+        "Say what works here, what is damaged, why features differ.",
+    ),
+}
+
+
+class _Dinoscope(Commands):
+    listed = COMMANDS
+
+
 app = typer.Typer(
+    cls=_Dinoscope,
     help="Compare how vision backbones organise a photograph: dense features, side by side, on fair terms.",
-    no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -60,34 +153,11 @@ app = typer.Typer(
 def options(
     *,
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
-    debug: Annotated[bool, typer.Option(help="Show the full traceback of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the full traceback of an error.")] = False,
 ) -> None:
     """Options of every command; `main` reads --debug off the command line."""
     if version:
         print(f"dinoscope {__version__}")
-        raise typer.Exit
-
-
-app.command("compare")(compare_command)
-app.command("measure")(measure_command)
-app.command("embed")(embed_command)
-app.command("index")(index_command)
-app.command("search")(search_command)
-app.command("evaluate")(evaluate_command)
-app.command("look")(look_command)
-app.command("choose")(choose_command)
-app.command("match")(match_command)
-app.command("normal")(normal_command)
-app.command("scenes")(scenes_command)
-app.command("extract")(extract_command)
-app.command("view")(view_command)
-app.command("anchor")(anchor_command)
-app.command("certify")(certify_command)
-app.command("export")(export_command)
-app.command("watch")(watch_command)
-app.command("track")(track_command)
-app.command("doctor")(doctor_command)
-app.command("models")(models_command)
 
 
 def main() -> None:
@@ -97,25 +167,27 @@ def main() -> None:
             stream.reconfigure(errors=IN_A_STREAM)
     answer_interrupts()
     debug = "--debug" in sys.argv[1:]
-    sys.argv[1:] = [word for word in sys.argv[1:] if word != "--debug"]
+    words = [word for word in sys.argv[1:] if word != "--debug"]
+    sys.argv[1:] = words or ["--help"]
     try:
-        with reading_range(FULL):  # a command's own is gone with it
-            app()
-    except SystemExit as end:  # Typer makes this of Ctrl-C, without a word
-        if end.code == INTERRUPTED:
-            print("dinoscope: interrupted; nothing half-written is left", file=sys.stderr)
-        raise
+        # in a context of its own: what a command sets for itself is gone with it
+        code = copy_context().run(app, standalone_mode=False) or (0 if words else USAGE)
     except KeyboardInterrupt:
-        print("dinoscope: interrupted; nothing half-written is left", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        code = INTERRUPTED
     except BaseException as error:  # noqa: BLE001 (whatever else there is, a panic of Lance's Rust included)
         if debug:
             traceback.print_exc()
         print(f"dinoscope: {_words(error)}", file=sys.stderr)
-        sys.exit(_exit_code(error))
+        code = _exit_code(error)
+    if code == INTERRUPTED:
+        print("dinoscope: interrupted; nothing half-written is left", file=sys.stderr)
+    if code:
+        sys.exit(code)
 
 
 def _words(error: BaseException) -> str:
+    if isinstance(error, UsageError):
+        return f"{told(' '.join(error.format_message().split()))} (-h shows what there is)"
     if isinstance(error, DinoscopeError | OSError):
         return "\n".join(told(line) for line in str(error).splitlines())
     said = told(f"{type(error).__name__}: {error}")[:LONGEST]
@@ -126,7 +198,7 @@ def _words(error: BaseException) -> str:
 
 
 def _exit_code(error: BaseException) -> int:
-    if isinstance(error, OSError):  # a disk that is full, a folder that may not be written to
+    if isinstance(error, OSError | UsageError):  # a disk that is full, a folder that may not be written to
         return USAGE
     if not isinstance(error, DinoscopeError):
         return OUR_FAULT

@@ -203,13 +203,18 @@ def test_the_list_of_models_asks_nobody(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_the_table_of_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     point_at(monkeypatch, "http://127.0.0.1:9", tmp_path, offline=True)
-    lines = {line.split()[0]: line for line in models_text().splitlines() if line}
+    text = models_text(models())
+    lines = {line.split()[0]: line for line in text.splitlines() if line.strip() and line[0] != " "}
+    assert max(map(len, text.splitlines())) <= 80
     assert set(lines) == {"NAME", *NAMES, *catalog.CONTROLS, *catalog.PREFIXES}
     assert lines["dinov3-vit7b16"].split()[1:5] == ["6.72", "G", "26.9", "GB"]
     assert "gated" in lines["dinov3-vits16"]
     assert "open" in lines["dinov2-base"]
     assert lines["mini"].split()[-2:] == ["open", "bundled"]
-    assert catalog.CONTROLS["pixels"] in lines["pixels"]
+    assert catalog.CONTROLS["pixels"] in " ".join(text.split())
+    full = models_text(models(), full=True)
+    assert all(repo in full for row in models() for repo in row.sources)
+    assert models_text([]) == "no model's name fits"
 
 
 def test_the_catalog_imports_neither_torch_nor_transformers() -> None:

@@ -75,6 +75,30 @@ def test_json_is_one_object(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     }
 
 
+def test_extras_are_one_line_unless_asked_for() -> None:
+    extras = [
+        Finding("extras", "[view]", "ok", "starlette"),
+        Finding("extras", "[timm]", "note", "not installed (timm missing)", "pip install 'dinoscope[timm]'"),
+        Finding("extras", "[heif]", "note", "not installed (x missing)", "pip install 'dinoscope[heif]'"),
+    ]
+    short = health_text(Health((FINE, *extras, NOTE)))
+    assert "  note     optional: [view] installed; [timm], [heif] not" in short
+    assert "pip install 'dinoscope[timm,heif]'" in short and short.endswith("2 notes above.")
+    assert short.index("python") < short.index("extras") < short.index("tools")
+    full = health_text(Health((FINE, *extras, NOTE)), full=True)
+    assert "[timm]: not installed (timm missing)" in full and "optional" not in full
+    assert "  ok       optional: [view] installed\n" in health_text(Health((FINE, extras[0])))
+
+
+def test_what_was_not_looked_at_is_never_ok() -> None:
+    text = health_text(Health((FINE, Finding("numbers", "compiled", "unknown", "not checked", "ask"))))
+    assert "  unknown  compiled: not checked" in text and "1 not checked." in text
+    from dinoscope.doctor.numbers import number_findings
+
+    (compiled,) = (f for f in number_findings() if f.name == "compiled")
+    assert compiled.state == "unknown" and Health((compiled,)).usable
+
+
 def test_commands_stay_on_one_line() -> None:
     command = "pip install " + "x" * 120
     text = health_text(Health((Finding("a", "b", "note", "word " * 40, command),)))

@@ -41,10 +41,11 @@ def started(busy: str) -> Iterator[subprocess.Popen[str]]:
     code = f"""
 import sys
 from dinoscope import cli
+from dinoscope.shell import models_command
 def busy():
     print("begun", file=sys.stderr, flush=True)
     {busy}
-next(info for info in cli.app.registered_commands if info.name == "models").callback = busy
+models_command.models_command = busy
 sys.argv = ["dinoscope", "models"]
 cli.main()
 """

@@ -85,7 +85,7 @@ def test_text_has_a_line_for_each_hit(folder: Path, capsys: pytest.CaptureFixtur
         (("--pooling", "gem"), {"pooling": "gem"}),
         (("--suppress", "centre"), {"suppress": "centre"}),
         (
-            ("--suppress", "common", "--components", 2, "--pooling", "cls"),
+            ("--suppress", "common", "--directions", 2, "--pooling", "cls"),
             {"suppress": "common", "components": 2, "pooling": "cls"},
         ),
         (("--where", "source LIKE '%sea-%'"), {"where": "source LIKE '%sea-%'"}),
@@ -153,7 +153,7 @@ def test_duplicates_are_pairs_that_are_nearly_the_same(
         (("{new}", "--box", "0,0,1"), "--box takes 4"),
         (("{new}", "--patch", "0.5,1.5"), "patch"),
         (("{new}", "--patch", "0.5,0.5", "--box", "0,0,1,1"), "one of them"),
-        (("{new}", "--pooling", "maximum"), "no pooling"),
+        (("{new}", "--pooling", "maximum"), "'maximum' is not one of 'mean'"),
         (("{new}", "--suppress", "everything"), "no suppression"),
         (("{new}", "--where", "no_such_column > 1"), "condition"),
         (("{new}", "--where", "source = 'nowhere'"), "condition"),

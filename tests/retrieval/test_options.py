@@ -87,7 +87,7 @@ def test_a_suppression_that_was_saved_is_used_again(store: Path, photos: Path, t
         query,
         "--suppress",
         "common",
-        "--components",
+        "--directions",
         2,
         "--save-suppression",
         file,
@@ -98,8 +98,8 @@ def test_a_suppression_that_was_saved_is_used_again(store: Path, photos: Path, t
     assert again == json.loads(first.stdout)
     assert (again["suppression"], again["k_removed"]) == ("common", 2)
     assert again["hits"] != hits(store, query)["hits"]
-    with pytest.raises(InputError, match="--components is for a fit"):
-        run("search", store, query, "--suppress", file, "--components", 1)
+    with pytest.raises(InputError, match="--directions is for a fit"):
+        run("search", store, query, "--suppress", file, "--directions", 1)
     with pytest.raises(ProvenanceMismatchError, match="pooling"):
         run("search", store, query, "--suppress", file, "--pooling", "gem")
 
@@ -170,7 +170,7 @@ def test_pictures_of_matches_know_the_mask_and_the_suppression(
     mask, file = tmp_path / "mask.png", tmp_path / "kept.safetensors"
     Image.fromarray(np.pad(np.full((40, 20), 255, np.uint8), ((0, 0), (0, 40)))).save(mask)
     query = photos / "2.png"
-    run("search", store, query, "--suppress", "common", "--components", 3, "--save-suppression", file)
+    run("search", store, query, "--suppress", "common", "--directions", 3, "--save-suppression", file)
     run("search", store, query, "--k", 2, "--mask", mask, "--suppress", file, "--why", tmp_path / "why")
     assert {p.name for p in (tmp_path / "why").iterdir()} == {"01.png", "02.png"}
     for options in seen:

@@ -85,6 +85,11 @@ def test_the_search_page(browser: Any, address: str, tmp_path: Path) -> None:
     listed.nth(3).click()
     settled(page)
     assert page.locator("#query-name").inner_text() == "<b>3.png"
+    assert not page.locator(
+        "#suppressed"
+    ).is_visible()  # as on the command line, nothing is suppressed unasked
+    page.select_option("#suppress", "background")
+    settled(page)
     plain, suppressed = hits(page, "plain"), hits(page, "suppressed")
     assert len(plain) == len(suppressed) == N - 1
     assert [score for _, score in plain] == sorted((score for _, score in plain), key=float, reverse=True)
@@ -202,6 +207,8 @@ def test_a_click_on_a_patch_finds_patches_and_a_click_on_a_hit_searches_for_its_
     live = visit(browser, address)
     page = live.page
     page.locator("#collection li button").nth(2).click()
+    settled(page)
+    page.select_option("#suppress", "background")
     settled(page)
     page.select_option("#among", "patches")
     settled(page)

@@ -9,7 +9,11 @@ from typing import Annotated
 import typer
 
 from dinoscope.errors import InputError
-from dinoscope.shell.options import Device, Recursive
+from dinoscope.shell import options
+from dinoscope.shell.commands import examples
+from dinoscope.shell.panels import COMPUTE, INPUT, OUTPUT
+
+NETWORK, TRAINING, ARMS = "Network", "Training", "Arms"
 
 Sources = Annotated[
     list[str],
@@ -17,80 +21,136 @@ Sources = Annotated[
         help="Photographs to learn from, or folders or tar files of them; scenes:N draws N procedural ones "
         "into --out.",
         show_default=False,
+        rich_help_panel=INPUT,
     ),
 ]
 
 
+@examples(
+    "dinoscope anchor my-photos/ -o laboratory",
+    "dinoscope anchor scenes:2000 -o laboratory --trunk-steps 500 --steps 100",
+)
 def anchor_command(
     photos: Sources,
     *,
-    out: Annotated[Path, typer.Option(help="Folder of the experiment.", show_default=False)],
-    recursive: Recursive = False,
-    trunk_steps: Annotated[int, typer.Option(help="Steps before the arms branch off.")] = 2000,
-    steps: Annotated[int, typer.Option(help="Steps of each arm.")] = 400,
+    recursive: options.Recursive = False,
+    dim: Annotated[int, typer.Option(help="Channels of the network.", rich_help_panel=NETWORK)] = 128,
+    depth: Annotated[int, typer.Option(help="Its blocks.", rich_help_panel=NETWORK)] = 6,
+    heads: Annotated[int, typer.Option(help="Its attention heads.", rich_help_panel=NETWORK)] = 4,
+    patch_size: Annotated[int, typer.Option(help="Pixels of a patch.", rich_help_panel=NETWORK)] = 8,
+    crops: Annotated[
+        str,
+        typer.Option(help="Pixels of a global and of a local crop.", metavar="G,L", rich_help_panel=TRAINING),
+    ] = "64,32",
+    batch: Annotated[int, typer.Option(help="Photographs a step.", rich_help_panel=TRAINING)] = 64,
+    trunk_steps: Annotated[
+        int, typer.Option(help="Steps before the arms branch off.", rich_help_panel=TRAINING)
+    ] = 2000,
+    snapshot_every: Annotated[
+        int, typer.Option(help="Steps between networks that are kept.", rich_help_panel=TRAINING)
+    ] = 100,
+    measure_every: Annotated[
+        int, typer.Option(help="Steps between networks that are measured.", rich_help_panel=TRAINING)
+    ] = 400,
+    checkpoint_every: Annotated[
+        int, typer.Option(help="Steps between checkpoints to resume from.", rich_help_panel=TRAINING)
+    ] = 100,
+    measured_scenes: Annotated[
+        int, typer.Option(help="Held-out scenes that networks are measured on.", rich_help_panel=TRAINING)
+    ] = 256,
     arms: Annotated[
-        str, typer.Option(help="Separated by commas; an empty string for the trunk alone.")
+        str,
+        typer.Option(
+            help="Separated by commas; an empty string for the trunk alone.",
+            metavar="A[,B...]",
+            rich_help_panel=ARMS,
+        ),
     ] = "continue,local-half,gram-x1,gram-x2,feature-mse",
-    seeds: Annotated[int, typer.Option(help="Fork seeds 0 to N - 1 of every arm.")] = 3,
-    seed: Annotated[int, typer.Option(help="Of the trunk.")] = 0,
-    weight: Annotated[float, typer.Option(help="Of the anchor's loss.")] = 2.0,
+    steps: Annotated[int, typer.Option(help="Steps of each arm.", rich_help_panel=ARMS)] = 400,
+    seeds: Annotated[
+        int, typer.Option(help="How many times each arm forks, with seeds 0 to N - 1.", rich_help_panel=ARMS)
+    ] = 3,
+    weight: Annotated[float, typer.Option(help="Of the anchor's loss.", rich_help_panel=ARMS)] = 2.0,
     teacher_step: Annotated[
-        int | None, typer.Option(help="Snapshot that the frozen teacher is; a fifth of the trunk by default.")
+        int | None,
+        typer.Option(
+            help="Snapshot that the frozen teacher is; a fifth of the trunk by default.",
+            show_default=False,
+            rich_help_panel=ARMS,
+        ),
     ] = None,
     update_every: Annotated[
         int | None,
         typer.Option(
             help="Steps until the current average replaces the teacher, 0 for never; a hundredth of the "
-            "trunk by default."
+            "trunk by default.",
+            show_default=False,
+            rich_help_panel=ARMS,
         ),
     ] = None,
     ramp: Annotated[
         int | None,
-        typer.Option(help="Steps until the anchor's weight holds; a thousandth of the trunk by default."),
-    ] = None,
-    batch: Annotated[int, typer.Option(help="Photographs a step.")] = 64,
-    dim: Annotated[int, typer.Option(help="Channels of the network.")] = 128,
-    depth: Annotated[int, typer.Option(help="Its blocks.")] = 6,
-    heads: Annotated[int, typer.Option(help="Its attention heads.")] = 4,
-    patch_size: Annotated[int, typer.Option(help="Pixels of a patch.")] = 8,
-    crops: Annotated[
-        str, typer.Option(help="Pixels of a global and of a local crop.", metavar="G,L")
-    ] = "64,32",
-    snapshot_every: Annotated[int, typer.Option(help="Steps between networks that are kept.")] = 100,
-    measure_every: Annotated[int, typer.Option(help="Steps between networks that are measured.")] = 400,
-    checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints to resume from.")] = 100,
-    measured_scenes: Annotated[
-        int, typer.Option(help="Held-out scenes that networks are measured on.")
-    ] = 256,
-    show: Annotated[
-        list[Path] | None,
         typer.Option(
-            help="Photograph of the film strip, not trained on (repeatable); scenes by default.",
+            help="Steps until the anchor's weight holds; a thousandth of the trunk by default.",
             show_default=False,
+            rich_help_panel=ARMS,
         ),
     ] = None,
+    planted_steps: Annotated[
+        int,
+        typer.Option(
+            help="Steps of planted damage, the positive control where the gate does not fire; 0 for none.",
+            rich_help_panel=ARMS,
+        ),
+    ] = 200,
+    planted_arms: Annotated[
+        str,
+        typer.Option(
+            help="Arms after the damage, separated by commas.", metavar="A[,B...]", rich_help_panel=ARMS
+        ),
+    ] = "continue,gram-x2",
+    workers: Annotated[
+        int, typer.Option(help="Threads that cut crops.", metavar="N", rich_help_panel=COMPUTE)
+    ] = 1,
+    device: options.Device = "auto",
     compiled: Annotated[
         bool | None,
         typer.Option(
             "--compile/--no-compile",
             help="Through torch.compile; by default on a CPU with a C++ compiler, from 64 channels on.",
+            rich_help_panel=COMPUTE,
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Threads that cut crops.")] = 1,
-    planted_steps: Annotated[
-        int,
+    seed: options.Seed = 0,
+    out: Annotated[
+        Path,
         typer.Option(
-            help="Steps of planted damage, the positive control where the gate does not fire; 0 for none."
+            "--out",
+            "-o",
+            help="Folder of the experiment.",
+            metavar="DIR",
+            show_default=False,
+            rich_help_panel=OUTPUT,
         ),
-    ] = 200,
-    planted_arms: Annotated[
-        str, typer.Option(help="Arms after the damage, separated by commas.")
-    ] = "continue,gram-x2",
-    device: Device = "auto",
+    ],
+    show: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Photograph of the film strip, not trained on (repeatable); scenes by default.",
+            metavar="PATH",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the experiment in the folder.")
+        bool,
+        typer.Option("--resume", help="Go on with the experiment in the folder.", rich_help_panel=OUTPUT),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace the experiment in the folder.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace the experiment in the folder.", rich_help_panel=OUTPUT),
+    ] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Train a small ViT with and without the Gram anchor, measure every network, and conclude by rule."""
     from dinoscope.anchoring.arms import Recipe
@@ -100,8 +160,12 @@ def anchor_command(
     from dinoscope.anchoring.plan import Plan, Planting
     from dinoscope.anchoring.report.report import write_laboratory
     from dinoscope.io.images import read_photograph
+    from dinoscope.shell.paths import check_files, check_out
     from dinoscope.shell.terminal import read_ints, read_words, tell_training, training_sources
+    from dinoscope.strict_json import strict_json
 
+    check_files(show or ())
+    check_out(out)
     sides = read_ints(crops, "--crops")
     if len(sides) != 2:
         raise InputError(f"--crops takes G,L, such as 64,32; got {crops!r}")
@@ -145,7 +209,11 @@ def anchor_command(
         print(f"cut off; the same command with --resume goes on in {str(out)!r}", file=sys.stderr)
         raise
     report = write_laboratory(found, out)
+    control = None if found.control is None else found.control.sentences
+    if as_json:
+        print(strict_json({"conclusion": found.conclusion.sentences, "control": control, "report": report}))
+        return
     print("\n".join(found.conclusion.sentences))
-    if found.control is not None:
-        print("\nPositive control, no part of the above:\n" + "\n".join(found.control.sentences))
+    if control is not None:
+        print("\nPositive control, no part of the above:\n" + "\n".join(control))
     print(f"\nreport: {report}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -29,6 +30,23 @@ def folder(name: str) -> Path:
     if not (path / "model.safetensors").is_file():
         raise WeightsError(name, f"its weights are not in {path}", ("install dinoscope again from a wheel",))
     return path
+
+
+def toys_told(names: Iterable[str]) -> str:
+    """What is to be said beside results of bundled models; empty where none is among the names.
+
+    >>> toys_told(["dinov3-vits16", "mini"])
+    'toy model (mini): to show how things work, not how well; neither DINOv2 nor DINOv3'
+    """
+    held = set(names)
+    toys = [name for name in PAIR if name in held]
+    if not toys:
+        return ""
+    several = "s" if len(toys) > 1 else ""
+    return (
+        f"toy model{several} ({', '.join(toys)}): to show how things work, not how well; neither DINOv2 nor "
+        "DINOv3"
+    )
 
 
 def source(name: str) -> str:

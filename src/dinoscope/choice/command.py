@@ -7,44 +7,87 @@ from typing import Annotated
 
 import typer
 
-from dinoscope.shell.options import Device, Dtype, MaskKind, Models, Photos, Seed
+from dinoscope.shell import options
+from dinoscope.shell.commands import examples
+from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
 
+@examples(
+    "dinoscope choose photos/ --masks masks/ --models dinov2-reg-base,dinov3-vitb16",
+    "dinoscope choose photos/ --masks masks/ --models mini --grids 16,32 -o choice",
+)
 def choose_command(
-    photos: Photos,
+    photos: options.Photos,
     *,
-    models: Models,
-    masks: Annotated[Path, typer.Option(help="Folder of class masks, or of scenes.", show_default=False)],
-    mask_kind: MaskKind = None,
-    layers: Annotated[str, typer.Option(help="0-based layers, separated by commas, or all.")] = "all",
-    grids: Annotated[str, typer.Option(help="Patches on the short side, separated by commas.")] = "32",
-    facets: Annotated[str, typer.Option(help="token, key, query, value; separated by commas.")] = "token",
+    masks: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of class masks, or of scenes.",
+            metavar="DIR",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
+    ],
+    mask_kind: options.MaskKind = None,
+    models: options.Models,
+    layers: Annotated[
+        str,
+        typer.Option(
+            help="0-based layers, separated by commas, or all.",
+            metavar="all|N[,N...]",
+            rich_help_panel=MODEL,
+        ),
+    ] = "all",
+    grids: Annotated[
+        str,
+        typer.Option(
+            help="Patches on the short side, separated by commas.",
+            metavar="N[,N...]",
+            rich_help_panel=MODEL,
+        ),
+    ] = "32",
+    facets: Annotated[
+        str,
+        typer.Option(
+            help="token, key, query, value; separated by commas.", metavar="A[,B...]", rich_help_panel=MODEL
+        ),
+    ] = "token",
     by: Annotated[
         str,
         typer.Option(
-            help="place_knn_miou, place_linear_miou; on one grid boundary_auc, matched_coherence_auc."
+            help="place_knn_miou, place_linear_miou; on one grid boundary_auc, matched_coherence_auc.",
+            metavar="METRIC",
         ),
     ] = "place_knn_miou",
     group: Annotated[
         str | None,
         typer.Option(
             help="Regular expression: photographs whose names match by the same text are held out as one.",
+            metavar="PATTERN",
             show_default=False,
         ),
     ] = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    seed: options.Seed = 0,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for choose.json and choose.png; resumes there.", show_default=False),
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder for choose.json and choose.png; resumes there.",
+            metavar="DIR",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    seed: Seed = 0,
+    as_json: options.Json = False,
 ) -> None:
     """Which backbone, layer, grid and facet for these photographs and masks? Scored on what is held out."""
     from dinoscope.choice.choose import Sweep, chosen_of
     from dinoscope.choice.output import choice_json, choice_text, write_choice
     from dinoscope.data.results import Failure
+    from dinoscope.shell.paths import check_folders, check_out
     from dinoscope.shell.terminal import (
         end,
         load_models,
@@ -55,6 +98,8 @@ def choose_command(
         read_words,
     )
 
+    check_folders([masks], "masks")
+    check_out(out)
     paths, failures = read_photographs(photos)
     sides = read_ints(grids, "--grids")
     sweep = Sweep(

@@ -8,44 +8,55 @@ from typing import Annotated
 import typer
 
 from dinoscope.shell import options
+from dinoscope.shell.commands import examples
+from dinoscope.shell.panels import COMPUTE, OUTPUT
 
 
+@examples(
+    "dinoscope measure my-photos/ --models dinov2-reg-base,dinov3-vitb16",
+    "dinoscope measure my-photos/ --models mini,mini-gram --masks my-masks/ -o out",
+)
 def measure_command(
     photos: options.Photos,
     *,
-    models: options.Models,
-    grid: options.Grid = 32,
+    recursive: options.Recursive = False,
+    pixel_range: options.PixelRange = "full",
     masks: options.Masks = None,
     mask_kind: options.MaskKind = None,
-    controls: options.Controls = True,
+    models: options.Models,
+    layer: options.Layer = None,
+    facet: options.Facet = "token",
+    grid: options.Grid = 32,
+    finer: options.Finer = 1,
+    resize: options.ResizeFilter = "bilinear",
     remove_position: options.RemovePosition = 0,
+    controls: options.Controls = True,
     passes: Annotated[
         bool,
         typer.Option(
             "--passes",
             help="Also what needs 6 further forward passes: resolution, equivariance, correspondence.",
+            rich_help_panel=COMPUTE,
         ),
     ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for metrics.csv, .json, table.md, .tex and plane.svg, .png; resumes there."
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
-    layer: options.Layer = None,
-    facet: options.Facet = "token",
-    finer: options.Finer = 1,
-    recursive: options.Recursive = False,
-    pixel_range: options.PixelRange = "full",
-    resize: options.ResizeFilter = "bilinear",
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
     autocast: options.Autocast = False,
     compiled: options.Compile = False,
     allow_inexact: options.AllowInexact = False,
-    profile: options.Profile = False,
     seed: options.Seed = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder for metrics.csv, .json, table.md, .tex and plane.svg, .png; resumes there.",
+            metavar="DIR",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    as_json: options.Json = False,
+    profile: options.Profile = False,
 ) -> None:
     """Measure models on photographs; no pictures, memory does not grow with their number."""
     from dinoscope.backbones.load import torch_device
@@ -55,18 +66,23 @@ def measure_command(
     from dinoscope.io.pixel_range import read_range, use_range
     from dinoscope.pipeline.fast import wanted_dtype
     from dinoscope.pipeline.profile import profile_told, timed
-    from dinoscope.shell.terminal import end, load_models, looked_at, note, progress, read_photographs, tell
+    from dinoscope.shell.paths import check_folders, check_out
+    from dinoscope.shell.stages import Stage, stages
+    from dinoscope.shell.terminal import end, load_models, looked_at, note, read_photographs, tell
 
     use_range(read_range(pixel_range))
     paths, failures = read_photographs(photos, recursive=recursive)
+    check_folders(masks or (), "masks")
+    check_out(out)
     arithmetic = wanted_dtype(dtype, torch_device(device), autocast=autocast)
     backbones = load_models(
         looked_at(models, facet, finer), grid=grid, device=device, dtype="float32", seed=seed
     )
     if remove_position:
         backbones = [without_position(b, remove_position, grid, layer=layer) for b in backbones]
+    planned = (Stage("features", 0.8, total=len(paths)), Stage("controls, intervals", 0.2))
     with profile_told(tell, asked=profile):
-        with progress("photographs", len(paths)) as advance:
+        with stages(*planned) as course:
             result = measure(
                 paths,
                 backbones,
@@ -84,8 +100,9 @@ def measure_command(
                 compiled=compiled,
                 allow_inexact=allow_inexact,
                 on_failure=note(failures),
-                on_progress=advance,
+                on_progress=course.advance,
             )
+            course.next()
         if out is not None:
             with timed("write"):
                 write_measurements(result, failures, out)

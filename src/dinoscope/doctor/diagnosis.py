@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["ok", "note", "problem"]
-"""``problem``: dinoscope cannot be used as it is; ``note``: something is missing, the rest works."""
+State = Literal["ok", "unknown", "note", "problem"]
+"""``problem``: dinoscope cannot be used as it is; ``note``: something is missing, the rest works;
+``unknown``: it was not looked at.
+"""
 
 Outcome = Literal["same", "explained", "partly", "unexplained", "described"]
 """``described``: two sets of features without a model to vary; see `Diagnosis.verdict`."""

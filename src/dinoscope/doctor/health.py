@@ -114,7 +114,7 @@ def machine_findings() -> Iterator[Finding]:
         yield Finding("machine", f"disk for {name}", state, f"{free / 1e9:,.1f} GB free at {path}", advice)
     memory = available_bytes()
     if memory is None:
-        yield Finding("machine", "memory", "ok", "the system does not say")
+        yield Finding("machine", "memory", "unknown", "the system does not say")
     else:
         little = memory < LITTLE_MEMORY_BYTES
         advice = "close other programs, or use small models and grids" if little else ""

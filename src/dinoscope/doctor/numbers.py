@@ -106,7 +106,7 @@ def number_findings(*, compiled: bool = False) -> Iterator[Finding]:
     yield tiles_finding(mini, photographs)
     if not compiled:
         advice = "dinoscope doctor --compiled (about a minute)"
-        yield Finding("numbers", "compiled", "ok", "not checked", advice)
+        yield Finding("numbers", "compiled", "unknown", "not checked", advice)
 
 
 def matmul_finding(device: str) -> Finding:

@@ -16,10 +16,14 @@ SHOWN = 12
 PAIRS_SHOWN = 5
 
 
-def health_text(health: Health) -> str:
-    """The findings, then a summary."""
-    counts = {state: sum(f.state == state for f in health.findings) for state in ("problem", "note")}
-    return "\n".join([findings_text(health), "", _summary(counts["problem"], counts["note"])])
+EXTRAS = "extras"
+
+
+def health_text(health: Health, *, full: bool = False) -> str:
+    """The findings, then a summary; what is optional is one line, unless all is asked for."""
+    shown = health if full else _folded(health)
+    counts = {s: sum(f.state == s for f in shown.findings) for s in ("problem", "note", "unknown")}
+    return "\n".join([findings_text(shown), "", _summary(**counts)])
 
 
 def findings_text(health: Health) -> str:
@@ -88,13 +92,30 @@ def _finding(finding: Finding) -> list[str]:
     return lines + [wrapped(f"{' ' * 11}-> {part}", " " * 14) for part in advice]
 
 
-def _summary(n_problems: int, n_notes: int) -> str:
-    if n_problems:
-        verb = "prevents" if n_problems == 1 else "prevent"
-        return f"{_count(n_problems, 'problem')} {verb} use: do what the arrows say."
-    if n_notes:
-        return f"dinoscope can be used here; {_count(n_notes, 'note')} above."
-    return "dinoscope can be used here; nothing to remark."
+def _folded(health: Health) -> Health:
+    """The extras as one finding, in the place of the first."""
+    extras = [finding for finding in health.findings if finding.topic == EXTRAS]
+    if not extras:
+        return health
+    there = [finding.name for finding in extras if finding.state == "ok"]
+    missing = [finding.name for finding in extras if finding.state != "ok"]
+    told = [f"{', '.join(there)} installed"] if there else []
+    told += [f"{', '.join(missing)} not"] if missing else []
+    names = ",".join(name.strip("[]") for name in missing)
+    advice = f"pip install 'dinoscope[{names}]', where you need them; --full says more" if missing else ""
+    folded = Finding(EXTRAS, "optional", "note" if missing else "ok", "; ".join(told), advice)
+    first = health.findings.index(extras[0])
+    others = [finding for finding in health.findings if finding.topic != EXTRAS]
+    return Health((*others[:first], folded, *others[first:]))
+
+
+def _summary(problem: int, note: int, unknown: int) -> str:
+    if problem:
+        verb = "prevents" if problem == 1 else "prevent"
+        return f"{_count(problem, 'problem')} {verb} use: do what the arrows say."
+    told = [f"{_count(note, 'note')} above"] if note else []
+    told += [f"{unknown} not checked"] if unknown else []
+    return f"dinoscope can be used here; {', '.join(told) or 'nothing to remark'}."
 
 
 def _count(n: int, word: str) -> str:

@@ -8,11 +8,19 @@ from typing import Annotated
 import typer
 
 from dinoscope.errors import InputError
-from dinoscope.shell.options import Photos
+from dinoscope.shell import choices, options
+from dinoscope.shell.commands import examples
+from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
-Model = Annotated[str, typer.Argument(help="NAME, PATH or NAME=PATH.", show_default=False)]
+Model = Annotated[
+    str, typer.Argument(help="NAME, PATH or NAME=PATH.", show_default=False, rich_help_panel=MODEL)
+]
 
 
+@examples(
+    "dinoscope certify dinov3-vits16 vits16.onnx my-photos/",
+    "dinoscope certify dinov2-small theirs.npz photo.jpg --no-cause -o certificate",
+)
 def certify_command(
     model: Model,
     exported: Annotated[
@@ -20,12 +28,18 @@ def certify_command(
         typer.Argument(
             help="An .onnx file, or a file of features of one photograph (.safetensors, .npz, .npy).",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ],
-    photos: Photos,
+    photos: options.Photos,
     *,
     grids: Annotated[
-        str, typer.Option(help="Patches HxW that photographs are resized to, separated by commas.")
+        str,
+        typer.Option(
+            help="Patches HxW that photographs are resized to, separated by commas.",
+            metavar="HxW[,...]",
+            rich_help_panel=MODEL,
+        ),
     ] = "12x18,18x12,16x16,24x24",
     least_mean: Annotated[float, typer.Option(help="Mean cosine needed to pass.")] = 0.999,
     least_worst: Annotated[float, typer.Option(help="Cosine that the worst patch needs.")] = 0.99,
@@ -36,9 +50,17 @@ def certify_command(
         ),
     ] = True,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for certificate.json and where.png.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder for certificate.json and where.png.",
+            metavar="DIR",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Say whether an export gives the dense features of its model, where it departs, and likely why.
 
@@ -49,8 +71,11 @@ def certify_command(
     from dinoscope.exports.certify import certify
     from dinoscope.exports.files import write_certificate
     from dinoscope.exports.text import certificate_json, certificate_text
+    from dinoscope.shell.paths import check_files, check_out
     from dinoscope.shell.terminal import end, note, read_photographs
 
+    check_files([exported])
+    check_out(out)
     paths, failures = read_photographs(photos)
     found = certify(
         load_backbone(model),
@@ -69,27 +94,44 @@ def certify_command(
     end(failures)
 
 
+@examples(
+    "dinoscope export mini -o mini.onnx",
+    "dinoscope export dinov3-vits16=checkpoint.pth -o vits16.onnx --json",
+)
 def export_command(
     model: Model,
     *,
-    out: Annotated[Path, typer.Option(help="File to write.", show_default=False)],
-    file_format: Annotated[str, typer.Option("--format", help="onnx.")] = "onnx",
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="File to write.",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ],
+    file_format: Annotated[
+        choices.ExportFormat, typer.Option("--format", help="Of the file.", rich_help_panel=OUTPUT)
+    ] = "onnx",
+    as_json: options.Json = False,
 ) -> None:
     """Write a DINO ViT as a file that takes photographs of any size, and certify it on drawn photographs."""
     from dinoscope.backbones.load import load_backbone
     from dinoscope.exports.certify import certify
     from dinoscope.exports.export import write_onnx
-    from dinoscope.exports.text import certificate_text
+    from dinoscope.exports.text import certificate_json, certificate_text
     from dinoscope.scenes.generate import scenes
+    from dinoscope.shell.paths import check_out
 
-    if file_format != "onnx":
-        raise InputError(f"no format {file_format!r}: there is onnx")
+    check_out(out.parent)
     if out.suffix.lower() != ".onnx":
         raise InputError(f"{str(out)!r}: the file of an ONNX export ends in .onnx")
     backbone = load_backbone(model)
     write_onnx(backbone, out)
     found = certify(backbone, out, [scene.first.image for scene in scenes(2, 0)])
-    print(f"{out}: {certificate_text(found)}")
+    print(certificate_json(found) if as_json else f"{out}: {certificate_text(found)}")
     if not found.passed:
         raise typer.Exit(1)
 

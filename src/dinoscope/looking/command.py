@@ -7,44 +7,74 @@ from typing import Annotated
 
 import typer
 
-from dinoscope.shell.options import At, Device, Dtype, Grid, Layer, Models, Seed
+from dinoscope.shell import options
+from dinoscope.shell.commands import examples
+from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
 
+@examples(
+    "dinoscope look photo.jpg --models dinov2-reg-base,dinov3-vitb16",
+    "dinoscope look photo.jpg --models mini,mini-gram --at 0.4,0.6 -o look",
+)
 def look_command(
-    photo: Annotated[Path, typer.Argument(help="A photograph.", show_default=False)],
+    photo: Annotated[Path, typer.Argument(help="A photograph.", show_default=False, rich_help_panel=INPUT)],
     *,
-    models: Models,
-    grid: Grid = 32,
-    at: At = None,
-    head: Annotated[
-        int | None, typer.Option(help="Of the attention; the mean over heads by default.", show_default=False)
-    ] = None,
-    clusters: Annotated[
-        int | None,
-        typer.Option(help="How many; by default as many as the spectrum speaks for.", show_default=False),
-    ] = None,
     text: Annotated[
         list[str] | None,
         typer.Option(
             help="Words to look for, by models that read them (repeatable): hf:google/tipsv2-b14.",
+            metavar="WORDS",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
-    finer: Annotated[int, typer.Option(help="How many times as fine the finer grid is.")] = 2,
-    out: Annotated[Path, typer.Option(help="Folder for look.png and look.json.")] = Path("dinoscope-look"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
-    layer: Layer = None,
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    seed: Seed = 0,
+    at: options.At = None,
+    models: options.Models,
+    layer: options.Layer = None,
+    grid: options.Grid = 32,
+    finer: Annotated[
+        int,
+        typer.Option(help="How many times as fine the finer grid is.", metavar="N", rich_help_panel=MODEL),
+    ] = 2,
+    head: Annotated[
+        int | None,
+        typer.Option(
+            help="Of the attention; the mean over heads by default.",
+            metavar="N",
+            show_default=False,
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    clusters: Annotated[
+        int | None,
+        typer.Option(
+            help="How many; by default as many as the spectrum speaks for.",
+            metavar="N",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    seed: options.Seed = 0,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", help="Folder for look.png and look.json.", metavar="DIR", rich_help_panel=OUTPUT
+        ),
+    ] = Path("dinoscope-look"),
+    as_json: options.Json = False,
 ) -> None:
     """Look at one photograph in every way: components, keys, attention, spectral colours, clusters, finer."""
     from dinoscope.errors import InputError
     from dinoscope.io.json_files import json_text
     from dinoscope.looking import output
     from dinoscope.looking.look import CENTRE, LookSettings, look
+    from dinoscope.shell.paths import check_files, check_out
     from dinoscope.shell.terminal import load_models, read_places
 
+    check_files([photo])
+    check_out(out)
     places = read_places(at or [])
     if len(places) > 1:
         raise InputError(f"look asks about one place at a time, got {len(places)}: give --at once")

@@ -7,9 +7,15 @@ from typing import Annotated
 
 import typer
 
-from dinoscope.shell.options import At, Device, Dtype, Grid, Layer, Models, ResizeFilter, Seed
+from dinoscope.shell import options
+from dinoscope.shell.commands import examples
+from dinoscope.shell.panels import INPUT, OUTPUT
 
 
+@examples(
+    "dinoscope match a.jpg b.jpg --models dinov2-reg-base,dinov3-vitb16 --mutual",
+    "dinoscope match photos/ --models dinov3-vitb16 --keypoints pairs.csv",
+)
 def match_command(
     first: Annotated[
         Path,
@@ -17,14 +23,28 @@ def match_command(
             metavar="A",
             help="A photograph; with --keypoints also a folder: every pair found below it is scored.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ],
     second: Annotated[
-        Path | None, typer.Argument(metavar="B", help="The other photograph.", show_default=False)
+        Path | None,
+        typer.Argument(metavar="B", help="The other photograph.", show_default=False, rich_help_panel=INPUT),
     ] = None,
     *,
-    models: Models,
-    grid: Grid = 32,
+    keypoints: Annotated[
+        Path | None,
+        typer.Option(
+            help="True points, scored: a .json of SPair's, a folder of them, or a .csv list of PF-PASCAL's.",
+            metavar="PATH",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
+    at: options.At = None,
+    models: options.Models,
+    layer: options.Layer = None,
+    grid: options.Grid = 32,
+    resize: options.ResizeFilter = "bilinear",
     mutual: Annotated[
         bool, typer.Option("--mutual", help="Keep only pairs of patches that are each other's best.")
     ] = False,
@@ -43,26 +63,24 @@ def match_command(
     refine: Annotated[
         bool, typer.Option("--refine", help="Places between patches, by a local soft-argmax.")
     ] = False,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    seed: options.Seed = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder for matches.json and matches.png.",
+            metavar="DIR",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Match only each model's foreground by its first component.")
     ] = False,
-    at: At = None,
-    keypoints: Annotated[
-        Path | None,
-        typer.Option(
-            help="True points, scored: a .json of SPair's, a folder of them, or a .csv list of PF-PASCAL's.",
-            show_default=False,
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for matches.json and matches.png.", show_default=False)
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
-    layer: Layer = None,
-    resize: ResizeFilter = "bilinear",
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    seed: Seed = 0,
+    as_json: options.Json = False,
 ) -> None:
     """Where does the same thing lie in another photograph? Several models on the same points."""
     from dinoscope.data.results import Failure
@@ -73,8 +91,11 @@ def match_command(
     from dinoscope.matching.keypoint_pairs import score_pairs
     from dinoscope.matching.match_pair import MatchSettings, match_pair
     from dinoscope.names import readable
+    from dinoscope.shell.paths import check_files, check_out
     from dinoscope.shell.terminal import end, load_models, note, progress, read_places
 
+    check_files(path for path in (first, second, keypoints) if path is not None)
+    check_out(out)
     settings = MatchSettings(
         grid, layer, resize, mutual, spread, ratio, refine, foreground, tuple(read_places(at or []))
     )

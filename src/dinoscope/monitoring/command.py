@@ -8,20 +8,44 @@ from typing import Annotated
 
 import typer
 
+from dinoscope.shell import options
+from dinoscope.shell.commands import examples
+from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
+
+@examples("dinoscope watch run/", "dinoscope watch run/ --every 60 -o page.html")
 def watch_command(
-    run: Annotated[Path, typer.Argument(help="Folder that a monitor writes to.", show_default=False)],
+    run: Annotated[
+        Path,
+        typer.Argument(help="Folder that a monitor writes to.", show_default=False, rich_help_panel=INPUT),
+    ],
     *,
     out: Annotated[
-        Path | None, typer.Option(help="Page to write; watch.html in the folder by default.")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Page to write; watch.html in the folder by default.",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
     every: Annotated[
-        int, typer.Option(help="Write it again every so many seconds, until interrupted; 0: once.", min=0)
+        int,
+        typer.Option(
+            help="Write it again every so many seconds, until interrupted; 0: once.",
+            metavar="S",
+            min=0,
+            rich_help_panel=OUTPUT,
+        ),
     ] = 0,
+    as_json: options.Json = False,
 ) -> None:
     """Write the page of a watched training: its numbers, its maps in one basis, and whether it got worse."""
     from dinoscope.monitoring.page import write_watch
     from dinoscope.monitoring.run_files import RunFiles
+    from dinoscope.strict_json import strict_json
 
     files = RunFiles(run)
     page = run / "watch.html" if out is None else out
@@ -32,13 +56,17 @@ def watch_command(
             checks, files.maps(checks), page, title=run.resolve().name, reload_s=every if every else None
         )
         if not told:
-            print(page, flush=True)
+            print(strict_json({"page": page}) if as_json else page, flush=True)
             told = True
         if not every:
             return
         time.sleep(every)
 
 
+@examples(
+    "dinoscope track checkpoints/*.pth my-photos/ -o run",
+    "dinoscope track checkpoints/*.pth photos/ -o run --masks masks/",
+)
 def track_command(
     inputs: Annotated[
         list[Path],
@@ -47,21 +75,46 @@ def track_command(
             help="Checkpoints with their step in the name (.pth, .safetensors, or Hugging Face folders), and "
             "photographs or folders of them.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ],
     *,
-    out: Annotated[Path, typer.Option(help="Folder of the run; goes on there.", show_default=False)],
     masks: Annotated[
-        Path | None, typer.Option(help="Folder of label images named like the photographs.")
+        Path | None,
+        typer.Option(
+            help="Folder of label images named like the photographs.",
+            metavar="DIR",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
     ] = None,
-    grid: Annotated[int, typer.Option(help="Patches on the short side.", min=4)] = 16,
+    grid: Annotated[
+        int,
+        typer.Option(help="Patches on the short side.", metavar="N", min=4, rich_help_panel=MODEL),
+    ] = 16,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder of the run; goes on there.",
+            metavar="DIR",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ],
+    as_json: options.Json = False,
 ) -> None:
     """Look at the dense features of a series of checkpoints, and say where they looked best."""
     from dinoscope.monitoring.page import write_watch
     from dinoscope.monitoring.run_files import RunFiles
     from dinoscope.monitoring.track import is_checkpoint, summary, track
+    from dinoscope.shell.paths import check_folders, check_out
     from dinoscope.shell.terminal import end, note, read_photographs, tell
+    from dinoscope.strict_json import strict_json
 
+    check_folders([] if masks is None else [masks], "masks")
+    check_out(out)
     checkpoints = [path for path in inputs if is_checkpoint(path)]
     photos, failures = read_photographs(path for path in inputs if not is_checkpoint(path))
     checks = track(
@@ -75,5 +128,6 @@ def track_command(
     )
     files = RunFiles(out)
     page = write_watch(checks, files.maps(checks), out / "watch.html", title=out.resolve().name)
-    print(f"{summary(checks)}\n\npage: {page}")
+    said = summary(checks)
+    print(strict_json({"summary": said, "page": page}) if as_json else f"{said}\n\npage: {page}")
     end(failures)

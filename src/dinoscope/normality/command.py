@@ -7,27 +7,44 @@ from typing import Annotated
 
 import typer
 
-from dinoscope.shell.options import Controls, Device, Dtype, Grid, Layer, Models, ResizeFilter, Seed
+from dinoscope.shell import options
+from dinoscope.shell.commands import examples
+from dinoscope.shell.panels import INPUT, OUTPUT
 
 
+@examples(
+    "dinoscope normal good/ new/ --models dinov2-reg-base,dinov3-vitb16",
+    "dinoscope normal mvtec/bottle --models dinov3-vitb16 --rate 0.01 -o normal",
+)
 def normal_command(
     good: Annotated[
         Path,
         typer.Argument(
-            help="Folder of normal photographs, or one that holds train/good and test.", show_default=False
+            help="Folder of normal photographs, or one that holds train/good and test.",
+            show_default=False,
+            rich_help_panel=INPUT,
         ),
     ],
     queries: Annotated[
         list[Path] | None,
-        typer.Argument(help="Photographs to judge, or folders of them.", show_default=False),
+        typer.Argument(
+            help="Photographs to judge, or folders of them.", show_default=False, rich_help_panel=INPUT
+        ),
     ] = None,
     *,
-    models: Models,
     masks: Annotated[
         Path | None,
-        typer.Option(help="Folder of masks of known defects: KIND/NAME_mask.png.", show_default=False),
+        typer.Option(
+            help="Folder of masks of known defects: KIND/NAME_mask.png.",
+            metavar="DIR",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
     ] = None,
-    grid: Grid = 32,
+    models: options.Models,
+    layer: options.Layer = None,
+    grid: options.Grid = 32,
+    resize: options.ResizeFilter = "bilinear",
     rate: Annotated[
         float | None,
         typer.Option(help="Share of false alarms; 0.05, or the least that can be held.", show_default=False),
@@ -39,16 +56,22 @@ def normal_command(
             show_default=False,
         ),
     ] = None,
-    controls: Controls = True,
+    controls: options.Controls = True,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    seed: options.Seed = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for normal.json and normal.png.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder for normal.json and normal.png.",
+            metavar="DIR",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
-    layer: Layer = None,
-    resize: ResizeFilter = "bilinear",
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    seed: Seed = 0,
+    as_json: options.Json = False,
 ) -> None:
     """What is not normal in these photographs? Distances to the patches of normal ones, by several models."""
     from dinoscope.comparison.controls import plan_controls
@@ -56,8 +79,10 @@ def normal_command(
     from dinoscope.io.defect_folders import defect_folders
     from dinoscope.normality.judge import NormalSettings, judge_queries
     from dinoscope.normality.output import judged_json, judged_text, write_judged
+    from dinoscope.shell.paths import check_out
     from dinoscope.shell.terminal import end, load_models, note, progress
 
+    check_out(out)
     folders = defect_folders(good, queries or [], masks)
     backbones = load_models(models, grid=grid, device=device, dtype=dtype, seed=seed)
     beside = plan_controls(backbones, seed=seed).backbones if controls else ()

@@ -2,36 +2,70 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dinoscope.errors import InputError
-from dinoscope.shell.options import Device, Dtype, Seed, Store
+from dinoscope.shell import choices, options
+from dinoscope.shell.commands import examples
+from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
 
+@examples(
+    "dinoscope search my-store photo.jpg --suppress background",
+    "dinoscope search my-store photo.jpg --box 0.2,0.2,0.6,0.8 -k 20",
+)
 def search_command(
-    store: Store,
+    store: options.Store,
     query: Annotated[
         list[str] | None,
         typer.Argument(
             help="Photograph, or several to search for together; or where a stored one was found.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
     *,
+    table: options.Table = None,
+    box: Annotated[
+        str | None,
+        typer.Option(
+            help="Region of the query, each in [0, 1].",
+            metavar="X0,Y0,X1,Y1",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
+    patch: Annotated[
+        str | None,
+        typer.Option(
+            help="One patch of the query.", metavar="X,Y", show_default=False, rich_help_panel=INPUT
+        ),
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            help="Region of the query: an image of its size, white inside; patches count by what it covers.",
+            metavar="PATH",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
-            help="The store's model, where its name does not say where the weights are.", show_default=False
+            help="The store's model, where its name does not say where the weights are.",
+            metavar="MODEL",
+            show_default=False,
+            rich_help_panel=MODEL,
+            autocompletion=options.names_beginning,
         ),
     ] = None,
-    table: Annotated[
-        str | None, typer.Option(help="Table or model, where the store has several.", show_default=False)
-    ] = None,
-    k: Annotated[int, typer.Option("--k", help="Hits.")] = 10,
-    pooling: Annotated[str, typer.Option(help="mean, cls, gem or foreground.")] = "mean",
+    k: Annotated[int, typer.Option("--k", "-k", help="Hits.", metavar="N")] = 10,
+    pooling: Annotated[choices.Pooling, typer.Option(help="Which vectors are compared.")] = "mean",
     suppress: Annotated[
         str,
         typer.Option(
@@ -39,48 +73,50 @@ def search_command(
             metavar="KIND|FILE",
         ),
     ] = "none",
-    components: Annotated[
-        int | None, typer.Option(help="Directions that the suppression removes.", show_default=False)
+    directions: Annotated[
+        int | None,
+        typer.Option(help="How many the suppression removes.", metavar="N", show_default=False),
     ] = None,
-    box: Annotated[
-        str | None,
-        typer.Option(help="Region of the query, each in [0, 1].", metavar="X0,Y0,X1,Y1", show_default=False),
-    ] = None,
-    patch: Annotated[
-        str | None, typer.Option(help="One patch of the query.", metavar="X,Y", show_default=False)
-    ] = None,
-    mask: Annotated[
-        Path | None,
-        typer.Option(
-            help="Region of the query: an image of its size, white inside; patches count by what it covers.",
-            show_default=False,
-        ),
-    ] = None,
+    components: Annotated[int | None, typer.Option(hidden=True)] = None,
     where: Annotated[
         str | None,
-        typer.Option(help="Condition on the columns, such as \"source LIKE '%beach%'\".", show_default=False),
+        typer.Option(
+            help="Condition on the columns, such as \"source LIKE '%beach%'\".",
+            metavar="CONDITION",
+            show_default=False,
+        ),
     ] = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Compare every photograph, also where there is an index.")
     ] = False,
-    save_suppression: Annotated[
-        Path | None,
-        typer.Option(help="Keep the suppression that was fitted in this file.", show_default=False),
-    ] = None,
     duplicates: Annotated[
         float | None,
-        typer.Option(help="Instead: list stored pairs with at least this cosine.", show_default=False),
+        typer.Option(
+            help="Instead: list stored pairs with at least this cosine.", metavar="COSINE", show_default=False
+        ),
     ] = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "float32",
+    seed: options.Seed = 0,
     why: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for a picture of each hit: what every patch gives to its score.", show_default=False
+            help="Folder for a picture of each hit: what every patch gives to its score.",
+            metavar="DIR",
+            show_default=False,
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
-    device: Device = "auto",
-    dtype: Dtype = "float32",
-    seed: Seed = 0,
+    save_suppression: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep the suppression that was fitted in this file.",
+            metavar="FILE",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    as_json: options.Json = False,
 ) -> None:
     """Find the photographs of a store that are like this one."""
     from dinoscope.io.images import read_photograph
@@ -89,9 +125,14 @@ def search_command(
     from dinoscope.retrieval.queries import Region
     from dinoscope.retrieval.search import near_duplicates, search
     from dinoscope.retrieval.text import duplicates_text, hits_json, hits_text
-    from dinoscope.shell.terminal import read_floats
+    from dinoscope.shell.paths import check_files, check_out
     from dinoscope.store.store import open_store
 
+    if components is not None:
+        print("--components of search is called --directions now", file=sys.stderr)
+        directions = components if directions is None else directions
+    check_files([] if mask is None else [mask])
+    check_out(why)
     opened = open_store(store, table=table)
     if duplicates is not None:
         print(duplicates_text(near_duplicates(opened, least=duplicates, pooling=pooling), as_json=as_json))
@@ -103,6 +144,8 @@ def search_command(
         from dinoscope.backbones.load import load_backbone
 
         backbone = load_backbone(model, device=device, dtype=dtype, seed=seed)
+    if box is not None or patch is not None:
+        from dinoscope.shell.terminal import read_floats  # and torch with it
     corners = None if box is None else read_floats(box, "--box", 4)
     place = None if patch is None else read_floats(patch, "--patch", 2)
     region = Region(
@@ -110,7 +153,7 @@ def search_command(
         patch=None if place is None else (place[0], place[1]),
         mask=None if mask is None else read_region_mask(mask, read_photograph(query[0]).size),
     )
-    fitted = suppression_of(opened, suppress, pooling=pooling, components=components)
+    fitted = suppression_of(opened, suppress, pooling=pooling, components=directions)
     if save_suppression is not None:
         keep_suppression(fitted, save_suppression)
     hits = search(

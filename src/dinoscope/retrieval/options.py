@@ -31,7 +31,7 @@ def suppression_of(store: FeatureStore, words: str, *, pooling: str, components:
             "--save-suppression makes"
         )
     if components is not None:
-        raise InputError(f"--components is for a fit: {words!r} has its own directions")
+        raise InputError(f"--directions is for a fit: {words!r} has its own directions")
     found = load_suppression(words)
     check_suppression(table, pooling, found)
     return found

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.bundled import toys_told
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.retrieval import Hit, Hits
@@ -106,6 +107,7 @@ def search(
     pairs = list(zip(rows_at(chosen, found.places.tolist()), found.places, found.scores, strict=True))
     others = [pair for pair in pairs if pair[0].digest not in digests]
     notes = _notes(k, min(k, len(others)), where, len(pairs) - len(others))
+    toys = toys_told([chosen.settings.backbone])
     return Hits(
         query=_in_words(images, region),
         hits=tuple(
@@ -118,7 +120,12 @@ def search(
         k_removed=fitted.k if fitted.kind in ("common", "whiten", "background") else None,
         fitted_on=fitted.fitted_on if fitted.kind != "none" else "",
         exact=found.exact,
-        notes=(*notes, *_strangers(chosen, suppress), found.way + _unmeasured(found, region, images)),
+        notes=(
+            *([toys] if toys else []),
+            *notes,
+            *_strangers(chosen, suppress),
+            found.way + _unmeasured(found, region, images),
+        ),
     )
 
 

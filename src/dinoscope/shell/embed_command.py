@@ -2,64 +2,99 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from typing import Annotated
 
 import typer
 
 from dinoscope.errors import InputError
-from dinoscope.shell import options
+from dinoscope.shell import choices, options
+from dinoscope.shell.commands import examples
+from dinoscope.shell.panels import COMPUTE, INPUT, OUTPUT
 
 
+@examples(
+    "dinoscope embed my-photos/ my-store --model mini",
+    "dinoscope embed paths.csv my-store --model dinov3-vitb16 --dense rank:64",
+)
 def embed_command(
     source: Annotated[
         str,
         typer.Argument(
             help="Folder tree, pattern, CSV or Parquet of paths or URLs, tar, Hugging Face data set.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ],
     store: Annotated[
-        str, typer.Argument(help="Folder of the store; made where missing.", show_default=False)
+        str,
+        typer.Argument(
+            help="Folder of the store; made where missing.", show_default=False, rich_help_panel=OUTPUT
+        ),
     ],
     *,
-    model: Annotated[str, typer.Option(help="NAME, PATH or NAME=PATH.", show_default=False)],
-    grid: options.Grid = 32,
-    dense: Annotated[
-        str | None,
-        typer.Option(
-            help="Keep whole maps too: float16, or rank:D (D components of 8 bits).", show_default=False
-        ),
-    ] = None,
     shard: Annotated[
         str | None,
-        typer.Option(help="Only part I of N, counted from 0.", metavar="I/N", show_default=False),
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Photographs in one forward pass.", show_default=False)
-    ] = None,
-    engine: Annotated[
-        str, typer.Option(help="local, or ray: several processes on one machine or many.")
-    ] = "local",
-    workers: Annotated[int, typer.Option(help="With ray: processes that keep the model.")] = 2,
-    gpus_per_worker: Annotated[
-        float, typer.Option(help="With ray: GPUs for each, or a fraction of one; 0 for none.")
-    ] = 0.0,
-    index: Annotated[
-        bool,
         typer.Option(
-            "--index", help="Then build the approximate index of the mean vectors, if the table is large."
+            help="Only part I of N, counted from 0.",
+            metavar="I/N",
+            show_default=False,
+            rich_help_panel=INPUT,
         ),
-    ] = False,
+    ] = None,
+    model: options.Model,
     layer: options.Layer = None,
+    grid: options.Grid = 32,
     resize: options.ResizeFilter = "bilinear",
+    engine: Annotated[
+        choices.Engine,
+        typer.Option(help="ray: several processes on one machine or many.", rich_help_panel=COMPUTE),
+    ] = "local",
+    workers: Annotated[
+        int,
+        typer.Option(help="With ray: processes that keep the model.", metavar="N", rich_help_panel=COMPUTE),
+    ] = 2,
+    gpus_per_worker: Annotated[
+        float,
+        typer.Option(
+            help="With ray: GPUs for each, or a fraction of one; 0 for none.",
+            metavar="N",
+            rich_help_panel=COMPUTE,
+        ),
+    ] = 0.0,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Photographs in one forward pass.",
+            metavar="N",
+            show_default=False,
+            rich_help_panel=COMPUTE,
+        ),
+    ] = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
     autocast: options.Autocast = False,
     compiled: options.Compile = False,
-    profile: options.Profile = False,
     seed: options.Seed = 0,
+    dense: Annotated[
+        str | None,
+        typer.Option(
+            help="Keep whole maps too: float16, or rank:D (D components of 8 bits).",
+            metavar="float16|rank:D",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    index: Annotated[
+        bool,
+        typer.Option(
+            "--index",
+            help="Then build the approximate index of the mean vectors, if the table is large.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+    as_json: options.Json = False,
+    profile: options.Profile = False,
 ) -> None:
     """Fill a store with the vectors of a collection; the same command again goes on where it stopped."""
     from dinoscope.data.results import Failure
@@ -72,10 +107,9 @@ def embed_command(
     from dinoscope.shell.index_line import index_line
     from dinoscope.shell.terminal import end, load_model, note, progress, read_shard, tell
     from dinoscope.store.dense import dense_bytes
+    from dinoscope.strict_json import strict_json
 
     part = read_shard(shard)
-    if engine not in ("local", "ray"):
-        raise InputError(f"--engine is local or ray, not {engine!r}")
     with_ray = engine == "ray"
     if with_ray and part is not None:
         raise InputError("--engine ray shares the work out by itself: leave --shard out")
@@ -91,7 +125,7 @@ def embed_command(
     backbone = load_model(model, grid=grid, device=placed, dtype=dtype, autocast=autocast, seed=seed)
     if dense is not None:
         size = dense_bytes(total, backbone.spec.dim, dense=dense, grid=grid)
-        print(f"whole maps of {total} photographs: about {size / 1e9:,.2f} GB", file=sys.stderr)
+        tell(f"whole maps of {total} photographs: about {size / 1e9:,.2f} GB")
     failures: list[Failure] = []
     with profile_told(tell, asked=profile), progress("photographs", total) as advance:
         if with_ray:
@@ -103,7 +137,13 @@ def embed_command(
             )
         embed_all = partial(embed_all, on_progress=advance, on_failure=note(failures))
         result = embed_all(source, backbone, store, dense=dense, compiled=compiled)
-    print(f"{len(result.table())} photographs in the table {result.chosen}: {store}")
-    if index:
-        print(index_line(result, "mean"))
+    n_photographs = len(result.table())
+    built = index_line(result, "mean") if index else None
+    if as_json:
+        content = {"store": store, "table": result.chosen, "photographs": n_photographs, "index": built}
+        print(strict_json({**content, "failures": failures}))
+    else:
+        print(f"{n_photographs} photographs in the table {result.chosen}: {store}")
+        if built is not None:
+            print(built)
     end(failures)

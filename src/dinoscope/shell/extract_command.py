@@ -7,40 +7,66 @@ from typing import Annotated
 
 import typer
 
-from dinoscope.data.features import Provenance
-from dinoscope.shell import options
+from dinoscope.shell import choices, options
+from dinoscope.shell.commands import examples
+from dinoscope.shell.panels import MODEL, OUTPUT
 
 
+@examples(
+    "dinoscope extract my-photos/ --model dinov3-vitb16 -o features",
+    "dinoscope extract my-photos/ --model dinov2-base --layers 5,11 -o features",
+)
 def extract_command(
     photos: options.Photos,
     *,
-    model: Annotated[str, typer.Option(help="NAME, PATH or NAME=PATH.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder to write to.", show_default=False)],
-    grid: options.Grid = 32,
-    layers: Annotated[
-        str, typer.Option(help="0-based layers, separated by commas; the last by default.")
-    ] = "",
-    file_format: Annotated[str, typer.Option("--format", help="safetensors or npz.")] = "safetensors",
-    facet: options.Facet = "token",
-    finer: options.Finer = 1,
     recursive: options.Recursive = False,
     pixel_range: options.PixelRange = "full",
+    model: options.Model,
+    layers: Annotated[
+        str,
+        typer.Option(
+            help="0-based layers, separated by commas; the last by default.",
+            metavar="N[,N...]",
+            rich_help_panel=MODEL,
+        ),
+    ] = "",
+    facet: options.Facet = "token",
+    grid: options.Grid = 32,
+    finer: options.Finer = 1,
     resize: options.ResizeFilter = "bilinear",
     tile: options.Tile = None,
     overlap: options.Overlap = None,
-    compiled: options.Compile = False,
-    profile: options.Profile = False,
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
     autocast: options.Autocast = False,
+    compiled: options.Compile = False,
     seed: options.Seed = 0,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder to write to.",
+            metavar="DIR",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ],
+    file_format: Annotated[
+        choices.FeatureFormat, typer.Option("--format", help="Of the files.", rich_help_panel=OUTPUT)
+    ] = "safetensors",
+    as_json: options.Json = False,
+    profile: options.Profile = False,
 ) -> None:
     """Write the patch features of photographs, one file each."""
-    from dinoscope.io.features import check_format, feature_path, write_features
+    from dinoscope.data.features import Provenance
+    from dinoscope.io.features import feature_path, write_features
     from dinoscope.io.pixel_range import read_range, use_range
+    from dinoscope.names import printable
     from dinoscope.pipeline.extract import extract_layers
     from dinoscope.pipeline.profile import profile_told, timed
     from dinoscope.pipeline.run import Run
+    from dinoscope.shell.paths import check_out
     from dinoscope.shell.terminal import (
         end,
         load_model,
@@ -51,8 +77,13 @@ def extract_command(
         read_photographs,
         tell,
     )
+    from dinoscope.strict_json import strict_json
 
-    suffix = check_format(file_format)
+    def seam_told(of: Provenance) -> str:
+        seam = "no tiles overlap" if of.seam is None else f"seam score {of.seam:.4f}"
+        return f"{printable(of.image)}, layer {of.layer}: tiles of {of.tiles}; {seam}"
+
+    check_out(out)
     use_range(read_range(pixel_range))
     paths, failures = read_photographs(photos, recursive=recursive)
     whole = grid if tile is None else min(grid, 1)  # with tiles, a grid need not fit in memory
@@ -62,7 +93,7 @@ def extract_command(
     chosen = read_ints(layers, "--layers") or None
 
     with profile_told(tell, asked=profile), progress("photographs", len(paths)) as advance:
-        written = 0
+        files: list[Path] = []
         for by_layer in extract_layers(
             paths,
             backbone,
@@ -71,20 +102,15 @@ def extract_command(
             on_failure=note(failures),
         ):
             for features in by_layer.values():
-                _tell_seam(features.provenance)
-            path = feature_path(out, next(iter(by_layer.values())).provenance, suffix)
+                if features.provenance.tiles:
+                    tell(seam_told(features.provenance))
+            path = feature_path(out, next(iter(by_layer.values())).provenance, file_format)
             with timed("write"):
-                write_features(path, by_layer, format_=suffix)
-            written += 1
-            advance(written + len(failures))
-    print(f"{written} of {len(paths)} photographs: {out}")
+                write_features(path, by_layer, format_=file_format)
+            files.append(path)
+            advance(len(files) + len(failures))
+    if as_json:
+        print(strict_json({"files": files, "failures": failures}))
+    else:
+        print(f"{len(files)} of {len(paths)} photographs: {out}")
     end(failures)
-
-
-def _tell_seam(provenance: Provenance) -> None:
-    from dinoscope.names import printable
-    from dinoscope.shell.terminal import tell
-
-    if provenance.tiles:
-        seam = "no tiles overlap" if provenance.seam is None else f"seam score {provenance.seam:.4f}"
-        tell(f"{printable(provenance.image)}, layer {provenance.layer}: tiles of {provenance.tiles}; {seam}")

@@ -6,29 +6,44 @@ from typing import Annotated
 
 import typer
 
-from dinoscope.shell.options import Store
+from dinoscope.shell import options
+from dinoscope.shell.commands import examples
+from dinoscope.shell.panels import OUTPUT
 
 
+@examples("dinoscope index my-store", "dinoscope index my-store --pooling mean,cls --recall 0.99")
 def index_command(
-    store: Store,
+    store: options.Store,
     *,
+    table: options.Table = None,
     pooling: Annotated[
-        str, typer.Option(help="Kinds of vectors: mean, cls, gem, foreground.", metavar="A[,B...]")
+        str,
+        typer.Option(
+            help="Kinds of vectors: mean, cls, gem, foreground.", metavar="A[,B...]", rich_help_panel=OUTPUT
+        ),
     ] = "mean",
-    table: Annotated[
-        str | None, typer.Option(help="Table or model, where the store has several.", show_default=False)
-    ] = None,
-    recall: Annotated[float, typer.Option(help="Share of the ten nearest to find, in (0, 1].")] = 0.95,
+    recall: Annotated[
+        float,
+        typer.Option(help="Share of the ten nearest to find, in (0, 1].", rich_help_panel=OUTPUT),
+    ] = 0.95,
     least: Annotated[
         int | None,
-        typer.Option("--from", help="Photographs from which an index is built.", show_default=False),
+        typer.Option(
+            "--from",
+            help="Photographs from which an index is built.",
+            metavar="N",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
+    as_json: options.Json = False,
 ) -> None:
     """Build the approximate index of a large store, and measure what it finds of the nearest."""
     from dinoscope.shell.index_line import index_line
     from dinoscope.shell.terminal import read_words
     from dinoscope.store.store import open_store
+    from dinoscope.strict_json import strict_json
 
     opened = open_store(store, table=table)
-    for name in read_words(pooling):
-        print(index_line(opened, name, recall=recall, least=least))
+    told = {name: index_line(opened, name, recall=recall, least=least) for name in read_words(pooling)}
+    print(strict_json({"indices": told}) if as_json else "\n".join(told.values()))

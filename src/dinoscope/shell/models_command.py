@@ -2,34 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Annotated
 
-def models_command() -> None:
+import typer
+
+from dinoscope.backbones.listing import ModelRow, models
+from dinoscope.shell import options
+from dinoscope.shell.commands import examples
+from dinoscope.shell.panels import INPUT, OUTPUT
+
+WIDTH = 80
+"""Columns that the short list keeps to."""
+
+NAME_WIDTH = 21
+
+
+@examples("dinoscope models dinov3 --ungated", "dinoscope models --cached --full")
+def models_command(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Only names that contain all of these.", show_default=False, rich_help_panel=INPUT
+        ),
+    ] = None,
+    *,
+    cached: Annotated[
+        bool, typer.Option("--cached", help="Only those whose weights are here.", rich_help_panel=INPUT)
+    ] = False,
+    ungated: Annotated[
+        bool,
+        typer.Option(
+            "--ungated", help="Only those whose authors ask for no acceptance.", rich_help_panel=INPUT
+        ),
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Whole repositories and licences.", rich_help_panel=OUTPUT)
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
     """List every model: source, licence, gate, size, cached or not."""
-    print(models_text())
-
-
-def models_text() -> str:
-    """The list as a table for a terminal: one model a line, then the names that take another name."""
-    from dinoscope.backbones.listing import models
-    from dinoscope.drawing.text_table import text_table
+    from dinoscope.strict_json import strict_json
 
     rows = [
+        row
+        for row in models()
+        if all(word in row.name for word in words or ())
+        and not (cached and not row.cached)
+        and not (ungated and row.gated)
+    ]
+    print(strict_json({"models": rows}) if as_json else models_text(rows, full=full))
+
+
+def models_text(rows: Sequence[ModelRow], *, full: bool = False) -> str:
+    """The list as a table for a terminal: one model a line, then the names that take another name.
+
+    Args:
+        rows: what is listed.
+        full: with whole repositories, however wide that is; otherwise within `WIDTH` columns.
+    """
+    from dinoscope.drawing.text_table import text_table
+
+    listed = [
         (
             row.name,
             _short(row.n_parameters, ("", "k", "M", "G")),
             _short(row.size_bytes, ("B", "kB", "MB", "GB")),
             "yes" if row.cached else "no",
-            row.licence,
+            row.licence if full else row.licence.removesuffix("-License"),
             "gated" if row.gated else "open",
-            ", ".join(row.sources),
+            ", ".join(dict.fromkeys(s if full else s.partition("/")[0] for s in row.sources)),
         )
-        for row in models()
+        for row in rows
         if row.sources
     ]
-    header = ("NAME", "PARAMETERS", "SIZE", "CACHED", "LICENCE", "GATE", "SOURCES")
-    longest = max(len(row[0]) for row in rows)
-    others = [f"{row.name.ljust(longest)}  {row.description}" for row in models() if not row.sources]
-    return "\n".join([text_table(rows, header, unbroken=True), "", *others])
+    header = ("NAME", "PARAMS", "SIZE", "HERE", "LICENCE", "GATE", "FROM")
+    others = [_described(row) for row in rows if not row.sources]
+    if not listed and not others:
+        return "no model's name fits"
+    parts = [text_table(listed, header, unbroken=True)] if listed else []
+    return "\n\n".join([*parts, *(["\n".join(others)] if others else [])])
+
+
+def _described(row: ModelRow) -> str:
+    """A name that takes another name, and what it means."""
+    import textwrap
+
+    indent = " " * (NAME_WIDTH + 2)
+    return textwrap.fill(f"{row.name:<{NAME_WIDTH}}  {row.description}", WIDTH, subsequent_indent=indent)
 
 
 def _short(number: int, units: tuple[str, ...]) -> str:

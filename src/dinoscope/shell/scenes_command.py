@@ -8,14 +8,24 @@ from typing import Annotated
 import typer
 
 from dinoscope.errors import InputError
+from dinoscope.shell import options
+from dinoscope.shell.commands import examples
+from dinoscope.shell.panels import OUTPUT
 
 
+@examples("dinoscope scenes my-scenes --n 24", "dinoscope scenes my-scenes --size 384,256 --seed 7 --noise 0")
 def scenes_command(
-    folder: Annotated[Path, typer.Argument(help="Folder to write to, or to go on with.", show_default=False)],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder to write to, or to go on with.", show_default=False, rich_help_panel=OUTPUT
+        ),
+    ],
     *,
-    n: Annotated[int, typer.Option("--n", help="How many scenes the folder is to hold.")] = 200,
-    seed: Annotated[int, typer.Option(help="Scene i of a seed is the same whatever --n is.")] = 0,
-    size: Annotated[str, typer.Option(help="Pixels: W,H, or one number for a square.")] = "256",
+    n: Annotated[int, typer.Option("--n", "-n", help="How many scenes the folder is to hold.")] = 200,
+    size: Annotated[
+        str, typer.Option(help="Pixels: W,H, or one number for a square.", metavar="W,H")
+    ] = "256",
     background_correlation: Annotated[
         float, typer.Option(help="0: backgrounds are independent of the class; 1: the class decides.")
     ] = 0.0,
@@ -23,11 +33,19 @@ def scenes_command(
     blur: Annotated[float, typer.Option(help="Depth of field, 0 to 1.")] = 0.3,
     noise: Annotated[float, typer.Option(help="Of the sensor, 0 to 1.")] = 0.15,
     classes: Annotated[int, typer.Option(help="Classes of subjects, 1 to 48.")] = 16,
+    seed: options.Seed = 0,
+    as_json: options.Json = False,
 ) -> None:
-    """Write procedural photographs with exact masks, depth, flow and labels."""
-    from dinoscope.scenes.write import write_scenes
-    from dinoscope.shell.terminal import progress, read_ints
+    """Write procedural photographs with exact masks, depth, flow and labels.
 
+    Scene i of a seed is the same whatever --n is.
+    """
+    from dinoscope.scenes.write import write_scenes
+    from dinoscope.shell.paths import check_out
+    from dinoscope.shell.terminal import progress, read_ints
+    from dinoscope.strict_json import strict_json
+
+    check_out(folder)
     sides = read_ints(size, "--size")
     if len(sides) not in (1, 2):
         raise InputError(f"--size takes W,H or one number, got {size!r}")
@@ -44,4 +62,7 @@ def scenes_command(
             n_classes=classes,
             on_progress=advance,
         )
+    if as_json:
+        print(strict_json({"folder": folder, "drawn": drawn, "there": n - drawn}))
+        return
     print(f"{drawn} scenes drawn, {n - drawn} were there: {folder}")

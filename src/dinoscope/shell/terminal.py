@@ -21,9 +21,10 @@ from dinoscope.errors import InputError, told
 from dinoscope.io.sources import folders_of_photographs, photograph_paths
 from dinoscope.pipeline.fast import autocast_backbone, wanted_dtype
 from dinoscope.pipeline.memory import check_grid
+from dinoscope.shell.stages import EVERY_S, OFTEN_S, Stage, stages
+from dinoscope.shell.verbosity import QUIET, VERBOSE, level
 
 SOME_FAILED = 1
-EVERY_S = 5.0
 TRAINING_SCENES = 20_261_001
 """Seed of scenes to learn from; those that are measured on have another."""
 
@@ -169,8 +170,9 @@ def load_model(words: str, *, grid: int, device: str, dtype: str, autocast: bool
 
 
 def tell(words: str) -> None:
-    """Words for people, beside what the command prints."""
-    print(words, file=sys.stderr)
+    """Words for people, beside what the command prints; none with ``--quiet``."""
+    if level() != QUIET:
+        print(words, file=sys.stderr)
 
 
 def say_failure(failure: Failure) -> None:
@@ -198,52 +200,9 @@ def end(failures: Iterable[Failure]) -> None:
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Progress on stderr with a rate and an estimate: a bar on a terminal, plain lines elsewhere."""
-    if sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        bar = Progress(
-            TextColumn(what),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        with bar:
-            task = bar.add_task(what, total=total, rate="")
-            pace = _Pace(total)
-            yield lambda done: bar.update(task, completed=done, rate=pace.at(done)[0])
-        return
-    pace = _Pace(total)
-    last = time.monotonic()
-
-    def line(done: int) -> None:
-        nonlocal last
-        words = ", ".join(word for word in (f"{done} of {total} {what}", *pace.at(done)) if word)
-        if time.monotonic() - last >= EVERY_S or done == total:
-            last = time.monotonic()
-            print(words, file=sys.stderr)
-
-    yield line
-
-
-class _Pace:
-    """Rate and estimate in words, counted from the first item done: what came before is no work on items."""
-
-    def __init__(self, total: int) -> None:
-        self._total = total
-        self._first: tuple[int, float] | None = None
-
-    def at(self, done: int) -> tuple[str, str]:
-        now = time.monotonic()
-        if self._first is None:
-            self._first = done, now
-        n, seconds = done - self._first[0], now - self._first[1]
-        if n <= 0 or seconds <= 0:
-            return "", ""
-        return f"{n / seconds:.2f}/s", f"about {(self._total - done) * seconds / n:.0f} s left"
+    """Progress of work that is one stage; see `stages`."""
+    with stages(Stage(what, total=total)) as course:
+        yield course.advance
 
 
 def training_sources(words: Iterable[str], out: Path, *, recursive: bool = False) -> list[Path]:
@@ -273,14 +232,18 @@ def training_sources(words: Iterable[str], out: Path, *, recursive: bool = False
 
 
 def tell_training() -> Callable[[str, Any], None]:
-    """A listener to training: a line on stderr every `EVERY_S` seconds and at every stage's end."""
-    said: dict[str, float] = {"": 0.0}
+    """A listener to training: a line on stderr at every stage's end, and every `EVERY_S` seconds, or
+    `OFTEN_S` on a terminal or with ``--verbose``.
+    """
+    every = OFTEN_S if level() == VERBOSE or sys.stderr.isatty() else EVERY_S
+    last = time.monotonic() - every
 
     def listen(stage: str, progress: Any) -> None:
+        nonlocal last
         now = time.monotonic()
-        if now - said[""] < EVERY_S and progress.step < progress.steps:
+        if level() == QUIET or (now - last < every and progress.step < progress.steps):
             return
-        said[""] = now
+        last = now
         losses = "  ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
         left = timedelta(seconds=round(progress.remaining_s))
         print(

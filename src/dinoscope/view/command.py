@@ -9,49 +9,49 @@ import typer
 
 from dinoscope.errors import InputError
 from dinoscope.shell import options
+from dinoscope.shell.commands import examples
+from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
 GRID = 32
 
 
+@examples("dinoscope view my-photos/ --models dinov2-reg-base,dinov3-vitb16", "dinoscope view my-store")
 def view_command(
     photos: Annotated[
         list[Path] | None,
         typer.Argument(
             help="Photographs to begin with, or folders of them; or one store, to search in.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
     *,
+    table: options.Table = None,
+    recursive: options.Recursive = False,
+    pixel_range: options.PixelRange = "full",
     models: Annotated[
         str | None,
         typer.Option(
             help="Models, separated by commas: NAME, PATH or NAME=PATH each; see `dinoscope models`. For a "
             "store only where a name does not say where its weights are.",
+            metavar="A[,B...]",
             show_default=False,
-        ),
-    ] = None,
-    grid: Annotated[
-        int | None,
-        typer.Option(help="Patches on the short side, the same for every model; 32.", show_default=False),
-    ] = None,
-    table: Annotated[
-        str | None, typer.Option(help="Table or model of a store to begin with.", show_default=False)
-    ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 chooses a free one.")] = 0,
-    export: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for a report, written once the photographs named here are ready, and again by "
-            "the page's button.",
-            show_default=False,
+            rich_help_panel=MODEL,
+            autocompletion=options.names_beginning,
         ),
     ] = None,
     layer: options.Layer = None,
     facet: options.Facet = "token",
+    grid: Annotated[
+        int | None,
+        typer.Option(
+            help="Patches on the short side, the same for every model; 32.",
+            metavar="N",
+            show_default=False,
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
     finer: options.Finer = 1,
-    recursive: options.Recursive = False,
-    pixel_range: options.PixelRange = "full",
     resize: options.ResizeFilter = "bilinear",
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
@@ -59,6 +59,22 @@ def view_command(
     compiled: options.Compile = False,
     allow_inexact: options.AllowInexact = False,
     seed: options.Seed = 0,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on.", metavar="ADDRESS", rich_help_panel=OUTPUT)
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="Port; 0 chooses a free one.", metavar="N", rich_help_panel=OUTPUT)
+    ] = 0,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for a report, written once the photographs named here are ready, and again by "
+            "the page's button.",
+            metavar="DIR",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
 ) -> None:
     """Open a page on this machine: what every model makes of photographs, or a store to search in."""
     from dinoscope.retrieval.stored import is_store
@@ -102,8 +118,10 @@ def view_command(
     from dinoscope.io.pixel_range import in_this_range, read_range, use_range
     from dinoscope.pipeline.fast import wanted_dtype
     from dinoscope.pipeline.run import Arithmetic, Run
+    from dinoscope.shell.paths import check_out
     from dinoscope.shell.terminal import load_models, looked_at, read_photographs
 
+    check_out(export)
     grid = GRID if grid is None else grid
     use_range(read_range(pixel_range))
     paths = read_photographs(photos, recursive=recursive)[0] if photos else []

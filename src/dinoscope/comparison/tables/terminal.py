@@ -21,6 +21,10 @@ _TITLE = 28
 
 _SHARES = "> / = / < 0, %"
 
+_ASCII = str.maketrans(
+    {"−": "-", "–": "-", "²": "2", "×": "x", "“": '"', "”": '"', "’": "'", "…": "...", "�": "?"}
+)
+
 
 def measurements_text(measurements: Measurements) -> str:
     """The smoothness metrics as a table, those of the plane as another with what they say, the rest by group.
@@ -58,7 +62,7 @@ def summary_text(comparison: Comparison) -> str:
 
 
 def _ascii_wrapped(said: str, indent: str = "  ") -> str:
-    return wrapped(_ascii(said), indent)
+    return wrapped(ascii_text(said), indent)
 
 
 def _main(columns: Sequence[Column], metrics: Sequence[str]) -> str:
@@ -71,19 +75,19 @@ def _main(columns: Sequence[Column], metrics: Sequence[str]) -> str:
         differences = [d for d in known if d is not None]
         if differences:
             intervals = [d.interval for d in differences]
-            shown = [_ascii(words.interval(i, sign="+")) for i in intervals]
+            shown = [ascii_text(words.interval(i, sign="+")) for i in intervals]
             rows.append([f"{column.label} minus", _counts(intervals), *shown])
-            rows.append([f"  {_SHARES}", "", *(_ascii(verdicts.shares(d)) for d in differences)])
+            rows.append([f"  {_SHARES}", "", *(ascii_text(verdicts.shares(d)) for d in differences)])
     for column in columns:
         if column.beside and any(column.has(key) for key in metrics):
             label = f"[{column.label}]" if column.person else f"({column.label})"
             rows.append(_row(label, column, metrics))
-    return text_table(rows, ["model", "photos", *(_title(key).partition(" (")[0] for key in metrics)])
+    return text_table(rows, ["model", "photos", *(title(key).partition(" (")[0] for key in metrics)])
 
 
 def _row(label: str, column: Column, metrics: Sequence[str]) -> list[str]:
     intervals = [column.interval(key) for key in metrics]
-    return [label, _counts(intervals), *(_ascii(words.interval(i)) for i in intervals)]
+    return [label, _counts(intervals), *(ascii_text(words.interval(i)) for i in intervals)]
 
 
 def _rest(groups: Mapping[str, Sequence[Metric]], columns: Sequence[Column]) -> str:
@@ -93,9 +97,9 @@ def _rest(groups: Mapping[str, Sequence[Metric]], columns: Sequence[Column]) -> 
         return ""
     titles, cells = [], [[c.label] for c in models] + [[f"{c.label} minus"] for c in models[1:]]
     for group, metrics in groups.items():
-        titles += [group, *(f"  {_ascii(m.title)}{' (c)' if m.collection else ''}" for m in metrics)]
+        titles += [group, *(f"  {ascii_text(m.title)}{' (c)' if m.collection else ''}" for m in metrics)]
         for cell, column in zip(cells, models, strict=False):
-            cell += ["", *(_ascii(words.interval(column.interval(m.key))) for m in metrics)]
+            cell += ["", *(ascii_text(words.interval(column.interval(m.key))) for m in metrics)]
         for cell, column in zip(cells[len(models) :], models[1:], strict=True):
             cell += ["", *(_minus(column, m) for m in metrics)]
     tables: list[list[list[str]]] = []
@@ -116,15 +120,17 @@ def _rest(groups: Mapping[str, Sequence[Metric]], columns: Sequence[Column]) -> 
 
 def _minus(column: Column, metric: Metric) -> str:
     difference = None if metric.group == "between models" else column.difference(metric.key)
-    return "-" if difference is None else _ascii(words.interval(difference.interval, sign="+"))
+    return "-" if difference is None else ascii_text(words.interval(difference.interval, sign="+"))
 
 
-def _title(metric: str) -> str:
-    return _ascii(words.title(metric))
+def title(metric: str) -> str:
+    """Of a metric, in ASCII."""
+    return ascii_text(words.title(metric))
 
 
-def _ascii(text: str) -> str:
-    return text.replace("−", "-").replace("–", "-").replace("²", "2")
+def ascii_text(text: str) -> str:
+    """Text with the signs that we write ourselves in ASCII."""
+    return text.translate(_ASCII)
 
 
 def _counts(intervals: Sequence[Interval]) -> str:
