@@ -28,6 +28,7 @@ print("HEAVY", *(name for name in {tuple(heavy)} if name in sys.modules), file=s
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code + report], capture_output=True, text=True, check=True
     )
+    assert "HEAVY" in done.stderr, "it ended before the report"
     return done.stderr.rpartition("HEAVY")[2].split()
 
 
@@ -85,7 +86,10 @@ def test_a_search_by_a_stored_photograph_imports_no_model_and_no_mathematics_it_
 import sys
 sys.argv = ["dinoscope", "search", {str(tmp_path / "store")!r}, {str(photos[0])!r}]
 from dinoscope.cli import main
-main()
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code, stop.code
 """
     assert run(code) == []
 

@@ -144,10 +144,12 @@ def search_command(
         from dinoscope.backbones.load import load_backbone
 
         backbone = load_backbone(model, device=device, dtype=dtype, seed=seed)
-    if box is not None or patch is not None:
-        from dinoscope.shell.terminal import read_floats  # and torch with it
-    corners = None if box is None else read_floats(box, "--box", 4)
-    place = None if patch is None else read_floats(patch, "--patch", 2)
+    corners, place = None, None
+    if box is not None or patch is not None:  # a region takes a forward pass, and so torch
+        from dinoscope.shell.terminal import read_floats
+
+        corners = None if box is None else read_floats(box, "--box", 4)
+        place = None if patch is None else read_floats(patch, "--patch", 2)
     region = Region(
         box=None if corners is None else (corners[0], corners[1], corners[2], corners[3]),
         patch=None if place is None else (place[0], place[1]),
