@@ -135,5 +135,6 @@ def test_a_new_module_is_a_new_section(tmp_path: Path, monkeypatch: pytest.Monke
         "    yield Section('invented', 'Invented', Markup('<p>here</p>'), 15)\n"
     )
     monkeypatch.setattr(sections, "__path__", [*sections.__path__, str(tmp_path)])
+    monkeypatch.setattr(sections, "MODULES", sections.found())
     page = report_html(comparison(["a.png"], ("only",)))
     assert page.index('id="numbers"') < page.index('id="invented"') < page.index('id="fairness"')
