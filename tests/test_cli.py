@@ -228,6 +228,9 @@ def test_measure_prints_one_json_object_and_nothing_else(
     assert len(result["failures"]) == 1
     assert "bad.jpg" in printed.err
     assert run("measure", photos, "--models", "pixels", "--grid", 6, "--out", tmp_path / "m") == 1
+    said = capsys.readouterr().out
+    assert said.endswith(f"numbers: {tmp_path / 'm'}\n")
+    assert "controls, not trained models: pixels" in said
     assert {p.name for p in (tmp_path / "m").iterdir()} == {
         "metrics.csv",
         "metrics.json",

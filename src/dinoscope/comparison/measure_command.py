@@ -64,6 +64,7 @@ def measure_command(
     from dinoscope.comparison.measure import measure
     from dinoscope.comparison.tables.files import measurements_json, measurements_text, write_measurements
     from dinoscope.io.pixel_range import read_range, use_range
+    from dinoscope.names import printable
     from dinoscope.pipeline.fast import wanted_dtype
     from dinoscope.pipeline.profile import profile_told, timed
     from dinoscope.shell.paths import check_folders, check_out
@@ -107,4 +108,6 @@ def measure_command(
             with timed("write"):
                 write_measurements(result, failures, out)
     print(measurements_json(result, failures) if as_json else measurements_text(result))
+    if out is not None and not as_json:
+        print(f"\nnumbers: {printable(str(out))}")
     end(failures)

@@ -109,7 +109,7 @@ def _grids(measurements: Measurements) -> tuple[list[tuple[str, _Grid]], list[st
     controls = [c for c in columns if c.beside and not c.person]
     notes: list[str] = []
     first = plain(measurements.models[0], 40)
-    head = ["Metric", "Chance", *(plain(c.label, 60) for c in models)]
+    head = ["Metric", "Chance", *(plain(c.label, 60) + (" (control)" if c.control else "") for c in models)]
     for column in models[1:]:
         head += [f"{plain(column.label, 40)} minus {first}", verdicts.SHARES.capitalize()]
 

@@ -47,6 +47,9 @@ def measurements_text(measurements: Measurements) -> str:
         notes.append("(c): over the collection, no interval")
     if measurements.controls is not None and len(parts) > 1:
         notes.append("in (brackets): controls, not trained models; all their numbers are in the files")
+    named = [m for m, control in zip(measurements.models, measurements.is_control, strict=True) if control]
+    if named:
+        notes.append(f"controls, not trained models: {', '.join(map(printable, named))}")
     if measurements.people is not None:
         notes.append("in [brackets]: people, neither models nor controls")
     notes += [printable(told) for told in (*others_told(measurements), *masks_told(measurements))]
@@ -56,9 +59,7 @@ def measurements_text(measurements: Measurements) -> str:
 
 def summary_text(comparison: Comparison) -> str:
     """The main figures of a comparison for the terminal."""
-    text = measurements_text(comparison.measurements)
-    controls = [printable(model.label) for model in comparison.models if model.spec.control]
-    return f"{text}\nnote: controls, not trained models: {', '.join(controls)}" if controls else text
+    return measurements_text(comparison.measurements)
 
 
 def _ascii_wrapped(said: str, indent: str = "  ") -> str:
