@@ -11,6 +11,7 @@ import typer
 from dinoscope.errors import InputError
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import COMPUTE, INPUT, OUTPUT
 
 NETWORK, TRAINING, ARMS = "Network", "Training", "Arms"
@@ -34,121 +35,91 @@ def anchor_command(
     photos: Sources,
     *,
     recursive: options.Recursive = False,
-    dim: Annotated[int, typer.Option(help="Channels of the network.", rich_help_panel=NETWORK)] = 128,
-    depth: Annotated[int, typer.Option(help="Its blocks.", rich_help_panel=NETWORK)] = 6,
-    heads: Annotated[int, typer.Option(help="Its attention heads.", rich_help_panel=NETWORK)] = 4,
-    patch_size: Annotated[int, typer.Option(help="Pixels of a patch.", rich_help_panel=NETWORK)] = 8,
+    dim: Annotated[int, option("Channels of the network.", NETWORK)] = 128,
+    depth: Annotated[int, option("Its blocks.", NETWORK)] = 6,
+    heads: Annotated[int, option("Its attention heads.", NETWORK)] = 4,
+    patch_size: Annotated[int, option("Pixels of a patch.", NETWORK)] = 8,
     crops: Annotated[
         str,
-        typer.Option(help="Pixels of a global and of a local crop.", metavar="G,L", rich_help_panel=TRAINING),
+        option("Pixels of a global and of a local crop.", TRAINING, metavar="G,L"),
     ] = "64,32",
-    batch: Annotated[int, typer.Option(help="Photographs a step.", rich_help_panel=TRAINING)] = 64,
-    trunk_steps: Annotated[
-        int, typer.Option(help="Steps before the arms branch off.", rich_help_panel=TRAINING)
-    ] = 2000,
-    snapshot_every: Annotated[
-        int, typer.Option(help="Steps between networks that are kept.", rich_help_panel=TRAINING)
-    ] = 100,
-    measure_every: Annotated[
-        int, typer.Option(help="Steps between networks that are measured.", rich_help_panel=TRAINING)
-    ] = 400,
-    checkpoint_every: Annotated[
-        int, typer.Option(help="Steps between checkpoints to resume from.", rich_help_panel=TRAINING)
-    ] = 100,
-    measured_scenes: Annotated[
-        int, typer.Option(help="Held-out scenes that networks are measured on.", rich_help_panel=TRAINING)
-    ] = 256,
+    batch: Annotated[int, option("Photographs a step.", TRAINING)] = 64,
+    trunk_steps: Annotated[int, option("Steps before the arms branch off.", TRAINING)] = 2000,
+    snapshot_every: Annotated[int, option("Steps between networks that are kept.", TRAINING)] = 100,
+    measure_every: Annotated[int, option("Steps between networks that are measured.", TRAINING)] = 400,
+    checkpoint_every: Annotated[int, option("Steps between checkpoints to resume from.", TRAINING)] = 100,
+    measured_scenes: Annotated[int, option("Held-out scenes that networks are measured on.", TRAINING)] = 256,
     arms: Annotated[
         str,
-        typer.Option(
-            help="Separated by commas; an empty string for the trunk alone.",
-            metavar="A[,B...]",
-            rich_help_panel=ARMS,
-        ),
+        option("Separated by commas; an empty string for the trunk alone.", ARMS, metavar="A[,B...]"),
     ] = "continue,local-half,gram-x1,gram-x2,feature-mse",
-    steps: Annotated[int, typer.Option(help="Steps of each arm.", rich_help_panel=ARMS)] = 400,
-    seeds: Annotated[
-        int, typer.Option(help="How many times each arm forks, with seeds 0 to N - 1.", rich_help_panel=ARMS)
-    ] = 3,
-    weight: Annotated[float, typer.Option(help="Of the anchor's loss.", rich_help_panel=ARMS)] = 2.0,
+    steps: Annotated[int, option("Steps of each arm.", ARMS)] = 400,
+    seeds: Annotated[int, option("How many times each arm forks, with seeds 0 to N - 1.", ARMS)] = 3,
+    weight: Annotated[float, option("Of the anchor's loss.", ARMS)] = 2.0,
     teacher_step: Annotated[
         int | None,
-        typer.Option(
-            help="Snapshot that the frozen teacher is; a fifth of the trunk by default.",
-            show_default=False,
-            rich_help_panel=ARMS,
+        option(
+            "Snapshot that the frozen teacher is; a fifth of the trunk by default.", ARMS, show_default=False
         ),
     ] = None,
     update_every: Annotated[
         int | None,
-        typer.Option(
-            help="Steps until the current average replaces the teacher, 0 for never; a hundredth of the "
+        option(
+            "Steps until the current average replaces the teacher, 0 for never; a hundredth of the "
             "trunk by default.",
+            ARMS,
             show_default=False,
-            rich_help_panel=ARMS,
         ),
     ] = None,
     ramp: Annotated[
         int | None,
-        typer.Option(
-            help="Steps until the anchor's weight holds; a thousandth of the trunk by default.",
+        option(
+            "Steps until the anchor's weight holds; a thousandth of the trunk by default.",
+            ARMS,
             show_default=False,
-            rich_help_panel=ARMS,
         ),
     ] = None,
     planted_steps: Annotated[
         int,
-        typer.Option(
-            help="Steps of planted damage, the positive control where the gate does not fire; 0 for none.",
-            rich_help_panel=ARMS,
+        option(
+            "Steps of planted damage, the positive control where the gate does not fire; 0 for none.", ARMS
         ),
     ] = 200,
     planted_arms: Annotated[
         str,
-        typer.Option(
-            help="Arms after the damage, separated by commas.", metavar="A[,B...]", rich_help_panel=ARMS
-        ),
+        option("Arms after the damage, separated by commas.", ARMS, metavar="A[,B...]"),
     ] = "continue,gram-x2",
-    workers: Annotated[
-        int, typer.Option(help="Threads that cut crops.", metavar="N", rich_help_panel=COMPUTE)
-    ] = 1,
+    workers: Annotated[int, option("Threads that cut crops.", COMPUTE, metavar="N")] = 1,
     device: options.Device = "auto",
     compiled: Annotated[
         bool | None,
-        typer.Option(
+        option(
+            "Through torch.compile; by default on a CPU with a C++ compiler, from 64 channels on.",
+            COMPUTE,
             "--compile/--no-compile",
-            help="Through torch.compile; by default on a CPU with a C++ compiler, from 64 channels on.",
-            rich_help_panel=COMPUTE,
         ),
     ] = None,
     seed: options.Seed = 0,
     out: Annotated[
         Path,
-        typer.Option(
-            "--out",
-            "-o",
-            help="Folder of the experiment.",
-            metavar="DIR",
-            show_default=False,
-            rich_help_panel=OUTPUT,
-        ),
+        option("Folder of the experiment.", OUTPUT, "--out", "-o", metavar="DIR", show_default=False),
     ],
     show: Annotated[
         list[Path] | None,
-        typer.Option(
-            help="Photograph of the film strip, not trained on (repeatable); scenes by default.",
+        option(
+            "Photograph of the film strip, not trained on (repeatable); scenes by default.",
+            OUTPUT,
             metavar="PATH",
             show_default=False,
-            rich_help_panel=OUTPUT,
         ),
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on with the experiment in the folder.", rich_help_panel=OUTPUT),
+        option("Go on with the experiment in the folder.", OUTPUT, "--resume"),
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Replace the experiment in the folder.", rich_help_panel=OUTPUT),
+        option("Replace the experiment in the folder.", OUTPUT, "--force"),
     ] = False,
     as_json: options.Json = False,
 ) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
 
@@ -21,48 +20,33 @@ def choose_command(
     *,
     masks: Annotated[
         Path,
-        typer.Option(
-            help="Folder of class masks, or of scenes.",
-            metavar="DIR",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
+        option("Folder of class masks, or of scenes.", INPUT, metavar="DIR", show_default=False),
     ],
     mask_kind: options.MaskKind = None,
     models: options.Models,
     layers: Annotated[
         str,
-        typer.Option(
-            help="0-based layers, separated by commas, or all.",
-            metavar="all|N[,N...]",
-            rich_help_panel=MODEL,
-        ),
+        option("0-based layers, separated by commas, or all.", MODEL, metavar="all|N[,N...]"),
     ] = "all",
     grids: Annotated[
         str,
-        typer.Option(
-            help="Patches on the short side, separated by commas.",
-            metavar="N[,N...]",
-            rich_help_panel=MODEL,
-        ),
+        option("Patches on the short side, separated by commas.", MODEL, metavar="N[,N...]"),
     ] = "32",
     facets: Annotated[
         str,
-        typer.Option(
-            help="token, key, query, value; separated by commas.", metavar="A[,B...]", rich_help_panel=MODEL
-        ),
+        option("token, key, query, value; separated by commas.", MODEL, metavar="A[,B...]"),
     ] = "token",
     by: Annotated[
         str,
-        typer.Option(
-            help="place_knn_miou, place_linear_miou; on one grid boundary_auc, matched_coherence_auc.",
+        option(
+            "place_knn_miou, place_linear_miou; on one grid boundary_auc, matched_coherence_auc.",
             metavar="METRIC",
         ),
     ] = "place_knn_miou",
     group: Annotated[
         str | None,
-        typer.Option(
-            help="Regular expression: photographs whose names match by the same text are held out as one.",
+        option(
+            "Regular expression: photographs whose names match by the same text are held out as one.",
             metavar="PATTERN",
             show_default=False,
         ),
@@ -72,13 +56,13 @@ def choose_command(
     seed: options.Seed = 0,
     out: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "Folder for choose.json and choose.png; resumes there.",
+            OUTPUT,
             "--out",
             "-o",
-            help="Folder for choose.json and choose.png; resumes there.",
             metavar="DIR",
             show_default=False,
-            rich_help_panel=OUTPUT,
         ),
     ] = None,
     as_json: options.Json = False,

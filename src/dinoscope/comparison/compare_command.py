@@ -10,6 +10,7 @@ import typer
 
 from dinoscope.shell import choices, options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import OUTPUT
 
 
@@ -39,25 +40,19 @@ def compare_command(
     compiled: options.Compile = False,
     allow_inexact: options.AllowInexact = False,
     seed: options.Seed = 0,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder to write to.", metavar="DIR", rich_help_panel=OUTPUT)
-    ] = Path("dinoscope-report"),
+    out: Annotated[Path, option("Folder to write to.", OUTPUT, "--out", "-o", metavar="DIR")] = Path(
+        "dinoscope-report"
+    ),
     components: Annotated[
         str,
-        typer.Option(
-            help="Components shown as red, green, blue (0-based).", metavar="R,G,B", rich_help_panel=OUTPUT
-        ),
+        option("Components shown as red, green, blue (0-based).", OUTPUT, metavar="R,G,B"),
     ] = "0,1,2",
     foreground: Annotated[
         choices.Foreground,
-        typer.Option(help="pc1: colour only the foreground.", rich_help_panel=OUTPUT),
+        option("pc1: colour only the foreground.", OUTPUT),
     ] = "none",
-    open_it: Annotated[
-        bool, typer.Option("--open", help="Open the report in a browser.", rich_help_panel=OUTPUT)
-    ] = False,
-    full: Annotated[
-        bool, typer.Option("--full", help="Print every table and warning.", rich_help_panel=OUTPUT)
-    ] = False,
+    open_it: Annotated[bool, option("Open the report in a browser.", OUTPUT, "--open")] = False,
+    full: Annotated[bool, option("Print every table and warning.", OUTPUT, "--full")] = False,
     as_json: options.Json = False,
     profile: options.Profile = False,
 ) -> None:

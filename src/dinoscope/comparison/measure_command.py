@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import COMPUTE, OUTPUT
 
 
@@ -33,10 +32,10 @@ def measure_command(
     controls: options.Controls = True,
     passes: Annotated[
         bool,
-        typer.Option(
+        option(
+            "Also what needs 6 further forward passes: resolution, equivariance, correspondence.",
+            COMPUTE,
             "--passes",
-            help="Also what needs 6 further forward passes: resolution, equivariance, correspondence.",
-            rich_help_panel=COMPUTE,
         ),
     ] = False,
     device: options.Device = "auto",
@@ -47,12 +46,12 @@ def measure_command(
     seed: options.Seed = 0,
     out: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "Folder for metrics.csv, .json, table.md, .tex and plane.svg, .png; resumes there.",
+            OUTPUT,
             "--out",
             "-o",
-            help="Folder for metrics.csv, .json, table.md, .tex and plane.svg, .png; resumes there.",
             metavar="DIR",
-            rich_help_panel=OUTPUT,
         ),
     ] = None,
     as_json: options.Json = False,

@@ -10,6 +10,7 @@ import typer
 from dinoscope.errors import InputError
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import COMPUTE, INPUT, OUTPUT
 
 STORE_DAMAGED = 4
@@ -32,30 +33,24 @@ def doctor_command(
     *,
     explain: Annotated[
         tuple[str, str, str] | None,
-        typer.Option(
-            metavar="OLD NEW PHOTO",
-            help="Find what makes NEW differ from OLD on a photograph. OLD and NEW: MODEL, "
+        option(
+            "Find what makes NEW differ from OLD on a photograph. OLD and NEW: MODEL, "
             "MODEL?layer=8&norm=false, or a file of features (.npy, .npz, .safetensors).",
+            INPUT,
+            metavar="OLD NEW PHOTO",
             show_default=False,
-            rich_help_panel=INPUT,
         ),
     ] = None,
     compiled: Annotated[
         bool,
-        typer.Option(
-            "--compiled",
-            help="Check torch.compile too; takes about a minute.",
-            rich_help_panel=COMPUTE,
-        ),
+        option("Check torch.compile too; takes about a minute.", COMPUTE, "--compiled"),
     ] = False,
     device: Annotated[
         str,
-        typer.Option(help="Where --explain computes.", metavar="cpu|cuda|mps|auto", rich_help_panel=COMPUTE),
+        option("Where --explain computes.", COMPUTE, metavar="cpu|cuda|mps|auto"),
     ] = "cpu",
     seed: options.Seed = 0,
-    full: Annotated[
-        bool, typer.Option("--full", help="A line for every extra, too.", rich_help_panel=OUTPUT)
-    ] = False,
+    full: Annotated[bool, option("A line for every extra, too.", OUTPUT, "--full")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Say what works here and what to do about what does not; or what is damaged in a store, or why features

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import INPUT, OUTPUT
 
 
@@ -21,30 +20,30 @@ def evaluate_command(
     *,
     labels: Annotated[
         str,
-        typer.Option(
-            help="folders, or a CSV or JSON file of names and labels.",
+        option(
+            "folders, or a CSV or JSON file of names and labels.",
+            INPUT,
             metavar="folders|FILE",
             show_default=False,
-            rich_help_panel=INPUT,
         ),
     ],
     table: options.Table = None,
     poolings: Annotated[
-        str, typer.Option(help="Of mean, cls, gem, foreground; all by default.", metavar="A[,B...]")
+        str, option("Of mean, cls, gem, foreground; all by default.", metavar="A[,B...]")
     ] = "",
     suppressions: Annotated[
-        str, typer.Option(help="Of centre, common, whiten, background; all by default.", metavar="A[,B...]")
+        str, option("Of centre, common, whiten, background; all by default.", metavar="A[,B...]")
     ] = "",
     seed: options.Seed = 0,
     out: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "Folder for page.html, scores.csv and .json.",
+            OUTPUT,
             "--out",
             "-o",
-            help="Folder for page.html, scores.csv and .json.",
             metavar="DIR",
             show_default=False,
-            rich_help_panel=OUTPUT,
         ),
     ] = None,
     as_json: options.Json = False,

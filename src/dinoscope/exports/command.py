@@ -10,6 +10,7 @@ import typer
 from dinoscope.errors import InputError
 from dinoscope.shell import choices, options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
 Model = Annotated[
@@ -35,29 +36,25 @@ def certify_command(
     *,
     grids: Annotated[
         str,
-        typer.Option(
-            help="Patches HxW that photographs are resized to, separated by commas.",
-            metavar="HxW[,...]",
-            rich_help_panel=MODEL,
+        option(
+            "Patches HxW that photographs are resized to, separated by commas.", MODEL, metavar="HxW[,...]"
         ),
     ] = "12x18,18x12,16x16,24x24",
-    least_mean: Annotated[float, typer.Option(help="Mean cosine needed to pass.")] = 0.999,
-    least_worst: Annotated[float, typer.Option(help="Cosine that the worst patch needs.")] = 0.99,
+    least_mean: Annotated[float, option("Mean cosine needed to pass.")] = 0.999,
+    least_worst: Annotated[float, option("Cosine that the worst patch needs.")] = 0.99,
     cause: Annotated[
         bool,
-        typer.Option(
-            "--cause/--no-cause", help="Where it does not pass, look for the cause: up to 150 passes."
-        ),
+        option("Where it does not pass, look for the cause: up to 150 passes.", None, "--cause/--no-cause"),
     ] = True,
     out: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "Folder for certificate.json and where.png.",
+            OUTPUT,
             "--out",
             "-o",
-            help="Folder for certificate.json and where.png.",
             metavar="DIR",
             show_default=False,
-            rich_help_panel=OUTPUT,
         ),
     ] = None,
     as_json: options.Json = False,
@@ -103,18 +100,9 @@ def export_command(
     *,
     out: Annotated[
         Path,
-        typer.Option(
-            "--out",
-            "-o",
-            help="File to write.",
-            metavar="FILE",
-            show_default=False,
-            rich_help_panel=OUTPUT,
-        ),
+        option("File to write.", OUTPUT, "--out", "-o", metavar="FILE", show_default=False),
     ],
-    file_format: Annotated[
-        choices.ExportFormat, typer.Option("--format", help="Of the file.", rich_help_panel=OUTPUT)
-    ] = "onnx",
+    file_format: Annotated[choices.ExportFormat, option("Of the file.", OUTPUT, "--format")] = "onnx",
     as_json: options.Json = False,
 ) -> None:
     """Write a DINO ViT as a file that takes photographs of any size, and certify it on drawn photographs."""

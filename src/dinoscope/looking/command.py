@@ -9,6 +9,7 @@ import typer
 
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
 
@@ -21,11 +22,11 @@ def look_command(
     *,
     text: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Words to look for, by models that read them (repeatable): hf:google/tipsv2-b14.",
+        option(
+            "Words to look for, by models that read them (repeatable): hf:google/tipsv2-b14.",
+            INPUT,
             metavar="WORDS",
             show_default=False,
-            rich_help_panel=INPUT,
         ),
     ] = None,
     at: options.At = None,
@@ -34,24 +35,19 @@ def look_command(
     grid: options.Grid = 32,
     finer: Annotated[
         int,
-        typer.Option(help="How many times as fine the finer grid is.", metavar="N", rich_help_panel=MODEL),
+        option("How many times as fine the finer grid is.", MODEL, metavar="N"),
     ] = 2,
     head: Annotated[
         int | None,
-        typer.Option(
-            help="Of the attention; the mean over heads by default.",
-            metavar="N",
-            show_default=False,
-            rich_help_panel=MODEL,
-        ),
+        option("Of the attention; the mean over heads by default.", MODEL, metavar="N", show_default=False),
     ] = None,
     clusters: Annotated[
         int | None,
-        typer.Option(
-            help="How many; by default as many as the spectrum speaks for.",
+        option(
+            "How many; by default as many as the spectrum speaks for.",
+            OUTPUT,
             metavar="N",
             show_default=False,
-            rich_help_panel=OUTPUT,
         ),
     ] = None,
     device: options.Device = "auto",
@@ -59,9 +55,7 @@ def look_command(
     seed: options.Seed = 0,
     out: Annotated[
         Path,
-        typer.Option(
-            "--out", "-o", help="Folder for look.png and look.json.", metavar="DIR", rich_help_panel=OUTPUT
-        ),
+        option("Folder for look.png and look.json.", OUTPUT, "--out", "-o", metavar="DIR"),
     ] = Path("dinoscope-look"),
     as_json: options.Json = False,
 ) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import INPUT, OUTPUT
 
 
@@ -33,11 +34,11 @@ def match_command(
     *,
     keypoints: Annotated[
         Path | None,
-        typer.Option(
-            help="True points, scored: a .json of SPair's, a folder of them, or a .csv list of PF-PASCAL's.",
+        option(
+            "True points, scored: a .json of SPair's, a folder of them, or a .csv list of PF-PASCAL's.",
+            INPUT,
             metavar="PATH",
             show_default=False,
-            rich_help_panel=INPUT,
         ),
     ] = None,
     at: options.At = None,
@@ -46,39 +47,35 @@ def match_command(
     grid: options.Grid = 32,
     resize: options.ResizeFilter = "bilinear",
     mutual: Annotated[
-        bool, typer.Option("--mutual", help="Keep only pairs of patches that are each other's best.")
+        bool, option("Keep only pairs of patches that are each other's best.", None, "--mutual")
     ] = False,
     ratio: Annotated[
         float | None,
-        typer.Option(
-            help="Keep only matches nearer than this times the next best that lies apart.", show_default=False
-        ),
+        option("Keep only matches nearer than this times the next best that lies apart.", show_default=False),
     ] = None,
     spread: Annotated[
         float | None,
-        typer.Option(
-            help="Keep only matches this many pixels of A apart, the surest first.", show_default=False
-        ),
+        option("Keep only matches this many pixels of A apart, the surest first.", show_default=False),
     ] = None,
     refine: Annotated[
-        bool, typer.Option("--refine", help="Places between patches, by a local soft-argmax.")
+        bool, option("Places between patches, by a local soft-argmax.", None, "--refine")
     ] = False,
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
     seed: options.Seed = 0,
     out: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "Folder for matches.json and matches.png.",
+            OUTPUT,
             "--out",
             "-o",
-            help="Folder for matches.json and matches.png.",
             metavar="DIR",
             show_default=False,
-            rich_help_panel=OUTPUT,
         ),
     ] = None,
     foreground: Annotated[
-        bool, typer.Option("--foreground", help="Match only each model's foreground by its first component.")
+        bool, option("Match only each model's foreground by its first component.", None, "--foreground")
     ] = False,
     as_json: options.Json = False,
 ) -> None:

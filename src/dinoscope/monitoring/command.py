@@ -10,6 +10,7 @@ import typer
 
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
 
@@ -22,22 +23,19 @@ def watch_command(
     *,
     out: Annotated[
         Path | None,
-        typer.Option(
+        option(
+            "Page to write; watch.html in the folder by default.",
+            OUTPUT,
             "--out",
             "-o",
-            help="Page to write; watch.html in the folder by default.",
             metavar="FILE",
             show_default=False,
-            rich_help_panel=OUTPUT,
         ),
     ] = None,
     every: Annotated[
         int,
-        typer.Option(
-            help="Write it again every so many seconds, until interrupted; 0: once.",
-            metavar="S",
-            min=0,
-            rich_help_panel=OUTPUT,
+        option(
+            "Write it again every so many seconds, until interrupted; 0: once.", OUTPUT, metavar="S", min=0
         ),
     ] = 0,
     as_json: options.Json = False,
@@ -81,27 +79,17 @@ def track_command(
     *,
     masks: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of label images named like the photographs.",
-            metavar="DIR",
-            show_default=False,
-            rich_help_panel=INPUT,
+        option(
+            "Folder of label images named like the photographs.", INPUT, metavar="DIR", show_default=False
         ),
     ] = None,
     grid: Annotated[
         int,
-        typer.Option(help="Patches on the short side.", metavar="N", min=4, rich_help_panel=MODEL),
+        option("Patches on the short side.", MODEL, metavar="N", min=4),
     ] = 16,
     out: Annotated[
         Path,
-        typer.Option(
-            "--out",
-            "-o",
-            help="Folder of the run; goes on there.",
-            metavar="DIR",
-            show_default=False,
-            rich_help_panel=OUTPUT,
-        ),
+        option("Folder of the run; goes on there.", OUTPUT, "--out", "-o", metavar="DIR", show_default=False),
     ],
     as_json: options.Json = False,
 ) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import INPUT, OUTPUT
 
 
@@ -34,11 +35,8 @@ def normal_command(
     *,
     masks: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of masks of known defects: KIND/NAME_mask.png.",
-            metavar="DIR",
-            show_default=False,
-            rich_help_panel=INPUT,
+        option(
+            "Folder of masks of known defects: KIND/NAME_mask.png.", INPUT, metavar="DIR", show_default=False
         ),
     ] = None,
     models: options.Models,
@@ -47,13 +45,12 @@ def normal_command(
     resize: options.ResizeFilter = "bilinear",
     rate: Annotated[
         float | None,
-        typer.Option(help="Share of false alarms; 0.05, or the least that can be held.", show_default=False),
+        option("Share of false alarms; 0.05, or the least that can be held.", show_default=False),
     ] = None,
     coverage: Annotated[
         float | None,
-        typer.Option(
-            help="Keep only patches enough that each lies within this distance of a kept one.",
-            show_default=False,
+        option(
+            "Keep only patches enough that each lies within this distance of a kept one.", show_default=False
         ),
     ] = None,
     controls: options.Controls = True,
@@ -62,13 +59,8 @@ def normal_command(
     seed: options.Seed = 0,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            help="Folder for normal.json and normal.png.",
-            metavar="DIR",
-            show_default=False,
-            rich_help_panel=OUTPUT,
+        option(
+            "Folder for normal.json and normal.png.", OUTPUT, "--out", "-o", metavar="DIR", show_default=False
         ),
     ] = None,
     as_json: options.Json = False,

@@ -11,6 +11,7 @@ import typer
 from dinoscope.errors import InputError
 from dinoscope.shell import choices, options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
 
@@ -32,88 +33,75 @@ def search_command(
     table: options.Table = None,
     box: Annotated[
         str | None,
-        typer.Option(
-            help="Region of the query, each in [0, 1].",
-            metavar="X0,Y0,X1,Y1",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
+        option("Region of the query, each in [0, 1].", INPUT, metavar="X0,Y0,X1,Y1", show_default=False),
     ] = None,
     patch: Annotated[
         str | None,
-        typer.Option(
-            help="One patch of the query.", metavar="X,Y", show_default=False, rich_help_panel=INPUT
-        ),
+        option("One patch of the query.", INPUT, metavar="X,Y", show_default=False),
     ] = None,
     mask: Annotated[
         Path | None,
-        typer.Option(
-            help="Region of the query: an image of its size, white inside; patches count by what it covers.",
+        option(
+            "Region of the query: an image of its size, white inside; patches count by what it covers.",
+            INPUT,
             metavar="PATH",
             show_default=False,
-            rich_help_panel=INPUT,
         ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            help="The store's model, where its name does not say where the weights are.",
+        option(
+            "The store's model, where its name does not say where the weights are.",
+            MODEL,
             metavar="MODEL",
             show_default=False,
-            rich_help_panel=MODEL,
             autocompletion=options.names_beginning,
         ),
     ] = None,
-    k: Annotated[int, typer.Option("--k", "-k", help="Hits.", metavar="N")] = 10,
-    pooling: Annotated[choices.Pooling, typer.Option(help="Which vectors are compared.")] = "mean",
+    k: Annotated[int, option("Hits.", None, "--k", "-k", metavar="N")] = 10,
+    pooling: Annotated[choices.Pooling, option("Which vectors are compared.")] = "mean",
     suppress: Annotated[
         str,
-        typer.Option(
-            help="none, centre, common, whiten, background, or a file of --save-suppression.",
-            metavar="KIND|FILE",
+        option(
+            "none, centre, common, whiten, background, or a file of --save-suppression.", metavar="KIND|FILE"
         ),
     ] = "none",
     directions: Annotated[
         int | None,
-        typer.Option(help="How many the suppression removes.", metavar="N", show_default=False),
+        option("How many the suppression removes.", metavar="N", show_default=False),
     ] = None,
     components: Annotated[int | None, typer.Option(hidden=True)] = None,
     where: Annotated[
         str | None,
-        typer.Option(
-            help="Condition on the columns, such as \"source LIKE '%beach%'\".",
+        option(
+            "Condition on the columns, such as \"source LIKE '%beach%'\".",
             metavar="CONDITION",
             show_default=False,
         ),
     ] = None,
     exact: Annotated[
-        bool, typer.Option("--exact", help="Compare every photograph, also where there is an index.")
+        bool, option("Compare every photograph, also where there is an index.", None, "--exact")
     ] = False,
     duplicates: Annotated[
         float | None,
-        typer.Option(
-            help="Instead: list stored pairs with at least this cosine.", metavar="COSINE", show_default=False
-        ),
+        option("Instead: list stored pairs with at least this cosine.", metavar="COSINE", show_default=False),
     ] = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
     seed: options.Seed = 0,
     why: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder for a picture of each hit: what every patch gives to its score.",
+        option(
+            "Folder for a picture of each hit: what every patch gives to its score.",
+            OUTPUT,
             metavar="DIR",
             show_default=False,
-            rich_help_panel=OUTPUT,
         ),
     ] = None,
     save_suppression: Annotated[
         Path | None,
-        typer.Option(
-            help="Keep the suppression that was fitted in this file.",
-            metavar="FILE",
-            show_default=False,
-            rich_help_panel=OUTPUT,
+        option(
+            "Keep the suppression that was fitted in this file.", OUTPUT, metavar="FILE", show_default=False
         ),
     ] = None,
     as_json: options.Json = False,

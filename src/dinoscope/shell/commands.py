@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import OTHER, PANELS
 from dinoscope.shell.verbosity import be_quiet, be_verbose
 
@@ -113,24 +114,24 @@ def _every_command(
     *,
     quiet: Annotated[
         bool,
-        typer.Option(
+        option(
+            "Say nothing but results, failures and errors.",
+            OTHER,
             "--quiet",
             "-q",
-            help="Say nothing but results, failures and errors.",
             callback=be_quiet,
             expose_value=False,
-            rich_help_panel=OTHER,
         ),
     ] = False,
     verbose: Annotated[
         bool,
-        typer.Option(
+        option(
+            "Say more: progress every few seconds, the time of every stage.",
+            OTHER,
             "--verbose",
             "-v",
-            help="Say more: progress every few seconds, the time of every stage.",
             callback=be_verbose,
             expose_value=False,
-            rich_help_panel=OTHER,
         ),
     ] = False,
 ) -> None:

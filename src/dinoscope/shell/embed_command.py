@@ -10,6 +10,7 @@ import typer
 from dinoscope.errors import InputError
 from dinoscope.shell import choices, options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import COMPUTE, INPUT, OUTPUT
 
 
@@ -35,12 +36,7 @@ def embed_command(
     *,
     shard: Annotated[
         str | None,
-        typer.Option(
-            help="Only part I of N, counted from 0.",
-            metavar="I/N",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
+        option("Only part I of N, counted from 0.", INPUT, metavar="I/N", show_default=False),
     ] = None,
     model: options.Model,
     layer: options.Layer = None,
@@ -48,28 +44,19 @@ def embed_command(
     resize: options.ResizeFilter = "bilinear",
     engine: Annotated[
         choices.Engine,
-        typer.Option(help="ray: several processes on one machine or many.", rich_help_panel=COMPUTE),
+        option("ray: several processes on one machine or many.", COMPUTE),
     ] = "local",
     workers: Annotated[
         int,
-        typer.Option(help="With ray: processes that keep the model.", metavar="N", rich_help_panel=COMPUTE),
+        option("With ray: processes that keep the model.", COMPUTE, metavar="N"),
     ] = 2,
     gpus_per_worker: Annotated[
         float,
-        typer.Option(
-            help="With ray: GPUs for each, or a fraction of one; 0 for none.",
-            metavar="N",
-            rich_help_panel=COMPUTE,
-        ),
+        option("With ray: GPUs for each, or a fraction of one; 0 for none.", COMPUTE, metavar="N"),
     ] = 0.0,
     batch_size: Annotated[
         int | None,
-        typer.Option(
-            help="Photographs in one forward pass.",
-            metavar="N",
-            show_default=False,
-            rich_help_panel=COMPUTE,
-        ),
+        option("Photographs in one forward pass.", COMPUTE, metavar="N", show_default=False),
     ] = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
@@ -78,19 +65,17 @@ def embed_command(
     seed: options.Seed = 0,
     dense: Annotated[
         str | None,
-        typer.Option(
-            help="Keep whole maps too: float16, or rank:D (D components of 8 bits).",
+        option(
+            "Keep whole maps too: float16, or rank:D (D components of 8 bits).",
+            OUTPUT,
             metavar="float16|rank:D",
             show_default=False,
-            rich_help_panel=OUTPUT,
         ),
     ] = None,
     index: Annotated[
         bool,
-        typer.Option(
-            "--index",
-            help="Then build the approximate index of the mean vectors, if the table is large.",
-            rich_help_panel=OUTPUT,
+        option(
+            "Then build the approximate index of the mean vectors, if the table is large.", OUTPUT, "--index"
         ),
     ] = False,
     as_json: options.Json = False,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from dinoscope.shell import choices, options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import MODEL, OUTPUT
 
 
@@ -24,11 +23,7 @@ def extract_command(
     model: options.Model,
     layers: Annotated[
         str,
-        typer.Option(
-            help="0-based layers, separated by commas; the last by default.",
-            metavar="N[,N...]",
-            rich_help_panel=MODEL,
-        ),
+        option("0-based layers, separated by commas; the last by default.", MODEL, metavar="N[,N...]"),
     ] = "",
     facet: options.Facet = "token",
     grid: options.Grid = 32,
@@ -43,17 +38,10 @@ def extract_command(
     seed: options.Seed = 0,
     out: Annotated[
         Path,
-        typer.Option(
-            "--out",
-            "-o",
-            help="Folder to write to.",
-            metavar="DIR",
-            show_default=False,
-            rich_help_panel=OUTPUT,
-        ),
+        option("Folder to write to.", OUTPUT, "--out", "-o", metavar="DIR", show_default=False),
     ],
     file_format: Annotated[
-        choices.FeatureFormat, typer.Option("--format", help="Of the files.", rich_help_panel=OUTPUT)
+        choices.FeatureFormat, option("Of the files.", OUTPUT, "--format")
     ] = "safetensors",
     as_json: options.Json = False,
     profile: options.Profile = False,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import OUTPUT
 
 
@@ -18,22 +17,16 @@ def index_command(
     table: options.Table = None,
     pooling: Annotated[
         str,
-        typer.Option(
-            help="Kinds of vectors: mean, cls, gem, foreground.", metavar="A[,B...]", rich_help_panel=OUTPUT
-        ),
+        option("Kinds of vectors: mean, cls, gem, foreground.", OUTPUT, metavar="A[,B...]"),
     ] = "mean",
     recall: Annotated[
         float,
-        typer.Option(help="Share of the ten nearest to find, in (0, 1].", rich_help_panel=OUTPUT),
+        option("Share of the ten nearest to find, in (0, 1].", OUTPUT),
     ] = 0.95,
     least: Annotated[
         int | None,
-        typer.Option(
-            "--from",
-            help="Photographs from which an index is built.",
-            metavar="N",
-            show_default=False,
-            rich_help_panel=OUTPUT,
+        option(
+            "Photographs from which an index is built.", OUTPUT, "--from", metavar="N", show_default=False
         ),
     ] = None,
     as_json: options.Json = False,

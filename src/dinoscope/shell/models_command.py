@@ -10,6 +10,7 @@ import typer
 from dinoscope.backbones.listing import ModelRow, models
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import INPUT, OUTPUT
 
 WIDTH = 80
@@ -27,18 +28,12 @@ def models_command(
         ),
     ] = None,
     *,
-    cached: Annotated[
-        bool, typer.Option("--cached", help="Only those whose weights are here.", rich_help_panel=INPUT)
-    ] = False,
+    cached: Annotated[bool, option("Only those whose weights are here.", INPUT, "--cached")] = False,
     ungated: Annotated[
         bool,
-        typer.Option(
-            "--ungated", help="Only those whose authors ask for no acceptance.", rich_help_panel=INPUT
-        ),
+        option("Only those whose authors ask for no acceptance.", INPUT, "--ungated"),
     ] = False,
-    full: Annotated[
-        bool, typer.Option("--full", help="Whole repositories and licences.", rich_help_panel=OUTPUT)
-    ] = False,
+    full: Annotated[bool, option("Whole repositories and licences.", OUTPUT, "--full")] = False,
     as_json: options.Json = False,
 ) -> None:
     """List every model: source, licence, gate, size, cached or not."""

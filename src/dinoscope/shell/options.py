@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dinoscope.shell import choices
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import COMPUTE, INPUT, MODEL, OTHER, OUTPUT
 
 
@@ -29,211 +30,164 @@ Store = Annotated[
 ]
 Table = Annotated[
     str | None,
-    typer.Option(
-        help="Table or model, where the store has several.", show_default=False, rich_help_panel=INPUT
-    ),
+    option("Table or model, where the store has several.", INPUT, show_default=False),
 ]
 Recursive = Annotated[
     bool,
-    typer.Option(
-        "--recursive",
-        help="Photographs in the folders below a folder, too.",
-        show_default=False,
-        rich_help_panel=INPUT,
-    ),
+    option("Photographs in the folders below a folder, too.", INPUT, "--recursive", show_default=False),
 ]
 PixelRange = Annotated[
     str,
-    typer.Option(
-        "--range",
-        help="Black and white of grey images of 16 bits or floating point: full (0 to 65535, or 0 to 1), "
+    option(
+        "Black and white of grey images of 16 bits or floating point: full (0 to 65535, or 0 to 1), "
         "auto (each one's own lowest and highest value), or LOW,HIGH.",
+        INPUT,
+        "--range",
         metavar="auto|full|LOW,HIGH",
-        rich_help_panel=INPUT,
     ),
 ]
 Masks = Annotated[
     list[Path] | None,
-    typer.Option(
-        help="Folder of label images named like the photographs, or of scenes. Repeated: further people's, "
+    option(
+        "Folder of label images named like the photographs, or of scenes. Repeated: further people's, "
         "who are scored against the first.",
+        INPUT,
         metavar="DIR",
         show_default=False,
-        rich_help_panel=INPUT,
     ),
 ]
 MaskKind = Annotated[
     choices.MaskKind | None,
-    typer.Option(
-        help="What the numbers in masks mean: regions (something else in each photograph), instances "
+    option(
+        "What the numbers in masks mean: regions (something else in each photograph), instances "
         "(objects, 0 the background) or classes (the same everywhere). By default the whole folder tells.",
+        INPUT,
         show_default=False,
-        rich_help_panel=INPUT,
     ),
 ]
 At = Annotated[
     list[str] | None,
-    typer.Option(
-        help="Reference place X,Y in [0, 1] (repeatable).",
-        metavar="X,Y",
-        show_default=False,
-        rich_help_panel=INPUT,
-    ),
+    option("Reference place X,Y in [0, 1] (repeatable).", INPUT, metavar="X,Y", show_default=False),
 ]
 
 Model = Annotated[
     str,
-    typer.Option(
-        help="NAME, PATH or NAME=PATH; see `dinoscope models`.",
+    option(
+        "NAME, PATH or NAME=PATH; see `dinoscope models`.",
+        MODEL,
         metavar="MODEL",
         show_default=False,
-        rich_help_panel=MODEL,
         autocompletion=names_beginning,
     ),
 ]
 Models = Annotated[
     str,
-    typer.Option(
-        help="Models, separated by commas: NAME, PATH or NAME=PATH each; see `dinoscope models`.",
+    option(
+        "Models, separated by commas: NAME, PATH or NAME=PATH each; see `dinoscope models`.",
+        MODEL,
         metavar="A[,B...]",
         show_default=False,
-        rich_help_panel=MODEL,
         autocompletion=names_beginning,
     ),
 ]
 ModelsOrPair = Annotated[
     str | None,
-    typer.Option(
-        help="Models, separated by commas: NAME, PATH or NAME=PATH each; see `dinoscope models`. The bundled "
+    option(
+        "Models, separated by commas: NAME, PATH or NAME=PATH each; see `dinoscope models`. The bundled "
         "pair of toy models by default.",
+        MODEL,
         metavar="A[,B...]",
         show_default=False,
-        rich_help_panel=MODEL,
         autocompletion=names_beginning,
     ),
 ]
 Layer = Annotated[
     int | None,
-    typer.Option(
-        help="0-based layer of every model; the last by default.",
-        metavar="N",
-        show_default=False,
-        rich_help_panel=MODEL,
-    ),
+    option("0-based layer of every model; the last by default.", MODEL, metavar="N", show_default=False),
 ]
 Facet = Annotated[
     choices.Facet,
-    typer.Option(help="What every model is looked at by.", rich_help_panel=MODEL),
+    option("What every model is looked at by.", MODEL),
 ]
 Grid = Annotated[
     int,
-    typer.Option(
-        help="Patches on the short side, the same for every model.", metavar="N", rich_help_panel=MODEL
-    ),
+    option("Patches on the short side, the same for every model.", MODEL, metavar="N"),
 ]
 Finer = Annotated[
     int,
-    typer.Option(
-        help="So many times as fine a grid, by passes over shifted inputs; divides the patch.",
-        metavar="N",
-        rich_help_panel=MODEL,
+    option(
+        "So many times as fine a grid, by passes over shifted inputs; divides the patch.", MODEL, metavar="N"
     ),
 ]
 ResizeFilter = Annotated[
     choices.ResizeFilter,
-    typer.Option(help="How photographs are resized; official: each family's own.", rich_help_panel=MODEL),
+    option("How photographs are resized; official: each family's own.", MODEL),
 ]
 Tile = Annotated[
     int | None,
-    typer.Option(
-        help="Cut larger inputs into tiles of so many pixels a side; a seam score says how they agree.",
+    option(
+        "Cut larger inputs into tiles of so many pixels a side; a seam score says how they agree.",
+        MODEL,
         metavar="N",
         show_default=False,
         min=1,
-        rich_help_panel=MODEL,
     ),
 ]
 Overlap = Annotated[
     int | None,
-    typer.Option(
-        help="Pixels that neighbouring tiles share; a quarter of a tile.",
+    option(
+        "Pixels that neighbouring tiles share; a quarter of a tile.",
+        MODEL,
         metavar="N",
         show_default=False,
         min=0,
-        rich_help_panel=MODEL,
     ),
 ]
 RemovePosition = Annotated[
     int,
-    typer.Option(
-        help="Take this many directions that place alone moves patches in out of every model.",
+    option(
+        "Take this many directions that place alone moves patches in out of every model.",
+        MODEL,
         metavar="N",
         min=0,
-        rich_help_panel=MODEL,
     ),
 ]
 
 Device = Annotated[
     str,
-    typer.Option(
-        help="Where models run; auto: a GPU where there is one.",
-        metavar="auto|cpu|cuda|mps",
-        rich_help_panel=COMPUTE,
-    ),
+    option("Where models run; auto: a GPU where there is one.", COMPUTE, metavar="auto|cpu|cuda|mps"),
 ]
-Dtype = Annotated[choices.Dtype, typer.Option(help="Of weights and arithmetic.", rich_help_panel=COMPUTE)]
+Dtype = Annotated[choices.Dtype, option("Of weights and arithmetic.", COMPUTE)]
 Autocast = Annotated[
     bool,
-    typer.Option(
+    option(
+        "Keep weights in float32 and only products in --dtype; alone: the 16 bits that the GPU has.",
+        COMPUTE,
         "--autocast",
-        help="Keep weights in float32 and only products in --dtype; alone: the 16 bits that the GPU has.",
-        rich_help_panel=COMPUTE,
     ),
 ]
 Compile = Annotated[
     bool,
-    typer.Option(
-        "--compile",
-        help="Run DINO models through torch.compile; without a compiler as ever.",
-        rich_help_panel=COMPUTE,
-    ),
+    option("Run DINO models through torch.compile; without a compiler as ever.", COMPUTE, "--compile"),
 ]
 AllowInexact = Annotated[
     bool,
-    typer.Option(
-        "--allow-inexact",
-        help="Measure even where the cosine to float32 is below 0.999 on average.",
-        rich_help_panel=COMPUTE,
-    ),
+    option("Measure even where the cosine to float32 is below 0.999 on average.", COMPUTE, "--allow-inexact"),
 ]
 Controls = Annotated[
     bool,
-    typer.Option(
-        "--controls/--no-controls",
-        help="Measure features that know nothing of objects beside.",
-        rich_help_panel=COMPUTE,
-    ),
+    option("Measure features that know nothing of objects beside.", COMPUTE, "--controls/--no-controls"),
 ]
 Seed = Annotated[
     int,
-    typer.Option(
-        help="Of random weights and of whatever is drawn.",
-        metavar="N",
-        min=0,
-        max=2**63 - 1,
-        rich_help_panel=COMPUTE,
-    ),
+    option("Of random weights and of whatever is drawn.", COMPUTE, metavar="N", min=0, max=2**63 - 1),
 ]
 Profile = Annotated[
     bool,
-    typer.Option(
-        "--profile",
-        help="Say on stderr where the time went: decoding, model, copies, writing.",
-        rich_help_panel=OTHER,
-    ),
+    option("Say on stderr where the time went: decoding, model, copies, writing.", OTHER, "--profile"),
 ]
 
 Json = Annotated[
     bool,
-    typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=OUTPUT),
+    option("Print one JSON object and nothing else.", OUTPUT, "--json"),
 ]

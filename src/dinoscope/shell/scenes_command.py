@@ -10,6 +10,7 @@ import typer
 from dinoscope.errors import InputError
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import OUTPUT
 
 
@@ -22,17 +23,15 @@ def scenes_command(
         ),
     ],
     *,
-    n: Annotated[int, typer.Option("--n", "-n", help="How many scenes the folder is to hold.")] = 200,
-    size: Annotated[
-        str, typer.Option(help="Pixels: W,H, or one number for a square.", metavar="W,H")
-    ] = "256",
+    n: Annotated[int, option("How many scenes the folder is to hold.", None, "--n", "-n")] = 200,
+    size: Annotated[str, option("Pixels: W,H, or one number for a square.", metavar="W,H")] = "256",
     background_correlation: Annotated[
-        float, typer.Option(help="0: backgrounds are independent of the class; 1: the class decides.")
+        float, option("0: backgrounds are independent of the class; 1: the class decides.")
     ] = 0.0,
-    lighting: Annotated[float, typer.Option(help="0: even, 1: sun and shadows.")] = 0.7,
-    blur: Annotated[float, typer.Option(help="Depth of field, 0 to 1.")] = 0.3,
-    noise: Annotated[float, typer.Option(help="Of the sensor, 0 to 1.")] = 0.15,
-    classes: Annotated[int, typer.Option(help="Classes of subjects, 1 to 48.")] = 16,
+    lighting: Annotated[float, option("0: even, 1: sun and shadows.")] = 0.7,
+    blur: Annotated[float, option("Depth of field, 0 to 1.")] = 0.3,
+    noise: Annotated[float, option("Of the sensor, 0 to 1.")] = 0.15,
+    classes: Annotated[int, option("Classes of subjects, 1 to 48.")] = 16,
     seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> None:

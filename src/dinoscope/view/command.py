@@ -10,6 +10,7 @@ import typer
 from dinoscope.errors import InputError
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
+from dinoscope.shell.option import option
 from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
 GRID = 32
@@ -31,12 +32,12 @@ def view_command(
     pixel_range: options.PixelRange = "full",
     models: Annotated[
         str | None,
-        typer.Option(
-            help="Models, separated by commas: NAME, PATH or NAME=PATH each; see `dinoscope models`. For a "
+        option(
+            "Models, separated by commas: NAME, PATH or NAME=PATH each; see `dinoscope models`. For a "
             "store only where a name does not say where its weights are.",
+            MODEL,
             metavar="A[,B...]",
             show_default=False,
-            rich_help_panel=MODEL,
             autocompletion=options.names_beginning,
         ),
     ] = None,
@@ -44,11 +45,8 @@ def view_command(
     facet: options.Facet = "token",
     grid: Annotated[
         int | None,
-        typer.Option(
-            help="Patches on the short side, the same for every model; 32.",
-            metavar="N",
-            show_default=False,
-            rich_help_panel=MODEL,
+        option(
+            "Patches on the short side, the same for every model; 32.", MODEL, metavar="N", show_default=False
         ),
     ] = None,
     finer: options.Finer = 1,
@@ -59,20 +57,16 @@ def view_command(
     compiled: options.Compile = False,
     allow_inexact: options.AllowInexact = False,
     seed: options.Seed = 0,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on.", metavar="ADDRESS", rich_help_panel=OUTPUT)
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(help="Port; 0 chooses a free one.", metavar="N", rich_help_panel=OUTPUT)
-    ] = 0,
+    host: Annotated[str, option("Address to listen on.", OUTPUT, metavar="ADDRESS")] = "127.0.0.1",
+    port: Annotated[int, option("Port; 0 chooses a free one.", OUTPUT, metavar="N")] = 0,
     export: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder for a report, written once the photographs named here are ready, and again by "
+        option(
+            "Folder for a report, written once the photographs named here are ready, and again by "
             "the page's button.",
+            OUTPUT,
             metavar="DIR",
             show_default=False,
-            rich_help_panel=OUTPUT,
         ),
     ] = None,
 ) -> None:
