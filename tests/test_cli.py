@@ -282,3 +282,11 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "dinoscope" in capsys.readouterr().out
     assert run("--help") == 0
     assert "compare" in capsys.readouterr().out
+
+
+def test_a_choice_that_there_is_not_is_told_with_those_there_are(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("compare", photos, "--resize", "foo") == 2
+    said = capsys.readouterr().err
+    assert "'--resize': 'foo' is not one of 'bilinear', 'bicubic', 'official'" in said

@@ -187,7 +187,8 @@ def main() -> None:
 
 def _words(error: BaseException) -> str:
     if isinstance(error, UsageError):
-        return f"{told(' '.join(error.format_message().split()))} (-h shows what there is)"
+        said = " ".join(error.format_message().replace("Value error, ", "").split())  # Typer's own prefix
+        return f"{told(said)} (-h shows what there is)"
     if isinstance(error, DinoscopeError | OSError):
         return "\n".join(told(line) for line in str(error).splitlines())
     said = told(f"{type(error).__name__}: {error}")[:LONGEST]

@@ -141,7 +141,9 @@ def test_a_full_disk_an_interrupt_and_another_architecture(
         save(content, file)
 
     monkeypatch.setattr(checkpoint_module.torch, "save", fills_up)
-    assert "No space left on device); make room and resume; the last good checkpoint is" in refused()
+    said = refused()
+    assert "No space left on device, on the disk mounted at " in said
+    assert "make room and resume; the last good checkpoint is" in said
     monkeypatch.setattr(checkpoint_module.torch, "save", save)
     assert "holds another run: network.dim was 16, is 32" in refused("--dim", "32", "--resume")
 

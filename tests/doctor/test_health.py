@@ -111,9 +111,9 @@ def test_disk_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     Usage.free = 10**9
     monkeypatch.setattr(health, "available_bytes", lambda: None)
-    assert [f.state for f in machine_findings()] == ["note", "note", "ok"]
+    assert [f.state for f in machine_findings()] == ["note", "note", "unknown"]
     Usage.free = 10**10
-    assert [f.state for f in machine_findings()] == ["ok", "ok", "ok"]
+    assert [f.state for f in machine_findings()] == ["ok", "ok", "unknown"]
 
 
 def test_tools_that_are_missing_are_no_problem() -> None:

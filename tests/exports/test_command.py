@@ -34,9 +34,9 @@ def test_what_is_exported_is_certified_and_a_fault_ends_with_1(
     ("words", "said"),
     [
         (("export", "mini", "--out", "mini.pt"), "ends in .onnx"),
-        (("export", "mini", "--out", "m.onnx", "--format", "coreml"), "there is onnx"),
-        (("certify", "mini", "none.onnx", "photo.png"), "there is no file"),
-        (("certify", "mini", "none.onnx", "photo.png", "--grids", "12"), "--grids takes HxW"),
+        (("export", "mini", "--out", "m.onnx", "--format", "coreml"), "'coreml' is not one of 'onnx'"),
+        (("certify", "mini", "none.onnx", "photo.png"), "no such file"),
+        (("certify", "mini", __file__, "photo.png", "--grids", "12"), "--grids takes HxW"),
     ],
 )
 def test_what_cannot_be_asked(

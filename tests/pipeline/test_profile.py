@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dinoscope.cli import main
 from dinoscope.data.photograph import Photograph
 from dinoscope.pipeline import photographs
 from dinoscope.pipeline import profile as profiles
@@ -25,6 +24,7 @@ from dinoscope.pipeline.profile import (
 )
 from dinoscope.pipeline.run import Run
 from dinoscope.pipeline.together import extract_together
+from tests.command_line import run
 from tests.fakes import FakeBackbone
 
 
@@ -154,13 +154,10 @@ def test_it_is_told_only_where_asked() -> None:
 
 
 def test_the_command_tells_time_and_seam_on_stderr(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["extract", str(folder / "0.png"), "--model", "mini", "--out", str(tmp_path / "out")]
-    monkeypatch.setattr("sys.argv", ["dinoscope", *words, "--grid", "8", "--tile", "32", "--profile"])
-    with pytest.raises(SystemExit) as left:
-        main()
-    assert left.value.code == 0
+    words = ["extract", folder / "0.png", "--model", "mini", "--out", tmp_path / "out"]
+    assert run(*words, "--grid", 8, "--tile", 32, "--profile") == 0
     out, err = capsys.readouterr()
     assert "1 of 1 photographs" in out and "seam" not in out
     assert "seam score 0." in err and "most of it goes to" in err
