@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from dinoscope.anchoring.config import Settings
 from dinoscope.anchoring.network import write_backbone
 from dinoscope.anchoring.state import fresh_state
 from dinoscope.backbones.base import Backbone
@@ -133,10 +134,11 @@ KINDS: Mapping[str, Callable[[Path, Backbone], dict[str, object]]] = {
 }
 
 
-def random_network(folder: Path) -> Path:
-    """The trunk's network before its first step."""
+def random_network(folder: Path, settings: Settings | None = None) -> Path:
+    """A network before its first step, by default the trunk's."""
     with torch.random.fork_rng():
-        write_backbone(fresh_state(TRUNK, torch.device("cpu"), None).teacher.backbone, folder)
+        state = fresh_state(settings or TRUNK, torch.device("cpu"), None)
+        write_backbone(state.teacher.backbone, folder)
     return folder
 
 

@@ -70,19 +70,25 @@ def keep(out: Path, state: Path) -> None:
         shutil.copytree(trunk.snapshot(step), kept.snapshot(step), dirs_exist_ok=True)
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    """Train."""
+def slice_parser(module: str, description: str | None) -> argparse.ArgumentParser:
+    """What every run in slices is told: where it lies, how long, how many threads, under which code."""
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.pair",
-        description=__doc__,
+        prog=f"python -m {module}",
+        description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("out", type=Path)
-    parser.add_argument("photographs", nargs="*")
     parser.add_argument("--minutes", type=float, default=0.0, help="of this slice; 0 until it is done")
-    parser.add_argument("--pilot", choices=tuple(PILOTS))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--other-code", action="store_true", help="go on under this code all the same")
+    return parser
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Train."""
+    parser = slice_parser("experiments.pair", __doc__)
+    parser.add_argument("photographs", nargs="*")
+    parser.add_argument("--pilot", choices=tuple(PILOTS))
     parser.add_argument("--from", dest="state", type=Path, help="saved state to go on from")
     parser.add_argument("--keep", type=Path, help="save the trunk's state there and end")
     asked = parser.parse_args(words)

@@ -10,7 +10,6 @@ its arms on one CPU core.
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 from collections.abc import Callable, Sequence
@@ -22,10 +21,9 @@ import torch
 from dinoscope.anchoring.arms import Branch, Recipe, run_arm
 from dinoscope.anchoring.config import Machine, Settings
 from dinoscope.anchoring.folder import RunFolder
-from dinoscope.anchoring.network import write_backbone
-from dinoscope.anchoring.state import fresh_state
 from dinoscope.anchoring.train import Progress, run
-from experiments.pair import TimeIsUpError, listener
+from experiments.bars import random_network
+from experiments.pair import TimeIsUpError, listener, slice_parser
 from experiments.pinned import pin
 
 SEEDS = (1, 2, 3, 4, 5, 6)
@@ -77,25 +75,15 @@ def untrained_teacher(settings: Settings, out: Path) -> Path:
     """A folder of a run whose one snapshot, of step 0, is a network with random weights."""
     snapshot = RunFolder(out).snapshot(0)
     if not snapshot.exists():
-        drawn = replace(settings, seed=settings.seed + RANDOM_SEED)
-        with torch.random.fork_rng():
-            write_backbone(fresh_state(drawn, torch.device("cpu"), None).teacher.backbone, snapshot)
+        random_network(snapshot, replace(settings, seed=settings.seed + RANDOM_SEED))
     return out
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Train."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.confirmatory.train",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("out", type=Path)
+    parser = slice_parser("experiments.confirmatory.train", __doc__)
     parser.add_argument("photographs", nargs="+")
-    parser.add_argument("--minutes", type=float, default=0.0, help="of this slice; 0 until it is done")
     parser.add_argument("--trunks", default=",".join(map(str, SEEDS)))
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--other-code", action="store_true", help="go on under this code all the same")
     asked = parser.parse_args(words)
     torch.set_num_threads(asked.threads)
     pin(asked.out, other=asked.other_code)

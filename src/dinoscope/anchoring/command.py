@@ -11,7 +11,7 @@ import typer
 from dinoscope.errors import InputError
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
+from dinoscope.shell.option import option, out_option
 from dinoscope.shell.panels import COMPUTE, INPUT, OUTPUT
 
 NETWORK, TRAINING, ARMS = "Network", "Training", "Arms"
@@ -102,7 +102,7 @@ def anchor_command(
     seed: options.Seed = 0,
     out: Annotated[
         Path,
-        option("Folder of the experiment.", OUTPUT, "--out", "-o", metavar="DIR", show_default=False),
+        out_option("Folder of the experiment."),
     ],
     show: Annotated[
         list[Path] | None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -36,13 +35,15 @@ class RepairedBackbone(DinoBackbone):
     def __init__(self, backbone: DinoBackbone, neurons: Neurons) -> None:
         self.neurons = {layer: tuple(found) for layer, found in neurons.items()}
         self._inner = backbone
-        model = copy.deepcopy(backbone.model)
-        place = 1 + backbone.spec.registers
+        repaired = backbone.altered(self._listen)
+        super().__init__(repaired.model, backbone.found, _named(backbone.spec), backbone.origin)
+
+    def _listen(self, model: nn.Module) -> None:
+        place = 1 + self._inner.spec.registers
         model.get_submodule("embeddings").register_forward_hook(_with_token(place))
         for layer, found in self.neurons.items():
             hidden = hidden_layer(blocks(model)[layer])
             hidden.register_forward_pre_hook(_moved_to_token(place, torch.tensor(found)))
-        super().__init__(model, backbone.found, _named(backbone.spec), backbone.origin)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RepairedBackbone, (self._inner, self.neurons)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
-from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
+from dinoscope.shell.option import option, out_option
+from dinoscope.shell.panels import INPUT, MODEL
 
 
 @examples(
@@ -56,14 +56,7 @@ def choose_command(
     seed: options.Seed = 0,
     out: Annotated[
         Path | None,
-        option(
-            "Folder for choose.json and choose.png; resumes there.",
-            OUTPUT,
-            "--out",
-            "-o",
-            metavar="DIR",
-            show_default=False,
-        ),
+        out_option("Folder for choose.json and choose.png; resumes there."),
     ] = None,
     as_json: options.Json = False,
 ) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from dinoscope.shell import choices, options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
+from dinoscope.shell.option import option, out_option
 from dinoscope.shell.panels import OUTPUT
 
 
@@ -40,9 +40,7 @@ def compare_command(
     compiled: options.Compile = False,
     allow_inexact: options.AllowInexact = False,
     seed: options.Seed = 0,
-    out: Annotated[Path, option("Folder to write to.", OUTPUT, "--out", "-o", metavar="DIR")] = Path(
-        "dinoscope-report"
-    ),
+    out: Annotated[Path, out_option("Folder to write to.", show_default=True)] = Path("dinoscope-report"),
     components: Annotated[
         str,
         option("Components shown as red, green, blue (0-based).", OUTPUT, metavar="R,G,B"),

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
-from dinoscope.shell.panels import COMPUTE, OUTPUT
+from dinoscope.shell.option import option, out_option
+from dinoscope.shell.panels import COMPUTE
 
 
 @examples(
@@ -46,12 +46,9 @@ def measure_command(
     seed: options.Seed = 0,
     out: Annotated[
         Path | None,
-        option(
+        out_option(
             "Folder for metrics.csv, .json, table.md, .tex and plane.svg, .png; resumes there.",
-            OUTPUT,
-            "--out",
-            "-o",
-            metavar="DIR",
+            show_default=True,
         ),
     ] = None,
     as_json: options.Json = False,

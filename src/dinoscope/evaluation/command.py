@@ -7,8 +7,8 @@ from typing import Annotated
 
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
-from dinoscope.shell.panels import INPUT, OUTPUT
+from dinoscope.shell.option import option, out_option
+from dinoscope.shell.panels import INPUT
 
 
 @examples(
@@ -37,14 +37,7 @@ def evaluate_command(
     seed: options.Seed = 0,
     out: Annotated[
         Path | None,
-        option(
-            "Folder for page.html, scores.csv and .json.",
-            OUTPUT,
-            "--out",
-            "-o",
-            metavar="DIR",
-            show_default=False,
-        ),
+        out_option("Folder for page.html, scores.csv and .json."),
     ] = None,
     as_json: options.Json = False,
 ) -> None:

@@ -10,7 +10,7 @@ import typer
 from dinoscope.errors import InputError
 from dinoscope.shell import choices, options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
+from dinoscope.shell.option import option, out_option
 from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
 Model = Annotated[
@@ -48,14 +48,7 @@ def certify_command(
     ] = True,
     out: Annotated[
         Path | None,
-        option(
-            "Folder for certificate.json and where.png.",
-            OUTPUT,
-            "--out",
-            "-o",
-            metavar="DIR",
-            show_default=False,
-        ),
+        out_option("Folder for certificate.json and where.png."),
     ] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -100,7 +93,7 @@ def export_command(
     *,
     out: Annotated[
         Path,
-        option("File to write.", OUTPUT, "--out", "-o", metavar="FILE", show_default=False),
+        out_option("File to write.", metavar="FILE"),
     ],
     file_format: Annotated[choices.ExportFormat, option("Of the file.", OUTPUT, "--format")] = "onnx",
     as_json: options.Json = False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from dinoscope.atomic import write_bytes
+from dinoscope.atomic import write_text
 from dinoscope.strict_json import strict_json
 
 
@@ -16,4 +16,4 @@ def json_text(content: Mapping[str, object]) -> str:
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
     """`json_text` as a file, whole or not at all."""
-    write_bytes(path, json_text(content).encode())
+    write_text(path, json_text(content))

@@ -9,7 +9,7 @@ import typer
 
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
+from dinoscope.shell.option import option, out_option
 from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
 
@@ -55,7 +55,7 @@ def look_command(
     seed: options.Seed = 0,
     out: Annotated[
         Path,
-        option("Folder for look.png and look.json.", OUTPUT, "--out", "-o", metavar="DIR"),
+        out_option("Folder for look.png and look.json.", show_default=True),
     ] = Path("dinoscope-look"),
     as_json: options.Json = False,
 ) -> None:

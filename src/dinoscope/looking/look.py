@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.load import as_backbone
@@ -32,7 +33,7 @@ from dinoscope.maths.clusters import fit_clusters, match_labels
 from dinoscope.maths.pca import fit_pca
 from dinoscope.maths.similarity import similarity_map
 from dinoscope.maths.spectral import fit_spectral
-from dinoscope.pipeline.attention import CLS, attention
+from dinoscope.pipeline.attention import CLS, Inside, look_inside
 from dinoscope.pipeline.extract import extract
 from dinoscope.pipeline.photographs import ImageLike, load_photograph
 from dinoscope.pipeline.text import TextMap, text_map
@@ -53,7 +54,7 @@ class LookSettings:
         grid: patches on the short side, or the exact ``(h, w)``.
         layer: 0-based block of every model; None for the last.
         head: of the attention; None for the mean over heads.
-        clusters: how many; None for as many as the first model's spectrum speaks for.
+        clusters: how many; None for as many as each model's own spectrum speaks for.
         finer: how many times as many places the finer grid has along each side.
         seed: of the clusters.
         texts: words to look for, by the models that read them; the others show the cosine with the patch
@@ -92,8 +93,8 @@ def look(
     if not models:
         raise InputError("at least one backbone is needed")
     photograph = load_photograph(image)
-    seen = [_Seen(photograph, model, asked) for model in models]
-    first = seen[0]
+    first = _Seen(photograph, models[0], asked)
+    seen = [first, *(_Seen(photograph, model, asked, first) for model in models[1:])]
     for other in seen[1:]:
         if other.features.grid.shape != first.features.grid.shape:
             raise GridMismatchError(
@@ -110,7 +111,7 @@ def look(
             one.backbone.spec.control,
             one.facts,
             one.features.grid.patch_at(*asked.at),
-            (*(view(one, first) for view in WAYS), *_texts(one, reader)),
+            (*(view(one) for view in WAYS), *_texts(one, reader)),
         )
         for label, one in zip(unique_labels(models), seen, strict=True)
     ]
@@ -120,14 +121,18 @@ def look(
 class _Seen:
     """One model's features of the photograph, and what several maps need of them."""
 
-    def __init__(self, photograph: Photograph, backbone: Backbone, asked: LookSettings) -> None:
+    def __init__(
+        self, photograph: Photograph, backbone: Backbone, asked: LookSettings, first: _Seen | None = None
+    ) -> None:
         self.photograph, self.backbone, self.asked = photograph, backbone, asked
-        self.features = self.extracted()
+        self.inside, self.without = self._inside()
+        self.features = self.extracted() if self.inside is None else self.inside.features
         self.pca = fit_pca(self.features, n=min(3, backbone.spec.dim))
         self.spectral = fit_spectral(self.features, n=4)
         self.clusters = fit_clusters(self.features, asked.clusters, asked.seed)
         self.labels = self.clusters.label(self.features)
         self.texts = self._texts()
+        self.first = first or self
 
     def _texts(self) -> TextMap | None:
         if not self.asked.texts:
@@ -138,6 +143,15 @@ class _Seen:
             if isinstance(error, WeightsError):
                 raise
             return None
+
+    def _inside(self) -> tuple[Inside | None, str]:
+        """Tokens, facets and attention of one pass; or why there is no attention to look at."""
+        asked = self.asked
+        try:
+            found = look_inside(self.photograph, self.backbone, layer=asked.layer, grid=asked.grid)
+        except BackboneError as error:
+            return None, str(error)
+        return found, ""
 
     def extracted(self, **how: object) -> PatchFeatures:
         """Features of the photograph, made in another way where ``how`` says so."""
@@ -151,29 +165,41 @@ class _Seen:
         grid = self.features.grid
         return f"layer {self.features.provenance.layer}, {grid.h}x{grid.w} patches of {grid.patch_size} px"
 
-    def coloured(self, first: _Seen) -> Colouring:
+    @cached_property
+    def scores(self) -> Float64[np.ndarray, "h w n"]:
+        """Component scores of every patch."""
+        return self.pca.project(self.features)
+
+    @cached_property
+    def cut(self) -> Float64[np.ndarray, "h w 3"]:
+        """Entries of every patch in the normalised cut, the first eigenvector left out."""
+        return self.spectral.project(self.features)[..., 1:]
+
+    @cached_property
+    def coloured(self) -> Colouring:
         """How its components become colours, turned to look like the first model's."""
-        scores = self.pca.project(self.features)
-        like = None if first is self else first.coloured(first).scores(first.pca.project(first.features))
-        return colouring(scores, like)
+        first = self.first
+        return colouring(self.scores, None if first is self else first.coloured.scores(first.scores))
 
 
-def _components(one: _Seen, first: _Seen) -> View:
-    colours = one.coloured(first).colours(one.pca.project(one.features))
+def _components(one: _Seen) -> View:
+    colours = one.coloured.colours(one.scores)
     share = float(one.pca.explained_variance_ratio.sum())
     return View("principal components", COLOURS, colours, f"3 hold {share:.0%} of the variance")
 
 
-def _cosine(one: _Seen, first: _Seen) -> View:
+def _cosine(one: _Seen) -> View:
     found = similarity_map(one.features, at=one.asked.at).values
     return View("cosine with the patch", COSINE, found, f"mean {found.mean():.2f}")
 
 
-def _facet(facet: str) -> Callable[[_Seen, _Seen], View]:
-    def view(one: _Seen, first: _Seen) -> View:
+def _facet(facet: str) -> Callable[[_Seen], View]:
+    def view(one: _Seen) -> View:
         name = f"cosine of its {facet}"
+        if one.inside is None:
+            return View(name, COSINE, None, one.without)
         try:
-            found = similarity_map(one.extracted(facet=facet), at=one.asked.at).values
+            found = similarity_map(one.inside.facet(facet), at=one.asked.at).values
         except BackboneError as error:
             return View(name, COSINE, None, str(error))
         return View(name, COSINE, found, f"mean {found.mean():.2f}")
@@ -181,15 +207,15 @@ def _facet(facet: str) -> Callable[[_Seen, _Seen], View]:
     return view
 
 
-def _attention(at: str | None) -> Callable[[_Seen, _Seen], View]:
-    def view(one: _Seen, first: _Seen) -> View:
+def _attention(at: str | None) -> Callable[[_Seen], View]:
+    def view(one: _Seen) -> View:
         name = "attention of the patch" if at is None else "class-token attention"
         asked = one.asked
         place, kind = (asked.at, SHARE) if at is None else (at, CLASS_SHARE)
+        if one.inside is None:
+            return View(name, kind, None, one.without)
         try:
-            found = attention(
-                one.photograph, one.backbone, at=place, layer=asked.layer, head=asked.head, grid=asked.grid
-            )
+            found = one.inside.attention(at=place, head=asked.head)
         except (BackboneError, InputError) as error:
             if isinstance(error, InputError) and at is None:
                 raise
@@ -201,39 +227,35 @@ def _attention(at: str | None) -> Callable[[_Seen, _Seen], View]:
     return view
 
 
-def _spectral(one: _Seen, first: _Seen) -> View:
-    scores = one.spectral.project(one.features)[..., 1:]
-    like = None
-    if one is not first:
-        reference = first.spectral.project(first.features)[..., 1:]
-        like = colouring(reference, None).scores(reference)
+def _spectral(one: _Seen) -> View:
+    like = None if one is one.first else colouring(one.first.cut, None).scores(one.first.cut)
     values = ", ".join(f"{value:.2f}" for value in one.spectral.eigenvalues[1:])
-    return View("normalised cut", COLOURS, colouring(scores, like).colours(scores), f"eigenvalues {values}")
+    return View("normalised cut", COLOURS, colouring(one.cut, like).colours(one.cut), f"eigenvalues {values}")
 
 
-def _clusters(one: _Seen, first: _Seen) -> View:
+def _clusters(one: _Seen) -> View:
     labels: Int64[np.ndarray, "h w"] = one.labels
-    if one is not first:
-        labels = match_labels(one.labels.ravel(), first.labels.ravel())[one.labels]
+    if one is not one.first:
+        labels = match_labels(one.labels.ravel(), one.first.labels.ravel())[one.labels]
     return View("clusters", LABELS, labels, f"{len(one.clusters.sizes)}, {one.clusters.chosen_by}")
 
 
-def _finer(one: _Seen, first: _Seen) -> View:
+def _finer(one: _Seen) -> View:
     factor = one.asked.finer
     name = f"{factor} times as fine"
     try:
         found = one.extracted(finer=factor)
     except InputError as error:
         return View(name, COLOURS, None, str(error))
-    colours = one.coloured(first).colours(one.pca.project(found))
+    colours = one.coloured.colours(one.pca.project(found))
     return View(name, COLOURS, colours, f"{factor**2} passes, overlapping")
 
 
-def _upsampled(one: _Seen, first: _Seen) -> View:
+def _upsampled(one: _Seen) -> View:
     h, w = one.features.grid.shape
     fine = upsample(one.features, (UPSAMPLED * h, UPSAMPLED * w), "joint", one.photograph)
     found = PatchFeatures.from_array(fine, image_size=one.features.grid.image_size)
-    colours = one.coloured(first).colours(one.pca.project(found))
+    colours = one.coloured.colours(one.pca.project(found))
     return View("guided upsampling", COLOURS, colours, "interpolated, no features")
 
 
@@ -253,7 +275,7 @@ def _texts(one: _Seen, reader: _Seen | None) -> list[View]:
     return views
 
 
-WAYS: tuple[Callable[[_Seen, _Seen], View], ...] = (
+WAYS: tuple[Callable[[_Seen], View], ...] = (
     _components,
     _cosine,
     _facet(KEY),

@@ -9,8 +9,8 @@ import typer
 
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
-from dinoscope.shell.panels import INPUT, OUTPUT
+from dinoscope.shell.option import option, out_option
+from dinoscope.shell.panels import INPUT
 
 
 @examples(
@@ -65,14 +65,7 @@ def match_command(
     seed: options.Seed = 0,
     out: Annotated[
         Path | None,
-        option(
-            "Folder for matches.json and matches.png.",
-            OUTPUT,
-            "--out",
-            "-o",
-            metavar="DIR",
-            show_default=False,
-        ),
+        out_option("Folder for matches.json and matches.png."),
     ] = None,
     foreground: Annotated[
         bool, option("Match only each model's foreground by its first component.", None, "--foreground")

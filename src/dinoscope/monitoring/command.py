@@ -10,7 +10,7 @@ import typer
 
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
+from dinoscope.shell.option import option, out_option
 from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
 
@@ -23,14 +23,7 @@ def watch_command(
     *,
     out: Annotated[
         Path | None,
-        option(
-            "Page to write; watch.html in the folder by default.",
-            OUTPUT,
-            "--out",
-            "-o",
-            metavar="FILE",
-            show_default=False,
-        ),
+        out_option("Page to write; watch.html in the folder by default.", metavar="FILE"),
     ] = None,
     every: Annotated[
         int,
@@ -89,7 +82,7 @@ def track_command(
     ] = 16,
     out: Annotated[
         Path,
-        option("Folder of the run; goes on there.", OUTPUT, "--out", "-o", metavar="DIR", show_default=False),
+        out_option("Folder of the run; goes on there."),
     ],
     as_json: options.Json = False,
 ) -> None:

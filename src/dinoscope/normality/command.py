@@ -9,8 +9,8 @@ import typer
 
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
-from dinoscope.shell.panels import INPUT, OUTPUT
+from dinoscope.shell.option import option, out_option
+from dinoscope.shell.panels import INPUT
 
 
 @examples(
@@ -59,9 +59,7 @@ def normal_command(
     seed: options.Seed = 0,
     out: Annotated[
         Path | None,
-        option(
-            "Folder for normal.json and normal.png.", OUTPUT, "--out", "-o", metavar="DIR", show_default=False
-        ),
+        out_option("Folder for normal.json and normal.png."),
     ] = None,
     as_json: options.Json = False,
 ) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,9 @@ from dinoscope.backbones.projections import (
     projections,
 )
 from dinoscope.backbones.rotary import rotated
+from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
-from dinoscope.data.spec import check_layers
+from dinoscope.data.spec import BackboneSpec, check_layers
 from dinoscope.errors import BackboneError, InputError
 from dinoscope.pipeline.extract import extract
 from dinoscope.pipeline.photographs import ImageLike
@@ -108,52 +109,139 @@ def attention(
         ImageError: the photograph cannot be used.
     """
     model = as_backbone(backbone)
-    spec = model.spec
-    (last,) = check_layers(None if layer is None else (layer,), spec.depth)
+    _check_head(model.spec, head, rollout=rollout)
+    inside = look_inside(image, model, layer=layer, grid=grid, every=rollout)
+    return inside.attention(at=at, head=head, rollout=rollout)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inside:
+    """One forward pass of one photograph, and what the attention of its blocks did in it.
+
+    Attributes:
+        features: tokens of the block in question.
+        spec: of the backbone.
+        layer: that block.
+        found: the attention of each block that was listened to.
+        caught: what it made in this pass.
+    """
+
+    features: PatchFeatures
+    spec: BackboneSpec
+    layer: int
+    found: Mapping[int, Projections]
+    caught: Mapping[int, Caught]
+
+    @property
+    def n_prefix(self) -> int:
+        """Tokens before the patches."""
+        registers = self.features.registers
+        return int(self.features.cls is not None) + (0 if registers is None else len(registers))
+
+    def facet(self, part: str) -> PatchFeatures:
+        """The block's ``query``, ``key`` or ``value`` of the same pass, patches alone: see `facet_of`.
+
+        Raises:
+            BackboneError: the attention is not over the photograph's tokens.
+        """
+        values = self._made(self.layer, part)[0, self.n_prefix :].float().numpy()
+        told = replace(self.features.provenance, backbone=f"{part}:{self.spec.name}", final_norm=False)
+        shape = (*self.features.grid.shape, -1)
+        return replace(self.features, values=values.reshape(shape), provenance=told, cls=None, registers=None)
+
+    def attention(
+        self, *, at: tuple[float, float] | str = CLS, head: int | None = None, rollout: bool = False
+    ) -> AttentionMap:
+        """One query's row; arguments and errors as for `dinoscope.pipeline.attention.attention`.
+
+        A rollout asks for a pass in which every block was listened to.
+        """
+        spec, features = self.spec, self.features
+        _check_head(spec, head, rollout=rollout)
+        patch = None
+        if isinstance(at, str):
+            if at != CLS or features.cls is None:
+                what = "has no class token" if at == CLS else f"no place {at!r}: give (x, y) or 'cls'"
+                raise InputError(f"{spec.name} {what}" if at == CLS else what)
+            query = 0
+        else:
+            patch = features.grid.patch_at(*at)
+            query = self.n_prefix + patch[0] * features.grid.w + patch[1]
+        rows = {k: self._rows(k) for k in (self.found if rollout else (self.layer,))}
+        each = rows[self.layer].of(torch.tensor([query]))[:, 0]
+        chosen = _rolled(rows, query) if rollout else each.mean(dim=0) if head is None else each[head]
+        weights = chosen.double().numpy()
+        return AttentionMap(
+            values=weights[self.n_prefix :].reshape(features.grid.shape),
+            to_prefix=weights[: self.n_prefix],
+            heads=each.double().numpy(),
+            at=at,
+            patch=patch,
+            layer=self.layer,
+            head=head,
+            rollout=rollout,
+            grid=features.grid,
+        )
+
+    def _made(self, layer: int, part: str) -> Tensor:
+        made = self.caught[layer].made.get(part)
+        if made is None:
+            raise BackboneError(
+                f"{self.spec.name}: a block's attention went another way than through its layers"
+            )
+        return check_tokens(made, self.n_prefix + self.features.grid.n, self.spec.name)
+
+    def _rows(self, layer: int) -> _Rows:
+        for part in (QUERY, KEY, VALUE):
+            self._made(layer, part)
+        return _Rows(self.caught[layer], self.found[layer], self.spec.heads, self.spec.name)
+
+
+def look_inside(
+    image: ImageLike,
+    backbone: Backbone | str,
+    *,
+    layer: int | None = None,
+    grid: int | tuple[int, int] = 32,
+    every: bool = False,
+) -> Inside:
+    """One forward pass that also keeps what a block's attention made: tokens, facets and rows from one pass.
+
+    Args:
+        image: one photograph.
+        backbone: a ViT with standard attention, or its name.
+        layer: 0-based block; None for the last.
+        grid: patches on the short side, or the exact ``(h, w)``.
+        every: listen to all blocks up to it, for rollouts.
+
+    Raises:
+        LayerError: no such layer.
+        BackboneError: no attention whose layers are known.
+        ImageError: the photograph cannot be used.
+        InputError: an impossible grid.
+    """
+    model = as_backbone(backbone)
+    (last,) = check_layers(None if layer is None else (layer,), model.spec.depth)
+    blocks = attention_blocks(model)
+    wanted = range(last + 1) if every else (last,)
+    found = {k: projections(blocks[k], model.spec.name) for k in wanted}
+    with catching(found) as caught:
+        (features,) = extract(image, model, grid=grid, layer=last)
+    return Inside(features, model.spec, last, found, caught)
+
+
+def _check_head(spec: BackboneSpec, head: int | None, *, rollout: bool) -> None:
     if head is not None and not 0 <= head < spec.heads:
         raise InputError(f"no head {head}; {spec.name} has {spec.heads}, counted from 0")
     if head is not None and rollout:
         raise InputError("a rollout is over the mean of the heads: leave head out")
-    blocks = attention_blocks(model)
-    wanted = range(last + 1) if rollout else (last,)
-    found = {k: projections(blocks[k], spec.name) for k in wanted}
-    with catching(found) as caught:
-        (features,) = extract(image, model, grid=grid, layer=last)
-    n_prefix = int(features.cls is not None) + (0 if features.registers is None else len(features.registers))
-    patch = None
-    if isinstance(at, str):
-        if at != CLS or features.cls is None:
-            what = "has no class token" if at == CLS else f"no place {at!r}: give (x, y) or 'cls'"
-            raise InputError(f"{spec.name} {what}" if at == CLS else what)
-        query = 0
-    else:
-        patch = features.grid.patch_at(*at)
-        query = n_prefix + patch[0] * features.grid.w + patch[1]
-    for k in wanted:
-        for made in caught[k].made.values():
-            check_tokens(made, n_prefix + features.grid.n, spec.name)
-    rows = {k: _Rows(caught[k], found[k], spec.heads, spec.name) for k in wanted}
-    each = rows[last].of(torch.tensor([query]))[:, 0]
-    chosen = _rolled(rows, query) if rollout else each.mean(dim=0) if head is None else each[head]
-    weights = chosen.double().numpy()
-    return AttentionMap(
-        values=weights[n_prefix:].reshape(features.grid.shape),
-        to_prefix=weights[:n_prefix],
-        heads=each.double().numpy(),
-        at=at,
-        patch=patch,
-        layer=last,
-        head=head,
-        rollout=rollout,
-        grid=features.grid,
-    )
 
 
 class _Rows:
     """Rows of one block's attention for one photograph, made when asked for."""
 
     def __init__(self, caught: Caught, there: Projections, heads: int, name: str) -> None:
-        if not caught.made.keys() >= {QUERY, KEY, VALUE} or caught.mixed is None:
+        if caught.mixed is None:
             raise BackboneError(f"{name}: a block's attention went another way than through its layers")
         parts = {part: caught.made[part][0].float() for part in (QUERY, KEY, VALUE)}
         for part, norm in ((QUERY, "q_norm"), (KEY, "k_norm")):

@@ -61,9 +61,7 @@ def upsample(
         f"features on {size[0]}x{size[1]} places",
         "Ask for fewer places.",
     )
-    image = None
-    if photograph is not None:
-        image = load_photograph(photograph).pixels.astype(np.float32) / 255.0
+    image = None if photograph is None else load_photograph(photograph).pixels.astype(np.float32) / 255.0
     return upsampled(features.values, size, how, image)
 
 
@@ -85,8 +83,7 @@ def upsampling_gain(
     """
     grid = PatchGrid(*size, 1, features.grid.image_size)
     known = patch_labels(labels, grid)
-    image = load_photograph(photograph).pixels.astype(np.float32) / 255.0
-    fine = boundary_auc(upsampled(features.values, size, how, image), known)
+    fine = boundary_auc(upsample(features, size, how, photograph), known)
     if not fine.n_positive:
         raise InputError("the masks have no border between two regions")
     return UpsamplingGain(fine.auc, boundary_auc(bilinear(features.values, size), known).auc)

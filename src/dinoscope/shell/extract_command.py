@@ -7,7 +7,7 @@ from typing import Annotated
 
 from dinoscope.shell import choices, options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
+from dinoscope.shell.option import option, out_option
 from dinoscope.shell.panels import MODEL, OUTPUT
 
 
@@ -38,7 +38,7 @@ def extract_command(
     seed: options.Seed = 0,
     out: Annotated[
         Path,
-        option("Folder to write to.", OUTPUT, "--out", "-o", metavar="DIR", show_default=False),
+        out_option("Folder to write to."),
     ],
     file_format: Annotated[
         choices.FeatureFormat, option("Of the files.", OUTPUT, "--format")

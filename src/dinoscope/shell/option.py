@@ -6,6 +6,8 @@ from typing import Any
 
 import typer
 
+from dinoscope.shell.panels import OUTPUT
+
 
 def option(says: str, panel: str | None = None, *names: str, **more: Any) -> Any:
     """A `typer.Option`.
@@ -17,3 +19,8 @@ def option(says: str, panel: str | None = None, *names: str, **more: Any) -> Any
         more: as `typer.Option` takes it: ``metavar``, ``show_default``, ``min``, ``max``, …
     """
     return typer.Option(*names, help=says, rich_help_panel=panel, **more)
+
+
+def out_option(says: str, *, metavar: str = "DIR", show_default: bool = False) -> Any:
+    """``--out``, ``-o``: where a command writes."""
+    return option(says, OUTPUT, "--out", "-o", metavar=metavar, show_default=show_default)

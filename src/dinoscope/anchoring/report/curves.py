@@ -119,7 +119,7 @@ def plot_losses(laboratory: Laboratory) -> Figure:
 
 
 def colour_of(run: str) -> str:
-    """Of a run's marks."""
+    """The colour of a run's marks."""
     return ARM_COLOURS.get(run.removeprefix(AFTER_DAMAGE), CONTROL_COLOUR)
 
 

@@ -67,7 +67,7 @@ class DinoBackbone:
 
     @property
     def model(self) -> nn.Module:
-        """Its network."""
+        """The network of `transformers` inside."""
         return self._model
 
     @property

@@ -172,7 +172,7 @@ def _by_region(regions: Int[np.ndarray, "h w"]) -> _Rows:
 
 
 def _numbered(labels: Int[np.ndarray, "h w"]) -> Int[np.ndarray, "h w"]:
-    """The same regions, numbered from 0 in reading order of their first patch."""
+    """Regions numbered from 0 in reading order of their first patch."""
     _, first, inverse = np.unique(labels.ravel(), return_index=True, return_inverse=True)
     return np.asarray(np.argsort(np.argsort(first))[inverse].reshape(labels.shape))
 

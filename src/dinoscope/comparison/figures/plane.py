@@ -38,7 +38,7 @@ _WHOLE = _LEFT + _WIDTH + 0.3
 _LONGEST_LABEL = 1.7
 _NARROWEST = 0.12
 _HINT_ROOM = (0.17, 0.25)
-"""Of the width and of the height, on either side of the first model: what the hints need."""
+"""Shares of the width and of the height that the hints need on either side of the first model."""
 
 _SHORTEST_ARROW, _LONG_ARROW = 0.15, 0.5
 _MARKERS = {"pixels": "s", "random": "^", "blur": "D", "shuffled": "X", "other": "P"}

@@ -17,7 +17,7 @@ from dinoscope.drawing.pages import fill
 from dinoscope.metrics.registry import AXES
 
 WIDTH, HEIGHT = 280, 190
-"""Of the small plane, in CSS pixels."""
+"""The size of the small plane, in CSS pixels."""
 
 
 class Spot(NamedTuple):

@@ -125,7 +125,7 @@ def _minus(column: Column, metric: Metric) -> str:
 
 
 def title(metric: str) -> str:
-    """Of a metric, in ASCII."""
+    """The title of a metric, in ASCII."""
     return ascii_text(words.title(metric))
 
 

@@ -73,7 +73,7 @@ def _row(metric: Metric, columns: Sequence[Column], undefined: str) -> Row:
 
 
 def singles(column: Column, metric: str) -> list[float]:
-    """Of the single photographs where it is defined."""
+    """A metric's values of the single photographs, where it is defined."""
     values = column.measured.values.get(metric)
     return [] if values is None else [v for v in values[:, column.index].tolist() if math.isfinite(v)]
 

@@ -37,7 +37,7 @@ def sections(comparison: Comparison) -> Iterator[Section]:
 
 
 def boxes(comparison: Comparison, photograph: int) -> list[tuple[float, float, float, float]]:
-    """Of the reference patches, in pixels of the photograph."""
+    """Where the reference patches lie, in pixels of the photograph."""
     grid = comparison.features[photograph][0].grid
     return [grid.box(*grid.patch_at(*place)) for place in comparison.points]
 
