@@ -46,13 +46,13 @@ NETWORK = Network(
     head_hidden=16,
     head_bottleneck=8,
 )
+CROPS = Crops(global_px=16, local_px=8, mask_side=(1, 2))
 
 
 def settings(seed: int) -> Settings:
     """Of one run."""
-    crops = Crops(global_px=16, local_px=8, mask_side=(1, 2))
     return Settings(
-        seed=seed, steps=STEPS, batch=8, warmup=10, ema=0.95, memory_px=32, network=NETWORK, crops=crops
+        seed=seed, steps=STEPS, batch=8, warmup=10, ema=0.95, memory_px=32, network=NETWORK, crops=CROPS
     )
 
 

@@ -9,20 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dinoscope.anchoring.config import Crops, Network, Settings
-
-NETWORK = Network(
-    dim=16,
-    depth=2,
-    heads=2,
-    patch_size=4,
-    registers=2,
-    hidden=32,
-    prototypes=8,
-    head_hidden=16,
-    head_bottleneck=8,
-)
-CROPS = Crops(global_px=16, local_px=8, mask_side=(1, 2))
+from dinoscope.anchoring.config import Settings
+from validation.monitor import CROPS, NETWORK
 
 
 def small(**changes: Any) -> Settings:

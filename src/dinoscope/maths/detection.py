@@ -10,6 +10,7 @@ from jaxtyping import Float64, Int64
 from dinoscope.data.results import Interval
 from dinoscope.errors import InputError
 from dinoscope.maths.intervals import half_width
+from dinoscope.maths.left_out import jackknife_error
 
 PRO_LIMIT = 0.3
 """False-positive rate up to which per-region overlap is integrated."""
@@ -71,8 +72,7 @@ def jackknife(areas: Float64[np.ndarray, " owners"]) -> Interval:
     n = len(left)
     reach = math.nan
     if n > 1 and not np.isnan(left).any():
-        error = np.sqrt(((left - left.mean()) ** 2).sum() * (n - 1) / n)
-        reach = float(half_width(np.array([error]), n - 1)[0])
+        reach = float(half_width(jackknife_error(left[:, None]), n - 1)[0])
     return Interval(whole, whole - reach, whole + reach, 0 if math.isnan(whole) else n)
 
 

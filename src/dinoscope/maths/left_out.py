@@ -114,17 +114,25 @@ def jackknife_intervals(
         return {}
     table = _columns(list(values.values()))
     known = ~np.isnan(table[:, 0])
-    n, photographs = int(known.sum()), len(counts)
+    n = int(known.sum())
     middle = table[known].mean(axis=0) if n else np.full(table.shape[1], np.nan)
     reach = np.full(table.shape[1], np.nan)
     if n > 1 and counts.all():
         left = np.stack([sums[name] for name in values], axis=1) / counts[:, None]
-        squares = ((left - left.mean(axis=0)) ** 2).sum(axis=0)
-        reach = half_width(np.sqrt(squares * (photographs - 1) / photographs), n - 1)
+        reach = half_width(jackknife_error(left), n - 1)
     return {
         name: Interval(float(m), float(m - r), float(m + r), n)
         for name, m, r in zip(values, middle, reach, strict=True)
     }
+
+
+def jackknife_error(left: Float64[np.ndarray, "units columns"]) -> Float64[np.ndarray, " columns"]:
+    """The standard error of each column, from its values with every unit left out in turn.
+
+    Source: Efron & Stein, The jackknife estimate of variance, Annals of Statistics 9 (1981).
+    """
+    n = len(left)
+    return np.sqrt(((left - left.mean(axis=0)) ** 2).sum(axis=0) * (n - 1) / n)
 
 
 def _columns(columns: list[Float64[np.ndarray, " queries"]]) -> Float64[np.ndarray, "queries columns"]:
