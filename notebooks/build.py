@@ -6,6 +6,7 @@ jupytext and nbclient, as the tests do.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +40,10 @@ def notebook_of(script: Path) -> nbformat.NotebookNode:
 
 
 def executed(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
-    """The notebook with the outputs of running it in a folder; live widgets leave no state behind."""
+    """The notebook with the outputs of running it in a folder; live widgets leave no state behind.
+
+    Figures are kept whatever ``MPLBACKEND`` says outside.
+    """
     client = NotebookClient(
         notebook,
         timeout=TIMEOUT_S,
@@ -47,7 +51,7 @@ def executed(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.Notebook
         resources={"metadata": {"path": str(folder)}},
         store_widget_state=False,
     )
-    return client.execute()
+    return client.execute(env=os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"})
 
 
 def quiet(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

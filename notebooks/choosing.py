@@ -5,7 +5,7 @@
 # comparison fair, who is sharper and who is more coherent *on my photographs*, and by how much compared with what
 # colour alone would do?
 #
-# Here the photographs are 24 procedural scenes, whose labels are exact, and the candidates are the two bundled models
+# Here the photographs are 24 procedural scenes, whose labels are exact, and the candidates are the two bundled toy models
 # and the same architecture with random weights. Put your own folder and `["dinov2-reg-base", "dinov3-vitb16"]`
 # in their place.
 

@@ -5,8 +5,8 @@
 # networks and asks, step by step, how their vectors differ: which patches are alike, how far that likeness
 # reaches, whether it stops where objects stop, and what it is worth for finding photographs.
 #
-# It runs offline in a few minutes with two very small models that come with dinoscope: `mini` and
-# `mini-gram`. They share one training run up to its last 400 steps; then one went on as before, and the other
+# It runs offline in a few minutes with two toy models that come with dinoscope: `mini` and
+# `mini-gram`. They share one training run up to its last 1,000 steps; then one went on as before, and the other
 # was *anchored* to an early state of the network (section 6). That makes them a controlled pair. They are no
 # DINOv2 and no DINOv3, and what they show is not evidence about those.
 #
@@ -281,19 +281,19 @@ print(
 
 # %% [markdown]
 # `mini` and `mini-gram` are the two ends of exactly this experiment: same trunk, same data in the same order, and in
-# the last 400 steps one of them with this loss, its teacher looking at every crop at twice the resolution. What it
+# the last steps one of them with this loss, its teacher looking at every crop at twice the resolution. What it
 # did to them is measured above, in section 4, on scenes that neither was trained on, and in the models' cards:
 
 # %%
 from importlib.resources import files
 
 card = (files("dinoscope") / "weights" / "mini-gram" / "README.md").read_text()
-print(card[card.index("| on held-out scenes") : card.index("**What it is not**")])
+print(card[card.index("| | pixels") : card.index("Class tokens:")])
 
 # %% [markdown]
 # A smaller Gram distance to the teacher only says that the loss does what it is for. Whether it is *good* is said by
 # the others: sharpness, coherence, k-NN segmentation. And it is said of a network with a million parameters,
-# trained for an hour on a thousand photographs.
+# trained for some hours on 40,000 thumbnails.
 
 # %% [markdown]
 # ## 7. Searching: does sky find sky?
@@ -332,7 +332,27 @@ a, b = (next(ds.extract(path, first, grid=16)) for path in (query, hit.source))
 ds.plot_match(ds.why_match(a, b), ds.read_photograph(query), ds.read_photograph(hit.source))
 
 # %% [markdown]
-# ## 8. What may be concluded, and what may not
+# ## 8. What else the same features can be asked
+#
+# Each is a line to type and a page that runs; the [gallery](../docs/gallery.md) shows what they draw.
+#
+# - **Which layer, resolution, facet and backbone suits my masks?** `dinoscope choose`:
+#   [how](../docs/how-to/choose.md), [picture](../docs/gallery.md#which-setting).
+# - **Where does the same thing lie in another photograph?** `dinoscope match`, scored by `--keypoints`:
+#   [how](../docs/how-to/match.md), [picture](../docs/gallery.md#where-each-patch-goes).
+# - **Where is what these words say?** `dinoscope look PHOTO --text "a cat"`, and over a collection
+#   `dinoscope search STORE --text "a cat"`, by models that read words: [how](../docs/how-to/look-closer.md),
+#   [what is drawn](../docs/gallery.md#words).
+# - **May I have the mask of this?** A few clicks in `dinoscope view`, or `ds.segment`:
+#   [how](../docs/how-to/segment.md), [picture](../docs/gallery.md#a-mask-from-a-few-clicks).
+# - **What is not as in normal photographs?** `dinoscope normal`: [how](../docs/how-to/normal.md),
+#   [picture](../docs/gallery.md#what-is-not-normal).
+# - **What of the whole family, and of several people's numbers?** `dinoscope compare --recipe v2-v3` and
+#   `dinoscope combine`: [how](../docs/how-to/family.md),
+#   [what is drawn](../docs/gallery.md#the-whole-family).
+
+# %% [markdown]
+# ## 9. What may be concluded, and what may not
 #
 # **From this notebook**: how two small networks, equal but for their last steps, organise these photographs, with
 # intervals over photographs. One pair is one pair: the interval is over photographs, not over trainings.

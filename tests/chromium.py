@@ -15,6 +15,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENT_MS = 300_000
+"""How long a page may take on a machine that is busy elsewhere; nothing is measured by it."""
+
 NOT_FOUND = "browser not found: install Chromium (apt install chromium) or set BROWSER_PATH"
 
 

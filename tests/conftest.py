@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,8 @@ from tests.chromium import FLAGS, NOT_FOUND, browser_path
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["HF_HUB_OFFLINE"] = "1"  # before the hub is imported; tests with a stand-in hub lift it
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+# Tests that a shell started in the background ignore Ctrl-C, and so would all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # Before torch and numpy's libraries start their threads: together the workers use the cores once.
 _workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // _workers)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +43,7 @@ def test_compare_writes_a_report_and_its_numbers(
         "plane.svg",
         "plane.png",
     }
-    assert len(list((out / "figures").glob("*.png"))) == 4
+    assert {p.name for p in (out / "figures").iterdir()} == {"overview.png", "captions.md"}
     shown = capsys.readouterr().out
     assert str(out / "report.html") in shown
     assert "pixels" in shown and "neighbour" in shown
@@ -90,9 +92,10 @@ def test_a_second_run_replaces_the_first_and_leaves_other_files(photos: Path, tm
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine.txt").write_text("keep")
-    assert run("compare", photos, "--models", "pixels", "--grid", 6, "--out", out) == 0
+    words = ("compare", photos, "--models", "pixels", "--grid", 6, "--figures", "png", "--out", out)
+    assert run(*words) == 0
     (photos / "2.png").unlink()
-    assert run("compare", photos, "--models", "pixels", "--grid", 6, "--out", out) == 0
+    assert run(*words) == 0
     assert (out / "mine.txt").read_text() == "keep"
     assert len(list((out / "figures").glob("*.png"))) == 3
     assert not [p for p in out.iterdir() if p.name.startswith(".")]
@@ -203,6 +206,37 @@ def test_no_photographs_end_with_2(tmp_path: Path, capsys: pytest.CaptureFixture
     assert run("compare", "--models", "pixels") == 2
 
 
+def test_a_model_named_where_photographs_are_is_told_where_it_goes(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("compare", photos, "mini", "dinov3-vits16", "pixels", "--out", tmp_path / "out") == 2
+    assert "mini, dinov3-vits16, pixels: no photograph here" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "mini").mkdir()
+    assert run("compare", "mini", "--models", "pixels") == 2  # a folder may be called so
+    assert "no photographs: name files" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [("refine", "anchor --from"), ("segment", "dinoscope view"), ("attention", "look")]
+)
+def test_what_is_no_command_is_said_where_it_is(
+    word: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(word, "photo.jpg") == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"dinoscope: no command is called {word}: ") and said in told
+
+
+def test_a_command_without_its_models_says_what_could_be_tried(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (("look", photos / "0.png"), ("embed", photos, photos / "store")):
+        assert run(*command) == 2
+        assert "mini and mini-gram are bundled toys" in capsys.readouterr().err
+
+
 def test_missing_weights_end_with_3(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +250,15 @@ def test_debug_shows_the_traceback(photos: Path, capsys: pytest.CaptureFixture[s
     assert run("compare", photos, "--models", "nonsense", "--debug") == 2
     said = capsys.readouterr().err
     assert "Traceback" in said and "UnknownBackboneError" in said
+
+
+def test_wherever_a_toy_is_measured_it_is_called_one(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (photos / "0.png", "--models", "mini", "--grid", 6, "--out", tmp_path / "out")
+    for command in (("measure", *words), ("compare", *words, "--full")):
+        assert run(*command) == 0
+        assert capsys.readouterr().out.count("note: toy model (mini): to show how things work") == 1
 
 
 def test_measure_prints_one_json_object_and_nothing_else(
@@ -290,3 +333,12 @@ def test_a_choice_that_there_is_not_is_told_with_those_there_are(
     assert run("compare", photos, "--resize", "foo") == 2
     said = capsys.readouterr().err
     assert "'--resize': 'foo' is not one of 'bilinear', 'bicubic', 'official'" in said
+
+
+def test_a_reader_that_goes_away_is_no_fault() -> None:
+    command = [sys.executable, "-m", "dinoscope", "models", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141

@@ -80,7 +80,7 @@ def test_the_wheel_says_what_it_needs(wheel: Path) -> None:
         said = email.message_from_bytes(inside.read(f"dinoscope-{__version__}.dist-info/METADATA"))
     assert said["License-Expression"] == "Apache-2.0"
     assert said["Requires-Python"] == ">=3.11"
-    extras = {"all", "fast", "heif", "onnx", "ray", "store", "timm", "view", "widget"}
+    extras = {"all", "fast", "heif", "index", "onnx", "openvino", "ray", "store", "timm", "view", "widget"}
     assert set(said.get_all("Provides-Extra", [])) == extras
     needs = [line for line in said.get_all("Requires-Dist", []) if "extra ==" not in line]
     assert not any(line.startswith(("pytest", "torchvision", "pylance", "starlette")) for line in needs)

@@ -27,6 +27,7 @@ VALUES = frozenset(
 
 PUBLIC = frozenset(
     {
+        "anchoring/refine/refine.py:refine",
         "choice/choose.py:choose",
         "comparison/compare.py:compare",
         "comparison/measure.py:measure",

@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 
 from dinoscope.anchoring.batches import batches
-from dinoscope.anchoring.config import Crops, Network, SecondStage, Settings
+from dinoscope.anchoring.config import Crops, Network, Objective, SecondStage, Settings
 from dinoscope.anchoring.photographs import PhotographMemory, read_memory
 from dinoscope.anchoring.plan import Planting
 from dinoscope.anchoring.state import State, fresh_state
@@ -47,12 +47,21 @@ NETWORK = Network(
     head_bottleneck=8,
 )
 CROPS = Crops(global_px=16, local_px=8, mask_side=(1, 2))
+OBJECTIVE = Objective(student_temperature=0.1, teacher_temperature=0.04, first_temperature=0.04)
 
 
 def settings(seed: int) -> Settings:
     """Of one run."""
     return Settings(
-        seed=seed, steps=STEPS, batch=8, warmup=10, ema=0.95, memory_px=32, network=NETWORK, crops=CROPS
+        seed=seed,
+        steps=STEPS,
+        batch=8,
+        warmup=10,
+        ema=0.95,
+        memory_px=32,
+        network=NETWORK,
+        crops=CROPS,
+        objective=OBJECTIVE,
     )
 
 

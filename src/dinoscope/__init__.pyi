@@ -1,3 +1,7 @@
+from .anchoring.refine.findings import Findings as Findings
+from .anchoring.refine.refine import HeldOut as HeldOut
+from .anchoring.refine.refine import refine as refine
+from .anchoring.refine.settings import Refinement as Refinement
 from .backbones.facets import facet_of as facet_of
 from .backbones.finer import finer_of as finer_of
 from .backbones.load import load_backbone as load_backbone
@@ -8,6 +12,7 @@ from .choice.figures.pareto import plot_choice as plot_choice
 from .comparison.compare import compare as compare
 from .comparison.content_free import position_basis as position_basis
 from .comparison.content_free import without_position as without_position
+from .comparison.figures.closer import plot_closer as plot_closer
 from .comparison.figures.curves import plot_curve as plot_curve
 from .comparison.figures.curves import plot_distance as plot_distance
 from .comparison.figures.gram import plot_gram as plot_gram
@@ -23,6 +28,9 @@ from .comparison.report.report import write_report as write_report
 from .comparison.show import show as show
 from .comparison.tables.paper import metrics_latex as metrics_latex
 from .comparison.tables.paper import metrics_markdown as metrics_markdown
+from .compression.compress import Compressed as Compressed
+from .compression.compress import compress as compress
+from .compression.sizes import Size as Size
 from .data.features import PatchFeatures as PatchFeatures
 from .data.features import Provenance as Provenance
 from .data.grid import PatchGrid as PatchGrid
@@ -72,11 +80,13 @@ from .exports.certificate import ExportCertificate as ExportCertificate
 from .exports.certificate import Limits as Limits
 from .exports.certify import certify as certify
 from .exports.export import write_onnx as write_onnx
+from .exports.export import write_openvino as write_openvino
 from .exports.figures import plot_certificate as plot_certificate
 from .io.features import read_features as read_features
 from .io.images import read_photograph as read_photograph
 from .io.keypoints import KeypointPair as KeypointPair
 from .io.keypoints import read_keypoints as read_keypoints
+from .io.layouts import find_layout as find_layout
 from .looking.figure import plot_views as plot_views
 from .looking.look import LookSettings as LookSettings
 from .looking.look import look as look
@@ -111,6 +121,8 @@ from .maths.spectral import n_clusters as n_clusters
 from .maths.spectral import patch_totals as patch_totals
 from .maths.spectral import spectral_of_moments as spectral_of_moments
 from .monitoring.check import Check as Check
+from .monitoring.figures import plot_checks as plot_checks
+from .monitoring.figures import plot_strip as plot_strip
 from .monitoring.monitor import Monitor as Monitor
 from .monitoring.track import track as track
 from .normality.figures.distances import plot_normal as plot_normal
@@ -132,12 +144,13 @@ from .pipeline.text import text_map as text_map
 from .pipeline.upsample import UpsamplingGain as UpsamplingGain
 from .pipeline.upsample import upsample as upsample
 from .pipeline.upsample import upsampling_gain as upsampling_gain
+from .retrieval.duplicates import near_duplicates as near_duplicates
 from .retrieval.figures.match import plot_match as plot_match
 from .retrieval.fits import fit_suppression as fit_suppression
 from .retrieval.patches import search_patches as search_patches
 from .retrieval.patches import why_match as why_match
-from .retrieval.search import near_duplicates as near_duplicates
 from .retrieval.search import search as search
+from .retrieval.words import search_words as search_words
 from .scenes.scene import Scene as Scene
 from .scenes.scene import SceneSettings as SceneSettings
 from .scenes.write import write_scenes as write_scenes

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -23,7 +23,7 @@ _HOST = f"{zlib.crc32(socket.gethostname().encode(errors='replace')):08x}"
 _LEFT = re.compile(r"\.dinoscope-(?:([0-9a-f]{8})-(\d+)-)?\w+(?:\.tmp)?")
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file under a temporary name beside it, then rename: it is there whole or not at all.
 
     Raises:
@@ -45,11 +45,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """`write_whole` of bytes that are at hand."""
-
-    def write(file: BinaryIO) -> None:
-        file.write(data)
-
-    write_whole(path, write)
+    write_whole(path, lambda file: file.write(data))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -70,6 +66,22 @@ def work_folder(folder: Path) -> Iterator[Path]:
         yield work
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def move_in(new: Path, folder: Path, earlier: Iterable[str] = ()) -> None:
+    """Move the files of ``new`` into ``folder``, which is made where missing; other files there stay.
+
+    Args:
+        new: a folder of files.
+        folder: where to; those of the same names are replaced.
+        earlier: names of files of an earlier result, which go, too.
+    """
+    folder.mkdir(exist_ok=True)
+    files = {path.name: path for path in new.iterdir()}
+    for name in set(earlier) - set(files):
+        (folder / name).unlink(missing_ok=True)
+    for name, path in files.items():
+        path.replace(folder / name)
 
 
 def remove_left(folder: Path) -> None:

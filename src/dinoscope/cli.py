@@ -1,14 +1,16 @@
 """The command line; everything heavy is imported when a command runs.
 
 Exit codes: 0 done, 1 some inputs failed (they are listed, the rest is done), 2 usage, 3 weights not
-available, 4 store damaged, 70 a fault of dinoscope's own, 130 interrupted.
+available, 4 store damaged, 70 a fault of dinoscope's own, 130 interrupted, 141 nobody reads what it prints.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import sys
 import traceback
+import warnings
 from contextvars import copy_context
 from typing import Annotated
 
@@ -26,114 +28,52 @@ from dinoscope.errors import (
     told,
 )
 from dinoscope.names import IN_A_STREAM
-from dinoscope.shell.commands import Commands, Listed, UsageError
+from dinoscope.shell.commands import Commands, UsageError, listed
 from dinoscope.shell.interrupts import INTERRUPTED, answer_interrupts
 
-SOME_FAILED, USAGE, NO_WEIGHTS, STORE_DAMAGED, OUR_FAULT = 1, 2, 3, 4, 70
+SOME_FAILED, USAGE, NO_WEIGHTS, STORE_DAMAGED, OUR_FAULT, UNREAD = 1, 2, 3, 4, 70, 141
 
-LOOK, SEARCH, PREPARE, HERE = "Compare and look", "Search a collection", "Make and check", "What is here"
-COMMANDS = {
-    "compare": Listed(
-        "dinoscope.comparison.compare_command:compare_command",
-        LOOK,
-        "Compare models on photographs: a report and its numbers.",
-    ),
-    "measure": Listed(
-        "dinoscope.comparison.measure_command:measure_command",
-        LOOK,
-        "Measure models on photographs: numbers without pictures.",
-    ),
-    "view": Listed(
-        "dinoscope.view.command:view_command",
-        LOOK,
-        "Open a live page of photographs, or of a store.",
-    ),
-    "look": Listed(
-        "dinoscope.looking.command:look_command",
-        LOOK,
-        "Look at one photograph in every way.",
-    ),
-    "choose": Listed(
-        "dinoscope.choice.command:choose_command",
-        LOOK,
-        "Choose a backbone, layer, grid and facet by masks.",
-    ),
-    "match": Listed(
-        "dinoscope.matching.command:match_command",
-        LOOK,
-        "Find the places of one photograph in another.",
-    ),
-    "normal": Listed(
-        "dinoscope.normality.command:normal_command",
-        LOOK,
-        "Find what is not like normal photographs.",
-    ),
-    "embed": Listed(
-        "dinoscope.shell.embed_command:embed_command",
-        SEARCH,
-        "Fill a store with the vectors of a collection.",
-    ),
-    "search": Listed(
-        "dinoscope.retrieval.command:search_command",
-        SEARCH,
-        "Find the photographs of a store that are like this one.",
-    ),
-    "evaluate": Listed(
-        "dinoscope.evaluation.command:evaluate_command",
-        SEARCH,
-        "Score the searches of a store by labels.",
-    ),
-    "index": Listed(
-        "dinoscope.shell.index_command:index_command",
-        SEARCH,
-        "Build the approximate index of a large store.",
-    ),
-    "extract": Listed(
-        "dinoscope.shell.extract_command:extract_command",
-        PREPARE,
-        "Write the patch features of photographs as files.",
-    ),
-    "scenes": Listed(
-        "dinoscope.shell.scenes_command:scenes_command",
-        PREPARE,
-        "Draw procedural photographs with exact masks.",
-    ),
-    "anchor": Listed(
-        "dinoscope.anchoring.command:anchor_command",
-        PREPARE,
-        "Train a small ViT with and without the Gram anchor.",
-    ),
-    "watch": Listed(
-        "dinoscope.monitoring.command:watch_command",
-        PREPARE,
-        "Write the page of a training that is monitored.",
-    ),
-    "track": Listed(
-        "dinoscope.monitoring.command:track_command",
-        PREPARE,
-        "Look at dense features over a series of checkpoints.",
-    ),
-    "export": Listed(
-        "dinoscope.exports.command:export_command",
-        PREPARE,
-        "Write a DINO ViT as ONNX, and certify it.",
-    ),
-    "certify": Listed(
-        "dinoscope.exports.command:certify_command",
-        PREPARE,
-        "Say whether an export gives the features of its model.",
-    ),
-    "models": Listed(
-        "dinoscope.shell.models_command:models_command",
-        HERE,
-        "List the models: size, licence, gate, cached or not.",
-    ),
-    "doctor": Listed(
-        "dinoscope.doctor.command:doctor_command",
-        HERE,
-        "Say what works here, what is damaged, why features differ.",
-    ),
+LOOK = {
+    "compare": ("comparison.compare_command", "Compare models on photographs: a report and its numbers."),
+    "combine": ("comparison.recipe.command", "Combine several people's comparisons on the same terms."),
+    "measure": ("comparison.measure_command", "Measure models on photographs: numbers without pictures."),
+    "view": ("view.command", "Open a live page of photographs, or of a store."),
+    "look": ("looking.command", "Look at one photograph in every way."),
+    "choose": ("choice.command", "Choose a backbone, layer, grid and facet by masks."),
+    "match": ("matching.command", "Find the places of one photograph in another."),
+    "normal": ("normality.command", "Find what is not like normal photographs."),
 }
+SEARCH = {
+    "embed": ("shell.embed_command", "Fill a store with the vectors of a collection."),
+    "search": ("retrieval.command", "Find the photographs of a store that are like this one."),
+    "evaluate": ("evaluation.command", "Score the searches of a store by labels."),
+    "index": ("shell.index_command", "Build the approximate index of a large store."),
+    "compress": ("compression.command", "Make the vectors of a store smaller, with a stated loss."),
+}
+PREPARE = {
+    "extract": ("shell.extract_command", "Write the patch features of photographs as files."),
+    "scenes": ("shell.scenes_command", "Draw procedural photographs with exact masks."),
+    "anchor": ("anchoring.command", "Train a small ViT with the Gram anchor, or refine a model."),
+    "watch": ("monitoring.command", "Write the page of a training that is monitored."),
+    "track": ("monitoring.command", "Look at dense features over a series of checkpoints."),
+    "export": ("exports.command", "Write a DINO ViT as ONNX or OpenVINO, and certify it."),
+    "certify": ("exports.command", "Say whether an export gives the features of its model."),
+}
+HERE = {
+    "models": ("shell.models_command", "List the models: size, licence, gate, cached or not."),
+    "doctor": ("doctor.command", "Say what works here, what is damaged, why features differ."),
+}
+COMMANDS = listed(
+    {"Compare and look": LOOK, "Search a collection": SEARCH, "Make and check": PREPARE, "What is here": HERE}
+)
+
+
+ELSEWHERE = {
+    "refine": "`dinoscope anchor --from MODEL PHOTOS --out DIR` refines a model",
+    "segment": "masks by clicks are in the menu of `dinoscope view`, and `ds.segment` in Python",
+    "attention": "`dinoscope look` shows it, and the menu of `dinoscope view`",
+}
+"""What people look for as a command, and where it is."""
 
 
 class _Dinoscope(Commands):
@@ -166,12 +106,17 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=IN_A_STREAM)
     answer_interrupts()
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of a file is said by its own line
     debug = "--debug" in sys.argv[1:]
     words = [word for word in sys.argv[1:] if word != "--debug"]
     sys.argv[1:] = words or ["--help"]
     try:
         # in a context of its own: what a command sets for itself is gone with it
         code = copy_context().run(app, standalone_mode=False) or (0 if words else USAGE)
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # as after `| head`; Typer's own context exits so
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        code = UNREAD
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BaseException as error:  # noqa: BLE001 (whatever else there is, a panic of Lance's Rust included)
@@ -188,10 +133,20 @@ def main() -> None:
 def _words(error: BaseException) -> str:
     if isinstance(error, UsageError):
         said = " ".join(error.format_message().replace("Value error, ", "").split())  # Typer's own prefix
-        return f"{told(said)} (-h shows what there is)"
+        asked = said.removeprefix("No such command ").strip("'.")
+        if asked in ELSEWHERE:
+            return f"no command is called {asked}: {ELSEWHERE[asked]}"
+        missed = said.startswith(("Missing option '--models'", "Missing option '--model'"))
+        try_it = "; to try it, mini and mini-gram are bundled toys; `dinoscope models` lists every name"
+        return f"{told(said).rstrip('.') + try_it if missed else told(said)} (-h shows what there is)"
     if isinstance(error, DinoscopeError | OSError):
         return "\n".join(told(line) for line in str(error).splitlines())
     said = told(f"{type(error).__name__}: {error}")[:LONGEST]
+    if _lacks_memory(error):
+        return (
+            f"there is not enough memory for this ({said}): free some, or ask for less: fewer or smaller "
+            "photographs, a smaller grid or model"
+        )
     return (
         f"a fault of dinoscope's own, not of yours ({said}); please report it, with what --debug shows and "
         "the command"
@@ -201,6 +156,8 @@ def _words(error: BaseException) -> str:
 def _exit_code(error: BaseException) -> int:
     if isinstance(error, OSError | UsageError):  # a disk that is full, a folder that may not be written to
         return USAGE
+    if _lacks_memory(error):
+        return USAGE
     if not isinstance(error, DinoscopeError):
         return OUR_FAULT
     if isinstance(error, NoUsablePhotographError):
@@ -209,3 +166,11 @@ def _exit_code(error: BaseException) -> int:
         return NO_WEIGHTS
     damaged = isinstance(error, StoreError) and not isinstance(error, MissingFeaturesError | StoreInUseError)
     return STORE_DAMAGED if damaged else USAGE
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    if "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from dinoscope.backbones.memory import out_of_memory
+
+    return out_of_memory(error)

@@ -37,7 +37,8 @@ _ENDLESS = re.compile(rf"(\S{{{LONGEST}}})\S+")
 
 def shortened(error: BaseException | str) -> str:
     """What a message repeats of another's error or of an input: one line of at most `LONGEST` characters."""
-    said = printable(str(error).strip() or type(error).__name__)
+    unsaid = "" if isinstance(error, str) else type(error).__name__
+    said = printable(str(error).strip() or unsaid)
     return said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…"
 
 
@@ -107,12 +108,15 @@ class LayerError(InputError):
     Attributes:
         layer: what was asked for.
         depth: how many layers there are; they are numbered from 0.
+        backbone: its name; empty where it is not known.
     """
 
-    def __init__(self, layer: int, depth: int) -> None:
+    def __init__(self, layer: int, depth: int, backbone: str = "") -> None:
         self.layer = layer
         self.depth = depth
-        super().__init__(f"no layer {layer}: layers are numbered 0 to {depth - 1}")
+        self.backbone = backbone
+        of = f" of {backbone}" if backbone else ""
+        super().__init__(f"no layer {layer}: layers{of} are numbered 0 to {depth - 1}")
 
 
 class BackboneError(DinoscopeError):

@@ -38,6 +38,15 @@ def path_named(text: str) -> Path:
     return Path(_ESCAPED.sub(_unescaped, text))
 
 
+def at_home(path: str | os.PathLike[str]) -> Path:
+    """A path whose leading ``~`` or ``~USER`` is that user's folder; as it is where nobody is called so.
+
+    >>> at_home("~nobody-is-called-so.pth").name
+    '~nobody-is-called-so.pth'
+    """
+    return Path(os.path.expanduser(path))
+
+
 def well_formed(text: str) -> str:
     """Text of any origin without lone surrogates; what is text already stays as it is."""
     return _SURROGATE.sub(_escaped, text)
@@ -59,6 +68,8 @@ def without_secrets(text: str) -> str:
     >>> without_secrets("https://me:secret@example.org/a.jpg?size=2&token=abc")
     'https://…@example.org/a.jpg?size=2&token=…'
     """
+    if ":/" not in text:  # no address; a file of features may be asked for by ?key=NAME
+        return text
     return _SECRET.sub(r"\1…", _USER.sub(r"\1…@", text))
 
 
@@ -82,6 +93,6 @@ def _in_a_stream(error: UnicodeError) -> tuple[str, int]:
 
 
 IN_A_STREAM = "dinoscope.names"
-"""The same rule as an error handler for streams: `sys.stdout.reconfigure(errors=IN_A_STREAM)`."""
+"""An error handler that escapes as `well_formed` does: `sys.stdout.reconfigure(errors=IN_A_STREAM)`."""
 
 codecs.register_error(IN_A_STREAM, _in_a_stream)

@@ -80,4 +80,4 @@ def test_defaults_are_the_small_run() -> None:
     settings = Settings()
     assert (settings.network.dim, settings.network.depth, settings.network.patch_size) == (128, 6, 8)
     assert (settings.grid, settings.batch, settings.network.prototypes) == (8, 64, 256)
-    assert settings.objective == Objective(0.1, 0.04, 0.04, 0, 3, 1.0, 1.0, 0.1, 1.0)
+    assert settings.objective == Objective(0.033, 0.0133, 0.0133, 0, 3, 1.0, 1.0, 0.1, 1.0)

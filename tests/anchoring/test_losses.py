@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dinoscope.anchoring.losses import (
+    contrast_loss,
     dino_loss,
     feature_mse,
     ibot_loss,
@@ -84,6 +86,29 @@ def test_ibot_loss_counts_crops_alike_whatever_their_block() -> None:
         ibot_loss(student[:3], teacher[:3], masks, temperature=0.1)
     with pytest.raises(ShapeError):
         ibot_loss(student[:0], teacher[:0], torch.zeros_like(masks), temperature=0.1)
+
+
+@pytest.mark.parametrize("skip_same", [False, True])
+def test_contrast_agrees_with_a_loop_over_every_pair_of_crops(skip_same: bool) -> None:
+    student = F.normalize(numbers(3, 4, 6), dim=-1)
+    teacher = F.normalize(numbers(2, 4, 6, seed=1), dim=-1)
+    pairs = []
+    for s, t in product(range(3), range(2)):
+        if skip_same and s == t:
+            continue
+        scores = np.exp(student[s].numpy() @ teacher[t].numpy().T / 0.2)
+        pairs.append(-np.log(np.diag(scores) / scores.sum(axis=1)).mean())
+    found = contrast_loss(student, teacher, temperature=0.2, skip_same=skip_same)
+    assert float(found) == pytest.approx(np.mean(pairs), rel=1e-5)
+
+
+def test_contrast_is_small_for_directions_of_their_own_and_ln_b_for_one_that_all_share() -> None:
+    apart, alike = torch.eye(5)[None], torch.ones(1, 5, 5) / math.sqrt(5)
+    assert float(contrast_loss(apart, apart, temperature=0.05, skip_same=False)) < 1e-6
+    told = float(contrast_loss(alike, alike, temperature=0.05, skip_same=False))
+    assert told == pytest.approx(math.log(5), rel=1e-5)
+    with pytest.raises(ShapeError):
+        contrast_loss(apart, apart, temperature=0.05, skip_same=True)
 
 
 def test_koleo_agrees_with_a_loop_and_falls_as_vectors_spread() -> None:

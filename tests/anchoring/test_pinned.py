@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def test_a_run_goes_on_under_its_own_code_alone(checkout: Path, tmp_path: Path) 
     with pytest.raises(InputError, match="differs from its commit"):
         pin(run, root=checkout)
     git(checkout, "commit", "-qam", "two")
-    with pytest.raises(InputError, match=f"commit was {first['commit']}, is .*--other-code"):
+    with pytest.raises(InputError, match=f"code was {first['code']}, is .*{first['commit']}.*--other-code"):
         pin(run, root=checkout)
     assert json.loads((run / "code.json").read_text()) == [first]
     pin(run, other=True, root=checkout)
@@ -49,6 +50,18 @@ def test_a_run_goes_on_under_its_own_code_alone(checkout: Path, tmp_path: Path) 
     ]
 
 
-def test_without_a_checkout_nothing_can_be_held(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no git checkout"):
+def test_a_copy_without_git_is_held_by_its_code(checkout: Path, tmp_path: Path) -> None:
+    run, copy = tmp_path / "run", tmp_path / "copy"
+    shutil.copytree(checkout, copy, ignore=shutil.ignore_patterns(".git"))
+    pin(run, root=copy)
+    pin(run, root=checkout)
+    (first,) = json.loads((run / "code.json").read_text())
+    assert first["commit"] is None
+    (copy / "src" / "code.py").rename(copy / "src" / "other.py")
+    with pytest.raises(InputError, match="under other code: code was"):
+        pin(run, root=copy)
+
+
+def test_without_code_nothing_can_be_held(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no checkout"):
         pin(tmp_path / "run", root=tmp_path)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from dinoscope.anchoring.conclude import conclude
+from dinoscope.anchoring.config import Settings
 from dinoscope.anchoring.evaluate import read_evaluation
 from experiments import bundle, publish
+from experiments.bars import read_bars
+from experiments.recipe import ARM_STEPS, COOLDOWN, TRUNK, TRUNK_STEPS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "gram-experiment" / "index.md").read_text(encoding="utf-8")
@@ -33,6 +37,11 @@ def test_what_it_says_of_photographs_is_what_was_measured() -> None:
 
 
 @pytest.mark.parametrize("name", bundle.BUNDLED)
-def test_the_cards_say_what_was_measured_on_photographs(name: str) -> None:
-    card = (bundle.WEIGHTS / name / "README.md").read_text(encoding="utf-8")
-    assert bundle.on_photographs(bundle.REAL) in card
+def test_the_cards_say_what_was_measured_and_what_was_run(name: str) -> None:
+    folder, bars = bundle.WEIGHTS / name, read_bars(bundle.BARS)
+    settings = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    assert (folder / "README.md").read_text(encoding="utf-8") == bundle.card(name, settings, bars)
+    ran = Settings.from_json(json.dumps(settings))
+    assert (ran.network, ran.crops, ran.objective) == (TRUNK.network, TRUNK.crops, TRUNK.objective)
+    assert (ran.steps, ran.cooldown_steps) == (TRUNK_STEPS + ARM_STEPS, COOLDOWN)
+    assert settings["second_stage"]["start"] == TRUNK_STEPS

@@ -31,7 +31,7 @@ from dinoscope.anchoring.findings import (
 from dinoscope.anchoring.report.curves import colour_of, plot_control, plot_scores
 from dinoscope.anchoring.report.maps import animation, film, plot_grams, plot_strip
 from dinoscope.anchoring.report.numbers import laboratory_json
-from dinoscope.anchoring.report.report import laboratory_html, write_laboratory
+from dinoscope.anchoring.report.report import _page, _pictures, write_laboratory
 from dinoscope.anchoring.report.words import NO_CONTROL, NOT_SHOWN
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import InputError
@@ -70,7 +70,7 @@ def laboratory() -> Laboratory:
         Conclusion((gate,), gate, (), (), ("No degradation was found & nothing <else>.", "More.")),
         (LossCurve(TRUNK, 0, np.array([10.0, 20.0]), {"ibot": np.array([2.0, 1.0])}),),
         strip,
-        (GramPair("gram-x2", 0, 400, 100, 0, student, np.ones((6, 6)), 0.8333),),
+        (GramPair("gram-x2", 0, 400, 100, student, np.ones((6, 6)), 0.8333),),
         (Spent(TRUNK, 300, 120.0), Spent("measurement", 0, 30.0)),
         100,
         300,
@@ -80,7 +80,7 @@ def laboratory() -> Laboratory:
 
 
 def test_the_page_is_whole_says_the_conclusion_first_and_asks_nobody() -> None:
-    page = laboratory_html(laboratory())
+    page = _page(made := laboratory(), _pictures(made))
     assert page.index("No degradation was found &amp; nothing &lt;else&gt;.") < page.index('id="scores"')
     assert "<script" not in page
     assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'" in page
@@ -106,12 +106,14 @@ def test_numbers_survive_as_json_and_undefined_ones_are_null(tmp_path: Path) -> 
 def test_everything_is_written_and_what_else_is_there_stays(tmp_path: Path) -> None:
     (tmp_path / "trunk").mkdir()
     (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "old.png").write_bytes(b"")
+    for name in ("planted-scores.png", "chart of mine.png"):
+        (tmp_path / "figures" / name).write_bytes(b"")
     report = write_laboratory(laboratory(), tmp_path)
     assert report == tmp_path / "report.html"
     assert {p.name for p in tmp_path.iterdir()} == {"trunk", "figures", "metrics.json", "report.html"}
     names = {p.name for p in (tmp_path / "figures").iterdir()}
-    assert names == {"scores.png", "losses.png", "strip.png", "strip.gif", "grams.png"}
+    drawn = {"scores.png", "losses.png", "strip.png", "strip.gif", "grams.png"}
+    assert names == drawn | {"chart of mine.png"}
     with pytest.raises(InputError, match="cannot write"):
         write_laboratory(laboratory(), report)
 
@@ -119,7 +121,7 @@ def test_everything_is_written_and_what_else_is_there_stays(tmp_path: Path) -> N
 def test_a_trunk_alone_has_a_report_too() -> None:
     bare = laboratory()
     alone = Laboratory(tuple(s for s in bare.scores if s.run in (TRUNK, RANDOM)), bare.conclusion)
-    page = laboratory_html(alone)
+    page = _page(alone, _pictures(alone))
     assert 'id="strip"' not in page and 'id="grams"' not in page
     anchors = set(re.findall(r'href="#([^"]+)"', page))
     assert anchors <= set(re.findall(r'id="([^"]+)"', page))
@@ -196,7 +198,7 @@ def test_frames_can_be_stepped_through_without_a_script() -> None:
     labels, pictures = zip(*film(strip), strict=True)
     assert labels == ("trunk, step 100", "trunk, step 300", "gram-x2, seed 0, step 400")
     assert len({Image.open(io.BytesIO(p)).size for p in pictures}) == 1
-    page = laboratory_html(laboratory())
+    page = _page(made := laboratory(), _pictures(made))
     assert page.count('type="radio"') == 3 and page.count(" checked>") == 1
     assert "input:checked+label+img" in page
 

@@ -65,6 +65,17 @@ def test_a_step_moves_the_student_and_a_little_the_teacher(memory: PhotographMem
     )
 
 
+def test_contrast_is_added_where_it_has_a_weight(memory: PhotographMemory) -> None:
+    plain, told = small(warmup=0), small(warmup=0, objective=Objective(contrast=2.0))
+    without = one(memory, plain, fresh_state(plain, CPU, None))
+    losses = one(memory, told, fresh_state(told, CPU, None))
+    added = {name: losses[name] for name in losses if name not in without}
+    assert set(added) == {"contrast_global", "contrast_local"}
+    shares = 2 * (added["contrast_global"] / 3 + added["contrast_local"] * 2 / 3)
+    assert losses["loss"] == pytest.approx(without["loss"] + shares, rel=1e-5)
+    assert losses["gradient"] != pytest.approx(without["gradient"], rel=1e-3)
+
+
 def test_weights_of_the_losses_over_the_second_stage() -> None:
     settings = small(
         objective=Objective(dino=3.0),
@@ -94,7 +105,7 @@ def test_the_rate_falls_at_the_end_and_the_temperature_moves() -> None:
     assert [teacher_temperature(moving, step) for step in (0, 10, 30, 99)] == pytest.approx(
         [0.04, 0.05, 0.07, 0.07]
     )
-    assert teacher_temperature(Objective(), 1) == 0.04
+    assert teacher_temperature(Objective(), 1) == Objective().teacher_temperature
 
 
 def test_a_step_uses_its_rate_and_its_temperature(memory: PhotographMemory) -> None:

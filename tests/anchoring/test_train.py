@@ -108,7 +108,7 @@ def test_killed_without_warning_and_started_again(
         tmp_path / "settings.json",
     ]
     process = subprocess.Popen([str(word) for word in command], cwd=Path(__file__).parents[2])
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not checkpoint_paths(folder.checkpoints):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)

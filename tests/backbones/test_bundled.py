@@ -39,7 +39,7 @@ def test_weights_are_small_half_precision_and_come_with_a_card(name: str) -> Non
     assert sum(file.stat().st_size for file in folder.iterdir()) < 8_000_000
     assert {tensor.dtype for tensor in load_file(folder / "model.safetensors").values()} == {torch.float16}
     said = (folder / "README.md").read_text()
-    for needed in ("Data", "Training", "Command", "Machine", "What it is not", "held-out scenes"):
+    for needed in ("Data", "Training", "Command", "Machine", "What it is not", "not trained on"):
         assert needed in said
     settings = json.loads((folder / "training.json").read_text())
     assert settings["second_stage"]["anchor"] == ("gram" if name == "mini-gram" else "none")
@@ -66,6 +66,14 @@ def test_a_package_without_the_weights_says_so(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr("dinoscope.backbones.bundled.files", lambda _: tmp_path)
     with pytest.raises(WeightsError, match="install dinoscope again"):
         load_backbone("mini")
+
+
+def test_they_are_toys_and_what_is_made_of_them_to_compare_with_is_a_control() -> None:
+    assert [load_backbone(name).spec.kind for name in NAMES] == ["toy", "toy"]
+    assert load_backbone("mini").spec.toy and load_backbone("key:mini").spec.kind == "toy"
+    assert [load_backbone(name).spec.kind for name in ("random:mini", "blur:mini", "pixels")] == [
+        "control"
+    ] * 3
 
 
 def test_the_catalog_knows_them_as_bundled() -> None:

@@ -125,7 +125,6 @@ def test_every_missing_tensor_is_named(name: str) -> None:
         "mask_token",
         "register_tokens",
         "storage_tokens",
-        "reg_token",
         "norms.3.weight",
         "norms.3.bias",
     }
@@ -240,6 +239,34 @@ def test_dinov2_in_timm_names(name: str) -> None:
              for found in (timm, official)]  # fmt: skip
     assert torch.equal(*first)
     assert torch.equal(*(found.state["embeddings.position_embeddings"][:, 1:] for found in (timm, official)))
+
+
+def test_biases_of_queries_and_values_alone() -> None:
+    """As BEiT and EVA have them: no bias of the keys, which is one of 0."""
+    plain, split = tensors("dinov2.pth"), {}
+    for key, value in tensors("dinov2.pth").items():
+        if key.endswith(".qkv.bias"):
+            query, keys, values = value.chunk(3)
+            plain[key] = torch.cat([query, torch.zeros_like(keys), values])
+            split[key.replace("qkv.bias", "q_bias")], split[key.replace("qkv.bias", "v_bias")] = query, values
+        else:
+            split[key] = value
+    wanted, found = recognise(plain), recognise(split)
+    assert found.architecture == wanted.architecture and found.state.keys() == wanted.state.keys()
+    assert all(torch.equal(found.state[key], value) for key, value in wanted.state.items())
+
+
+def test_another_rotary_vit_of_timm_is_not_taken_for_dinov3() -> None:
+    plain = tensors("timm_dinov3.weights.safetensors")
+    with pytest.raises(WeightsError, match="reg_token"):
+        recognise({key: value for key, value in plain.items() if key != "reg_token"})
+
+
+def test_a_dinov3_without_registers_is_noted() -> None:
+    plain = tensors("dinov3.pth")
+    bare = recognise({key: value for key, value in plain.items() if key != "storage_tokens"})
+    assert any("no register tokens" in note for note in bare.notes)
+    assert not any("no register tokens" in note for note in recognise(plain).notes)
 
 
 def test_convnext_in_timm_names() -> None:
@@ -383,7 +410,7 @@ def test_hugging_face_folders(tmp_path: Path) -> None:
         ({"num_attention_heads": 3}, "cannot share"),
         ({"num_attention_heads": "two"}, "must be a number"),
         ({"hidden_size": 384}, "hidden_size 384"),
-        ({"hidden_act": 3}, "must be a name"),
+        ({"hidden_act": 3}, "knows no hidden_act 3"),
         ({"rope_theta": -1}, "rope_theta"),
     ],
 )

@@ -241,7 +241,8 @@ def test_nothing_of_them_is_made(tmp_path: Path) -> None:
     held = {"x": np.arange(3.0), "p": Path("x"), "n": argparse.Namespace(a=1)}
     torch.save(held, tmp_path / "x.pth")
     assert {type(value) for value in read_pickle(tmp_path / "x.pth").values()} == {LeftOut}  # type: ignore[attr-defined]
-    assert before == torch.serialization.get_safe_globals()
+    more = set(torch.serialization.get_safe_globals()) - set(before)  # torch may import more of its own
+    assert all(allowed.__module__.partition(".")[0] == "torch" for allowed in more)
     assert not any(
         re.match(r"(os|sys|posix|nt|subprocess|functools|operator|codecs)\.", name) for name in LEFT_OUT
     )
@@ -357,7 +358,9 @@ def test_lora() -> None:
         else:
             unmerged[name] = value
     adapter = {key: value for key, value in unmerged.items() if "lora" in key}
-    for state in (unmerged, adapter):
+    wrapped = {key: value for key, value in unmerged.items() if "lora" not in key}
+    other = plain | {"blocks.0.attn.qkv.lora_a": torch.zeros(4, 128)}
+    for state in (unmerged, adapter, wrapped, other):
         with pytest.raises(WeightsError, match="LoRA adapter that is not merged") as caught:
             recognise(state)
         assert "merge_and_unload" in caught.value.steps[0]

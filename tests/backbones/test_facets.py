@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 import dinoscope as ds
 from dinoscope.backbones import hub
-from dinoscope.backbones.facets import FACETS, Facet, facet_of
+from dinoscope.backbones.facets import FACETS, facet_of
 from dinoscope.backbones.families.foreign import ForeignBackbone
 from dinoscope.backbones.families.huggingface import load_huggingface
+from dinoscope.backbones.projected import Projected
 from dinoscope.backbones.projections import projections
 from dinoscope.backbones.rotary import rotated
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
@@ -45,7 +47,7 @@ def test_a_facet_is_the_projection_itself_in_one_pass(kind: str, part: str) -> N
     x = pixels(backbone.spec.patch_size)
     facet = facet_of(backbone, part)
     passes: list[int] = []
-    handle = backbone._model.register_forward_pre_hook(lambda _m, _a: passes.append(1))
+    handle = backbone.model.register_forward_pre_hook(lambda _m, _a: passes.append(1))
     out = facet.forward(x, (0, 2))
     handle.remove()
     assert len(passes) == 1
@@ -144,6 +146,18 @@ def test_extract_and_compare_take_facets() -> None:
     assert compared.measurements.models == ("mini", "value:mini")
 
 
+def test_a_store_of_keys_is_searched_by_a_photograph_that_is_not_in_it(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    paths = [tmp_path / "photos" / f"{i}.png" for i in range(3)]
+    for path in (*paths, tmp_path / "new.png"):
+        Image.fromarray(rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)).save(path)
+    store = ds.embed(tmp_path / "photos", ds.load_backbone("key:mini"), tmp_path / "store", grid=4)
+    hits = ds.search(store, tmp_path / "new.png", k=3)
+    assert len(hits.hits) == 3
+    assert not store.table().settings.final_norm
+
+
 def test_what_has_no_facet_says_so() -> None:
     with pytest.raises(BackboneError, match="tokens alone"):
         facet_of(tiny("convnext"), "key")
@@ -157,10 +171,25 @@ def test_what_has_no_facet_says_so() -> None:
     assert len(FACETS) == 6
 
 
-def test_a_facet_of_a_blurred_model_is_the_models() -> None:
-    inner = facet_of(ds.load_backbone("blur:mini"), "key")
-    assert isinstance(inner, Facet)
-    assert inner.spec.name == "key:blur:mini"
+@pytest.mark.parametrize("way", ["blur", "finer2"])
+def test_a_facet_of_a_blurred_or_finer_model_is_blurred_or_finer(way: str) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    found, want, plain = (
+        next(ds.extract(image, ds.load_backbone(name), grid=4))
+        for name in (f"key:{way}:mini", f"{way}:key:mini", "key:mini")
+    )
+    assert found.provenance.backbone == f"{way}:key:mini"
+    assert np.array_equal(found.values, want.values)
+    assert found.values.shape != plain.values.shape or not np.allclose(found.values, plain.values)
+
+
+def test_a_facet_of_a_facet_and_of_what_was_projected_is_refused() -> None:
+    with pytest.raises(InputError, match="key:dinov2 is looked at by its key already"):
+        facet_of(facet_of(tiny("dinov2"), "key"), "value")
+    backbone = tiny("dinov2")
+    projected = Projected(backbone, np.eye(backbone.spec.dim)[:1], "one direction")
+    with pytest.raises(BackboneError, match="take the facet first"):
+        facet_of(projected, "key")
 
 
 def test_rotary_positions_of_both_kinds() -> None:

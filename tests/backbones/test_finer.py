@@ -42,7 +42,7 @@ def test_pixels_on_half_a_pitch_are_the_statistics_of_those_windows() -> None:
 def test_as_many_passes_as_places_in_a_patch(monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = tiny("dinov3")
     passes: list[int] = []
-    backbone._model.register_forward_pre_hook(lambda _m, _a: passes.append(1))
+    backbone.model.register_forward_pre_hook(lambda _m, _a: passes.append(1))
     finer_of(backbone, 4).forward(torch.zeros(1, 3, 32, 32))
     assert len(passes) == 16
 

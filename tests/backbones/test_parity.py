@@ -113,7 +113,7 @@ def _bicubic_reference(line: int, out: int, scale: float) -> Tensor:
 @pytest.mark.parametrize(("h", "w"), [(2, 3), (9, 4), (1, 25)])
 def test_positions_without_registers_carry_the_offset(h: int, w: int) -> None:
     backbone = tiny("dinov2")
-    embeddings = backbone._model.get_submodule("embeddings")
+    embeddings = backbone.model.get_submodule("embeddings")
     table = embeddings.position_embeddings
     grid = table[0, 1:].double().reshape(5, 5, -1)
     rows = _bicubic_reference(5, h, (h + 0.1) / 5)
@@ -126,7 +126,7 @@ def test_positions_without_registers_carry_the_offset(h: int, w: int) -> None:
 
 def test_positions_at_the_training_size_are_the_stored_ones() -> None:
     for kind in ("dinov2", "dinov2-reg"):
-        embeddings = tiny(kind)._model.get_submodule("embeddings")
+        embeddings = tiny(kind).model.get_submodule("embeddings")
         assert networks._positions(embeddings, torch.empty(0), 70, 70) is embeddings.position_embeddings
 
 
@@ -258,7 +258,7 @@ def test_layers_of_one_pass_are_the_layers_of_their_own(kind: str) -> None:
 def test_final_norm_is_applied_to_every_block() -> None:
     for kind in ("dinov2-reg", "dinov3"):
         backbone = tiny(kind)
-        norm = networks.final_norm(backbone._model)
+        norm = networks.final_norm(backbone.model)
         norm.weight.data = torch.linspace(0.5, 2.0, 64)
         norm.bias.data = torch.linspace(-1.0, 1.0, 64)
         p = backbone.spec.patch_size
@@ -317,7 +317,7 @@ def test_another_dtype_is_a_copy(kind: str) -> None:
 
 def test_rope_frequencies_stay_float32() -> None:
     backbone = tiny("dinov3").to("cpu", torch.bfloat16)
-    frequencies = backbone._model.get_submodule("rope_embeddings").inv_freq
+    frequencies = backbone.model.get_submodule("rope_embeddings").inv_freq
     assert frequencies.dtype == torch.float32
     expected = torch.tensor([100.0 ** -(i / 8) for i in range(8)])
     assert differs(frequencies, expected) < 1e-6

@@ -51,12 +51,12 @@ def test_it_lasts_until_the_last_thread_has_left() -> None:
     def other() -> None:
         with exact_convolutions():
             inside.set()
-            go.wait(10)
+            go.wait(300)
 
     thread = threading.Thread(target=other)
     with exact_convolutions():
         thread.start()
-        assert inside.wait(10)
+        assert inside.wait(300)
     assert _precision() == "ieee"
     go.set()
     thread.join()

@@ -11,10 +11,15 @@ import pytest
 import torch
 from PIL import Image
 
+from dinoscope.choice.choice import Setting
 from dinoscope.choice.choose import choose
+from dinoscope.choice.decide import OF_MAPS, decided
+from dinoscope.choice.figures.pareto import plot_choice
+from dinoscope.choice.gathered import Gathered
 from dinoscope.choice.words import verdict
 from dinoscope.data.layers import LayerOutputs
-from dinoscope.data.spec import check_layers
+from dinoscope.data.spec import KIND_WORDS, check_layers
+from dinoscope.drawing.style import CONTROL_COLOUR
 from dinoscope.errors import InputError, LayerError
 from tests.command_line import run
 from tests.fakes import FakeBackbone
@@ -80,6 +85,23 @@ def test_the_layer_that_knows_is_found_with_an_honest_score(photographs: tuple[P
     assert [choice.costs[s].seconds for s in front] == sorted(choice.costs[s].seconds for s in front)
 
 
+def test_the_figure_says_which_models_are_toys_and_draws_controls_in_grey(
+    photographs: tuple[Path, Path],
+) -> None:
+    choice = choose(*photographs, TwoLayers(), grids=(4,), mask_kind="classes")
+    gap = replace(choice.gain.interval, mean=-0.1, low=-0.2, high=0.05)
+    lower = replace(choice.gain, interval=gap)
+    for name, kind in (("mini", "toy model"), ("random:mini", KIND_WORDS["control"]), ("dinov2-small", None)):
+        named = replace(choice, settings=tuple(replace(s, model=name) for s in choice.settings), gain=lower)
+        figure = plot_choice(named)
+        said = [text.get_text() for text in figure.texts]
+        assert "−0.100 [−0.200, +0.050]" in " ".join(said)  # minus signs, no hyphens
+        after = said[said.index(f"{name}, grid 4") + 1]
+        assert after == kind if kind else after not in KIND_WORDS.values()
+        grey = figure.axes[0].lines[0].get_color() == CONTROL_COLOUR
+        assert grey == (name == "random:mini")
+
+
 def test_groups_are_held_out_together_and_count_as_one(photographs: tuple[Path, Path]) -> None:
     images, masks = photographs
     choice = choose(images, masks, TwoLayers(), grids=(4,), group="^[a-z]", mask_kind="classes")
@@ -87,6 +109,22 @@ def test_groups_are_held_out_together_and_count_as_one(photographs: tuple[Path, 
     assert choice.honest.n == 4 and len(choice.chosen) == 4
     assert "no direction is named" in verdict(choice)
     assert choice.recommended == choice.best
+
+
+def test_the_best_is_best_over_groups_however_many_photographs_they_have() -> None:
+    values = {"a": ([1.0, 0.0], 7), "b": ([0.1, 0.9], 1), "c": ([0.1, 0.9], 1)}
+    of_each = [(group, row) for group, (row, n) in values.items() for _ in range(n)]
+    none = np.zeros((0, 2), np.float16)
+    rows = [
+        Gathered(str(i), group, np.zeros(0, np.int64), (none, none), dict.fromkeys(OF_MAPS, row), [1.0, 1.0])
+        for i, (group, row) in enumerate(of_each)
+    ]
+    tried = (Setting("one", 0, 8, "token"), Setting("other", 0, 8, "token"))
+    found = decided(tried, rows, [f"{i:032x}" for i in range(len(rows))], "boundary_auc", [1, 1])
+    assert found.best == 1 and found.summaries["boundary_auc"][1].mean == pytest.approx(0.6)
+    assert found.chosen == (1, 0, 0)  # without each group, by the mean of the two others
+    assert found.honest.mean == pytest.approx((0.0 + 0.1 + 0.1) / 3)
+    assert found.honest.low == 0.0 and found.gain.interval.low >= -1  # no share is below 0
 
 
 def test_an_interrupted_sweep_goes_on_and_ends_the_same(
@@ -106,10 +144,29 @@ def test_an_interrupted_sweep_goes_on_and_ends_the_same(
     again = TwoLayers()
     with pytest.raises(InputError, match="other settings"):
         choose(images, masks, again, layers=(1,), grids=(4,), folder=tmp_path, mask_kind="classes")
+    coarse = TwoLayers(dtype=torch.bfloat16)
+    with pytest.raises(InputError, match=r"dtypes: None there, \['torch.bfloat16'\] now"):
+        choose(images, masks, coarse, grids=(4,), folder=tmp_path, mask_kind="classes")
     resumed = choose(images, masks, again, grids=(4,), folder=tmp_path, mask_kind="classes")
     assert len(again.batches) == 5
     for key, row in whole.values.items():
         np.testing.assert_allclose(resumed.values[key][1], row[0], atol=1e-12)
+
+
+def test_progress_counts_photographs_without_a_mask_and_then_readouts(photographs: tuple[Path, Path]) -> None:
+    images, masks = photographs
+    kept = {path.name: np.array(Image.open(path)) for path in sorted(masks.iterdir())[:-1]}
+    seen: list[int | tuple[int, int]] = []
+    choose(
+        images,
+        {name: classes.astype(np.int64) for name, classes in kept.items()},
+        TwoLayers(),
+        grids=(4,),
+        mask_kind="classes",
+        on_progress=seen.append,
+        on_readout=lambda done, total: seen.append((done, total)),
+    )
+    assert seen == [*range(1, 13), (0, 4), (1, 4), (2, 4), (3, 4)]  # two readouts of two layers
 
 
 def test_bad_input_says_what_to_do(photographs: tuple[Path, Path], tmp_path: Path) -> None:
@@ -134,8 +191,14 @@ def test_bad_input_says_what_to_do(photographs: tuple[Path, Path], tmp_path: Pat
         choose(sorted(images.iterdir())[:5], masks, model, grids=(4,), mask_kind="classes")
     with pytest.raises(InputError, match="two groups of photographs"):
         choose(images, masks, model, grids=(4,), mask_kind="classes", group="_")
+    with pytest.raises(InputError, match=r"'\[' is no regular expression: unterminated"):
+        choose(images, masks, model, grids=(4,), mask_kind="classes", group="[")
+    n_passes = len(model.batches)
     with pytest.raises(InputError, match="matches nothing"):
         choose(images, masks, model, grids=(4,), mask_kind="classes", group="z", on_failure=_raise)
+    assert len(model.batches) == n_passes  # told before any work
+    twice = choose(images, masks, model, grids=(4, 4), layers=(1, 1), mask_kind="classes")
+    assert len(twice.settings) == 1
 
 
 def _raise(failure: object) -> None:
@@ -151,8 +214,13 @@ def test_the_command_writes_what_it_says(
     assert run(*words, "--grids", "4,8", "--out", out) == 0
     shown = capsys.readouterr().out
     found = json.loads((out / "choose.json").read_text())
-    assert found["verdict"] in shown and found["by"] == "place_knn_miou"
+    assert found["verdict"] in " ".join(shown.split()) and found["by"] == "place_knn_miou"
     assert len(found["settings"]) == 4 and found["best"]["model"] == "pixels"
+    table = shown.split("\n\n")[1].splitlines()
+    assert table[0].split()[:3] == ["setting", "k-NN", "linear"] and "pixels, layer 0, grid" in table[1]
+    assert max(map(len, shown.splitlines())) <= 100
     assert found["honest"]["mean"] > 0.9 and (out / "choose.png").stat().st_size > 10_000
     assert run(*words, "--grids", "4,8", "--out", out, "--json") == 0  # nothing is left to be done
     assert json.loads(capsys.readouterr().out)["honest"] == found["honest"]
+    told = [(m["label"], m["control"], m["toy"]) for m in found["models"]]
+    assert told == [("pixels", True, False), ("blur:pixels", True, False)]

@@ -17,10 +17,11 @@ from dinoscope.comparison.measure import measure
 from dinoscope.comparison.measuring import check_equal_grids
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.results import Comparison, Failure
-from dinoscope.errors import GridMismatchError, InputError, NoUsablePhotographError
+from dinoscope.errors import GridMismatchError, InputError, LayerError, NoUsablePhotographError
 from dinoscope.maths.intervals import mean_interval
 from dinoscope.maths.pca import fit_pca
 from dinoscope.maths.smoothness import smoothness
+from dinoscope.pipeline.extract import extract
 from tests.fakes import FakeBackbone
 
 
@@ -187,3 +188,40 @@ def test_unequal_grids_are_refused_with_the_size_that_fits() -> None:
     g = PatchFeatures.from_array(np.ones((5, 4, 2)), image_size=(64, 64), name="other", patch_size=14)
     with pytest.raises(GridMismatchError, match="other 56x56 px"):
         check_equal_grids([f, g])
+
+
+def test_further_layers_are_those_of_the_model_and_are_not_measured(folder: Path) -> None:
+    photos = sorted(folder.iterdir())[:2]
+    models = [load_backbone("mini"), load_backbone("random:mini")]
+    shown = compare(photos, models, grid=6, further_layers=(1, 5), controls=False)
+    assert [(f.of, f.model.layer, f.model.label) for f in shown.further] == [
+        (0, 1, "mini"),
+        (1, 1, "random:mini"),
+    ]
+    assert shown.measurements.models == ("mini", "random:mini")
+    for m, further in enumerate(shown.further):
+        expected = extract(photos, models[m], grid=6, layer=1)
+        for found, f, maps in zip(further.features, expected, further.maps, strict=True):
+            np.testing.assert_allclose(found.values, f.values, rtol=1e-5, atol=1e-6)
+            assert maps.colours.shape == (*f.grid.shape, 3)
+    assert shown.further[0].model.alignment is not None  # turned to look like the first model's
+    with pytest.raises(LayerError):
+        compare(photos, models, grid=6, further_layers=(6,), controls=False)
+
+
+@pytest.mark.parametrize("colours", ["spectral", "clusters"])
+def test_other_colours_are_said_in_the_ledger_and_leave_numbers_alone(folder: Path, colours: str) -> None:
+    photos = sorted(folder.iterdir())
+    plain, other = (
+        compare(photos, ["mini", "mini-gram"], grid=6, colours=kind, controls=False)
+        for kind in ("pca", colours)
+    )
+    assert other.colours == colours and all(model.coloured_by for model in other.models)
+    (basis,) = (e for e in other.ledger if e.rule.startswith("One colour basis"))
+    assert {"spectral": "normalised cut", "clusters": "k-means"}[colours] in basis.detail
+    np.testing.assert_array_equal(
+        other.measurements.values["neighbour"], plain.measurements.values["neighbour"]
+    )
+    for a, b in zip(plain.maps[0], other.maps[0], strict=True):
+        np.testing.assert_array_equal(a.scores, b.scores)
+        assert np.abs(a.colours - b.colours).max() > 0.01

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +17,9 @@ from matplotlib.text import Text
 from PIL import Image
 
 from dinoscope.comparison.figures import maps as figures
+from dinoscope.comparison.figures.captions import overview_caption, photograph_caption
 from dinoscope.comparison.figures.maps import (
-    figure_names,
+    figure_stems,
     plot_components,
     plot_overview,
     plot_pca,
@@ -109,8 +112,6 @@ def test_photographs_are_labelled_with_facts_and_the_three_numbers() -> None:
         assert f"{title} {values[0, 0]:.3f}" in said
     mean = float(c.maps[0][1].similarity[2].values.mean())
     assert f"patch 3: mean {mean:.2f}".replace("-", "−") in said
-    flat = said.replace("\n", " ")
-    assert "residual" in flat and f"{c.models[1].alignment.residual:.2f}" in flat  # type: ignore[union-attr]
 
 
 def test_similarity_of_any_place_is_the_cosine_of_its_patch(sample: Comparison) -> None:
@@ -193,13 +194,11 @@ def test_hostile_names_are_neither_mathematics_nor_paths(tmp_path: Path) -> None
         figure = plot_photograph(c, i)
         assert not any(t.get_parse_math() and "$" in t.get_text() for t in figure.findobj(Text))
         assert "\n" not in "".join(t.get_text() for t in figure.texts)
-    names = figure_names(c)
+    names = figure_stems(c)
     assert len({name.lower() for name in names}) == len(names)
-    assert all(
-        set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-.") and ".." not in name for name in names
-    )
-    assert names[0] == "01-script-alert-1-script.png"
-    assert names[-1] == "11-photograph.png"
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for name in names)
+    assert names[0] == "01-script-alert-1-script"
+    assert names[-1] == "11-photograph"
     figure = plot_photograph(c, 1)
     assert any("$x^2$" in t.get_text() for t in figure.texts)
     assert any(f"new{REPLACEMENT}line" in t.get_text() for t in plot_photograph(c, 2).texts)
@@ -213,7 +212,7 @@ def test_long_names_lose_their_middle() -> None:
 
 def test_one_model_no_alignment_undefined_numbers_and_masks_can_be_drawn() -> None:
     masked = comparison(foreground=True, settings={"foreground": "Otsu's threshold"})
-    assert "Otsu's threshold" in text_of(plot_photograph(masked)).replace("\n", " ")
+    assert "Otsu's threshold" in photograph_caption(masked, 0)
     single = comparison(["only.png"], ("one",), undefined=True)
     for figure in (
         plot_photograph(single),
@@ -224,22 +223,66 @@ def test_one_model_no_alignment_undefined_numbers_and_masks_can_be_drawn() -> No
         figure.canvas.draw()
 
 
-def test_figures_are_written_sharp_and_whole(tmp_path: Path) -> None:
+def test_figures_are_written_sharp_and_whole_in_every_format(tmp_path: Path) -> None:
     c = comparison(HOSTILE[:2])
-    written = write_figures(c, tmp_path / "figures")
-    assert [p.name for p in written] == [*figure_names(c), "overview.png"]
+    written = write_figures(c, tmp_path / "figures", ("png", "pdf", "svg"))
+    stems = [*figure_stems(c), "overview"]
+    named = [f"{stem}.{kind}" for stem in stems for kind in ("png", "pdf", "svg")]
+    assert [p.name for p in written] == [*named, "captions.md"]
+    assert written[1].read_bytes().startswith(b"%PDF-")
+    assert ElementTree.parse(written[2]).getroot().tag.endswith("svg")
+    again = write_figures(c, tmp_path / "again", ("pdf", "svg"))
+    assert {p.name: p.read_bytes() for p in again}.items() <= {
+        p.name: p.read_bytes() for p in written
+    }.items()
     assert sorted(p.name for p in (tmp_path / "figures").iterdir()) == sorted(p.name for p in written)
     with Image.open(written[0]) as image:
         assert image.info["dpi"][0] >= 199
         assert image.width >= 1000
 
 
+def test_captions_stand_beside_the_figures_and_not_in_them(tmp_path: Path) -> None:
+    settings: dict[str, object] = {"versions": {"dinoscope": "9.8.7"}}
+    c = comparison([HOSTILE[0], "b.png"], controls=["second-model"], settings=settings)
+    *_, captions = write_figures(c, tmp_path, ("svg",))
+    text = captions.read_text(encoding="utf-8")
+    assert re.findall("^## (.*)$", text, re.MULTILINE) == [*figure_stems(c), "overview"]
+    assert "<script" not in text and "alert" in text
+    shown = text.replace("\\", "")
+    assert c.models[1].alignment is not None
+    for said in (
+        f"residual {c.models[1].alignment.residual:.2f}",
+        "the mean is printed because models differ in it",
+        "second-model: a control, not a trained model",
+        f"sha256 {c.models[0].origin.digest[:12]}",
+        "dinoscope 9.8.7",
+    ):
+        assert shown.count(said) >= 2, said
+    assert all(m.label != m.spec.name or f"{m.label} = " not in shown for m in c.models)
+    assert "line: its 95% interval" in shown
+    alone = overview_caption(comparison(["a.png"]))
+    assert "Dot: of the one photograph, which has no interval" in alone and "ticks" not in alone
+    for figure in (plot_photograph(c), plot_overview(c), plot_components(c)):
+        assert max(len(line) for line in text_of(figure).splitlines()) < 110
+
+
+def test_unasked_there_is_the_overview_alone(tmp_path: Path) -> None:
+    written = write_figures(comparison(["a.png"]), tmp_path)
+    assert [p.name for p in written] == ["overview.png", "captions.md"]
+    assert "## 01-a" not in written[1].read_text(encoding="utf-8")
+
+
+def test_another_format_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="png, pdf, svg"):
+        write_figures(comparison(["a.png"]), tmp_path, ("png", "bmp"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_figure_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def half(self: Figure, file: object, **_: object) -> None:
-        file.write(b"half")  # type: ignore[attr-defined]
+    def broken(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(figures.Figure, "savefig", half)
+    monkeypatch.setattr(figures.Figure, "draw", broken)
     with pytest.raises(OSError, match="disk full"):
         write_figures(comparison(["a.png"]), tmp_path)
     assert list(tmp_path.iterdir()) == []

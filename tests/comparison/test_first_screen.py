@@ -14,6 +14,7 @@ from dinoscope.comparison.report.report import write_report
 from dinoscope.comparison.verdict import verdict
 from dinoscope.data.results import Comparison
 from dinoscope.drawing.disagreement import disagreements, most_different_first
+from tests.chromium import PATIENT_MS
 from tests.samples import comparison, with_planted
 
 NAMES = [f"photograph {i}.jpg" for i in range(8)]
@@ -46,6 +47,7 @@ def opened(browser: Any, address: str) -> Any:
         viewport = {"width": width, "height": height}
         contexts.append(browser.new_context(viewport=viewport, color_scheme="dark" if dark else "light"))
         page = contexts[-1].new_page()
+        page.set_default_timeout(PATIENT_MS)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         page.goto(address)
@@ -116,11 +118,38 @@ def test_it_fits_and_fills_every_width(opened: Any, width: int, least: int) -> N
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_the_contents_stand_at_the_side_of_a_wide_screen(opened: Any) -> None:
+    for width, beside in ((1280, False), (2560, True)):
+        page = opened(width)
+        contents, title = page.locator("nav").bounding_box(), page.locator("h1").bounding_box()
+        assert (contents["x"] + contents["width"] < title["x"]) == beside
+        assert contents["height"] < (500 if beside else 60)
+
+
+def test_the_toolbar_is_one_line(opened: Any) -> None:
+    page = opened(1280)
+    for mode in ("pca", "cosine", "difference", "rank", "threshold"):
+        page.evaluate("(mode) => document.querySelector('dinoscope-view').session.set({ mode })", mode)
+        assert page.locator("dinoscope-view .bar").bounding_box()["height"] < 44, mode
+
+
+def test_menus_open_inside_a_narrow_screen(opened: Any) -> None:
+    page = opened(390)
+    for name in ("Display", "Columns", "Save"):
+        page.locator("summary", has_text=name).first.click()
+        panel = page.locator("details[open] .panel")
+        box = panel.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["y"] + box["height"] <= 900
+        seen = "(p, [x, y]) => p.contains(p.getRootNode().elementFromPoint(x, y))"
+        assert panel.evaluate(seen, [box["x"] + 30, box["y"] + 12]), name
+        page.keyboard.press("Escape")
+
+
 def test_nothing_is_white_in_the_dark(opened: Any) -> None:
     page = opened(1280, dark=True)
     page.evaluate("for (const fold of document.querySelectorAll('details.fold')) fold.open = true")
     assert page.evaluate(LIGHT) == []
-    for figure in page.locator("#gram img").all():
+    for figure in page.locator("#gram img[alt^=Difference]").all():  # 0 on their diagonal
         assert max(figure.evaluate(CORNER)[:3]) < 60
 
 
@@ -178,12 +207,36 @@ def test_paper_holds_the_answer_the_maps_the_table_and_the_ledger(opened: Any) -
 
 def test_saved_pictures_are_small(opened: Any) -> None:
     page = opened(1280)
-    page.evaluate("document.querySelector('dinoscope-view').session.set({ mode: 'cosine' })")
-    saved = page.evaluate(
-        "(async (view) => [(await view.exportPNG()).size, (await view.exportSVG()).length])"
-        "(document.querySelector('dinoscope-view'))"
-    )
-    assert 0 < max(saved) <= MOST_SAVED
+    for state in ({"mode": "cosine"}, {"mode": "pca", "opacity": 0.5}, {"mode": "threshold", "opacity": 1}):
+        saved = page.evaluate(
+            "async (state) => { const view = document.querySelector('dinoscope-view');"
+            " view.session.set(state);"
+            " return [(await view.exportPNG()).size, (await view.exportSVG()).length]; }",
+            state,
+        )
+        assert 0 < max(saved) <= MOST_SAVED, state
+
+
+def test_a_picture_that_would_be_large_is_drawn_smaller(opened: Any) -> None:
+    page = opened(1280)
+    size, width = page.evaluate("""(async (view) => {
+      const scene = await view.session.scene();
+      const noise = new ImageData(1600, 1600);
+      const step = 65536;
+      for (let at = 0; at < noise.data.length; at += step) {
+        crypto.getRandomValues(noise.data.subarray(at, at + step));
+      }
+      for (let at = 3; at < noise.data.length; at += 4) noise.data[at] = 255;
+      const source = document.createElement('canvas');
+      source.width = source.height = 1600;
+      source.getContext('2d').putImageData(noise, 0, 0);
+      const box = [0, 0, 1600, 1600];
+      scene.parts.push({ kind: 'image', source, href: '', box, full: box, opacity: 1, smooth: false });
+      view.session.scene = async () => scene;
+      const blob = await view.exportPNG();
+      return [blob.size, (await createImageBitmap(blob)).width / scene.width];
+    })(document.querySelector('dinoscope-view'))""")
+    assert size <= MOST_SAVED and 0.3 < width < 1.5
 
 
 def test_too_few_photographs_name_no_direction() -> None:

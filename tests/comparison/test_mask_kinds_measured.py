@@ -98,6 +98,15 @@ def test_what_the_masks_do_not_say_is_undefined_with_its_reason(kind: str, tmp_p
         assert str(tmp_path) not in told
 
 
+def test_photographs_whose_mask_has_one_label_are_named(tmp_path: Path) -> None:
+    paths, masks = write(tmp_path, [things(k) * (k not in (1, 4)) for k in range(N)])
+    m = measure(paths, FakeBackbone("a"), grid=8, masks=masks, controls=False)
+    said = "no scores against masks for 2 of 6 photographs, which have none or one label alone on this grid: "
+    for told in (measurements_text(m), metrics_markdown(m), metrics_latex(m)):
+        assert f"{said}1.png, 4.png" in " ".join(told.split()).replace("No scores", "no scores")
+    assert said[:22] not in measurements_text(measure(paths[:1], FakeBackbone("a"), grid=8, masks=masks))
+
+
 def test_the_box_of_the_whole_photograph_is_the_floor_of_discovery(tmp_path: Path) -> None:
     large = [np.ones((SIDE, SIDE), int) * np.pad(np.ones((40, 40), int), 4) for _ in range(N)]
     small = [disc(k, 6).astype(int) for k in range(N)]

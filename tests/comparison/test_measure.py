@@ -119,6 +119,22 @@ def test_a_control_is_what_its_name_says(folder: Path) -> None:
     assert smoothness(mixed).locality == pytest.approx(0, abs=0.1)
 
 
+def test_intervals_stay_within_the_range_of_their_metric(folder: Path) -> None:
+    two = photographs(folder)[:2]
+    measured = measure(
+        two, [FakeBackbone("a"), FakeBackbone("b", patch_size=4)], grid=8, masks=folder / "masks"
+    )
+    cut = 0
+    for key, intervals in measured.summaries.items():
+        low, high = METRICS[key].range
+        for one in intervals:
+            assert math.isnan(one.low) or low <= one.low <= one.mean <= one.high <= high, key
+            cut += one.low == low or one.high == high
+        for paired in measured.differences[key]:
+            assert not abs(paired.interval.low) > high - low and not abs(paired.interval.high) > high - low
+    assert cut  # of two photographs some reach that far
+
+
 def test_models_are_compared_with_the_first(measured: Measurements) -> None:
     for name in ("gram_distance", "gram_correlation", "cka"):
         assert np.isnan(measured.values[name][:, 0]).all()
@@ -180,6 +196,7 @@ def test_what_was_measured_is_not_extracted_again(
 
 
 def _small_sample(self: Sample, kept: int = 2) -> None:
+    self.seen = {}
     self.kept, self.rows, self.photographs = kept, {}, {}
 
 

@@ -12,7 +12,7 @@ from dinoscope.comparison import words
 from dinoscope.comparison.output import FILES, write_comparison
 from dinoscope.comparison.report import sections
 from dinoscope.comparison.report.report import report_html
-from dinoscope.comparison.tables.files import summary_text
+from dinoscope.comparison.tables.files import measurements_text
 from dinoscope.data.results import Comparison
 from dinoscope.metrics.registry import METRICS
 from tests.comparison.test_report import Page
@@ -41,10 +41,10 @@ def test_the_sections_are_there_and_linked(page: Page) -> None:
     ids = {a.get("id") for _, a in page.elements}
     for section in ("plane", "curves", "gram"):
         assert section in linked and section in ids
-    plots = [
-        a for a in page.all("img") if a["alt"].startswith(("Sharpness", "Cosine against distance", "Gram"))
-    ]
-    assert len(plots) == 1 + 1 + 3
+    plots = [a for a in page.all("img") if a["alt"].startswith(("Sharpness", "Cosine against distance"))]
+    assert len(plots) == 1 + 1
+    matrices = [a["alt"] for a in page.all("img") if "Gram matri" in a["alt"]]
+    assert len(matrices) == 3 * 3 and sum(alt.startswith("Difference") for alt in matrices) == 3
     assert "less sharp (−0.030" in plots[0]["alt"]
     assert "The first 3 of 6 photographs" in page.text
 
@@ -115,7 +115,7 @@ def test_one_table_holds_every_metric_in_one_row(sample: Comparison, page: Page)
             break
         heads += tag == "th" and attributes.get("scope") == "col"
     assert heads == 1 + 2 + 1 + 1  # the metric, two models, their axis, one difference
-    assert max(map(len, summary_text(sample).splitlines())) <= 100
+    assert max(map(len, measurements_text(sample.measurements).splitlines())) <= 100
 
 
 def test_the_folder_has_the_plane_and_the_tables(sample: Comparison, tmp_path: Path) -> None:

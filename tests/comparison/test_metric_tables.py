@@ -9,8 +9,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
+from matplotlib.font_manager import get_font
 
 from dinoscope.comparison.tables.files import (
     measurements_json,
@@ -83,20 +85,43 @@ def test_what_belongs_beside_a_metric_is_a_numbered_note(sample: Measurements) -
 def test_latex_is_balanced_and_has_as_many_cells_as_columns(sample: Measurements) -> None:
     text = metrics_latex(sample)
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 2
-    assert text.count(r"\toprule") == text.count(r"\bottomrule") == 2
-    for table in re.findall(r"\\begin\{tabular\}\{@\{\}(l?r+)@\{\}\}(.*?)\\end", text, re.DOTALL):
+    assert text.count(r"\toprule") == text.count(r"\bottomrule") == text.count(r"\resizebox") == 2
+    for table in re.findall(r"\\begin\{tabular\}\{@\{\}p\{.*?\}(r+)@\{\}\}(.*?)\\end", text, re.DOTALL):
         columns, body = table
         for line in body.splitlines():
-            if line.endswith(r"\\") and "multicolumn" not in line:
-                assert len(re.findall(r"(?<!\\)&", line)) == len(columns) - 1
+            if line.endswith(r"\\"):
+                assert len(re.findall(r"(?<!\\)&", line)) == len(columns)
     interval = sample.summaries["boundary_auc"][0]
-    assert f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]" in text
-    assert "$-$0.030" in text
+    half = (interval.high - interval.low) / 2
+    row = next(line for line in text.splitlines() if line.startswith(r"\raggedright Boundary AUC"))
+    first, _, difference = re.findall(r"(\$-\$)?(\d\.\d+) \$\\pm\$ (\d\.\d+)", row)
+    assert [float(first[1]), float(first[2])] == pytest.approx([interval.mean, half], abs=0.006)
+    assert difference[0] and float(difference[1]) == pytest.approx(0.03, abs=0.006)
     depth = 0
     for mark in re.findall(r"(?<!\\)[{}]", text):
         depth += 1 if mark == "{" else -1
         assert depth >= 0
     assert depth == 0
+
+
+def test_latex_of_two_models_fits_a_column_as_it_is(sample: Measurements) -> None:
+    """Set in Computer Modern at 7 points, as ``\\scriptsize`` is in papers of two columns of 3.3 inches."""
+    table = metrics_latex(sample).partition(r"\begin{tabular}")[2].partition(r"\end{tabular}")[0]
+    rows = [line[:-2].split("&") for line in table.splitlines() if line.endswith(r"\\")]
+    assert len(rows) > 8
+    font = get_font(str(Path(matplotlib.get_data_path(), "fonts", "ttf", "cmr10.ttf")))
+    font.set_size(7, 72)
+    column_pt = 3.3 * 72
+
+    def width_pt(cell: str) -> float:
+        shown = re.sub(r"\\textsuperscript\{(.*?)\}", "", cell.strip()).replace(r"$\pm$", "+")
+        font.set_text(shown.replace("$-$", "-").replace(r"\_", "_").replace("--", "-"))
+        return font.get_width_height()[0] / 64 + 4 * cell.count("superscript")
+
+    names, *numbers = zip(*rows, strict=True)
+    assert max(width_pt(word) for name in names for word in name.split()) <= 0.31 * column_pt
+    widths = [max(map(width_pt, column)) for column in numbers]
+    assert 0.31 * column_pt + sum(widths) + 2 * 2 * len(widths) <= column_pt
 
 
 NASTY = (*HOSTILE, r"\input{/etc/passwd}", "50% & more_#~^$", "[a](javascript:x)|b", "`x` *y* https://a.b")
@@ -145,7 +170,8 @@ def test_the_terminal_shows_controls_in_brackets_with_the_two_axes() -> None:
     measured = planted()
     lines = measurements_text(measured).splitlines()
     start = lines.index("sharpness and coherence")
-    assert lines[start + 1].split() == ["model", "photos", "Sharpness", "Coherence"]
+    sharp, coherent = METRICS["boundary_auc"].title, METRICS["matched_coherence_auc"].title
+    assert lines[start + 1].split("  ")[-2:] == [sharp, coherent]
     row = next(line for line in lines[start:] if line.startswith("(blur:first-model)"))
     assert "0.620 [" in row and "0.680 [" in row
     assert any(line == "edges and colours of the photograph (proxies, not objects)" for line in lines)
@@ -197,3 +223,27 @@ def test_undefined_is_a_dash_everywhere() -> None:
         assert "nan" not in text.lower()
     row = next(line for line in metrics_markdown(lost).splitlines() if line.startswith("| Locality"))
     assert cells(row)[2:] == ["–", "–", "–", "–"]
+
+
+def test_controls_have_no_row_that_says_nothing(sample: Measurements) -> None:
+    controls = sample.controls
+    assert controls is not None
+    lost = [key for key in controls.summaries if METRICS[key].group == "between models"]
+    unknown = [replace(controls.summaries["cka"][0], mean=np.nan, low=np.nan, high=np.nan)] * len(
+        controls.models
+    )
+    silent = replace(controls, summaries={**controls.summaries, **dict.fromkeys(lost, unknown)})
+    made = replace(sample, controls=silent)
+    for text in (metrics_markdown(made), metrics_latex(made)):
+        models, _, beside = text.partition("Controls, not trained models")
+        assert "Linear CKA" in models
+        assert "Locality" in beside and "Linear CKA" not in beside and "Between models" not in beside
+
+
+def test_the_terminal_leaves_out_rows_that_say_nothing() -> None:
+    made = planted(extra=EXTRA)
+    group = [key for key in made.values if METRICS[key].group == METRICS["cka"].group]
+    assert group and METRICS["cka"].group in measurements_text(made)
+    lost = {key: np.full_like(table, np.nan) if key in group else table for key, table in made.values.items()}
+    text = measurements_text(summarised(made.images, made.digests, made.models, lost))
+    assert METRICS["cka"].group not in text and METRICS[group[0]].title not in text

@@ -9,16 +9,21 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+import dinoscope.comparison.sample as sample_module
 from dinoscope.backbones.load import load_backbone
+from dinoscope.comparison.controls import shuffled
 from dinoscope.comparison.masks import open_masks
 from dinoscope.comparison.measure import measure
 from dinoscope.comparison.numbers import numbers_of, seen_on
 from dinoscope.comparison.others import partners
+from dinoscope.comparison.sample import Sample, collection_numbers
 from dinoscope.comparison.tables.files import measurements_text
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.results import Measurements
 from dinoscope.errors import InputError
-from dinoscope.io.images import read_photograph
+from dinoscope.io.images import photograph_from_array, read_photograph
+from dinoscope.metrics.facts import Metric, OfCollection
+from dinoscope.metrics.subject import Collection
 from dinoscope.pipeline.extract import extract
 from tests.fakes import FakeBackbone
 
@@ -80,6 +85,72 @@ def test_the_control_is_the_features_of_that_other_photograph(folder: Path) -> N
     at = measured.controls.models.index("other:a")
     assert measured.controls.summaries["coherence_auc"][at].n == 6
     assert "for 6 of 7 photographs" in measurements_text(measured)
+
+
+def test_what_controls_take_over_is_what_measuring_them_says(folder: Path) -> None:
+    """Every number of `other` and of `shuffled`, afresh from their features."""
+    measured, _ = of_others(folder)
+    assert measured.controls is not None
+    photographs = [read_photograph(path) for path in sorted(folder.glob("*.png"))]
+    features = {f.provenance.image_digest: f for f in extract(photographs, FakeBackbone("a"), grid=8)}
+    pairs = partners({digest: f.grid.shape for digest, f in features.items()})
+    (masks,) = open_masks(folder / "masks")
+    curves: dict[str, list[dict[str, np.ndarray]]] = {"other:a": [], "shuffled:a": []}
+    for i, photograph in enumerate(photographs):
+        annotation = masks.read(photograph, lambda failure: pytest.fail(failure.reason))
+        own = features[photograph.digest]
+        seen = seen_on(own.grid, photograph, annotation=annotation)
+        of = {"shuffled:a": shuffled(own)}
+        if photograph.digest in pairs:
+            of["other:a"] = features[pairs[photograph.digest]]
+        for name, control in of.items():
+            fresh, at = numbers_of(control, seen, masked=True), measured.controls.models.index(name)
+            curves[name].append(fresh.curves)
+            for key, value in fresh.values.items():
+                assert measured.controls.values[key][i, at] == pytest.approx(value, rel=1e-8, nan_ok=True)
+    for name, several in curves.items():
+        for key, curve in measured.controls.curves.items():
+            lines = np.array([one[key] for one in several])
+            sums, known = np.nansum(lines, axis=0), (~np.isnan(lines)).sum(axis=0)
+            mean = np.where(known, sums / np.maximum(known, 1), np.nan)
+            found = curve.y[measured.controls.models.index(name)]
+            np.testing.assert_allclose(found, mean, rtol=1e-8, atol=1e-8)
+
+
+def test_of_a_collection_they_have_the_models_own_number_where_only_draws_differ(folder: Path) -> None:
+    measured, _ = of_others(folder)
+    beside = measured.controls
+    assert beside is not None
+    shuffled_at, other_at = (beside.models.index(name) for name in ("shuffled:a", "other:a"))
+    (dse,), (r2,) = measured.collection["dse"], measured.collection["position_r2"]
+    assert beside.collection["dse"][shuffled_at] == beside.collection["dse"][other_at] == dse
+    assert beside.collection["position_r2"][other_at] == r2 != beside.collection["position_r2"][shuffled_at]
+    assert beside.collection["dse"][beside.models.index("blur:a")] != dse
+
+
+def test_collection_numbers_measure_what_is_moved_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, float]] = []
+
+    def told(key: str, *, looks: bool) -> OfCollection:
+        metric = Metric(key, key, "tokens", 0, "a share", collection=True, photograph=looks)
+
+        def measure(collection: Collection) -> dict[str, float]:
+            asked.append((key, value := float(np.asarray(collection.maps[0].values).max())))
+            return {key: value}
+
+        return OfCollection((metric,), measure)
+
+    monkeypatch.setattr(sample_module, "COLLECTION", (told("sees", looks=True), told("blind", looks=False)))
+    photograph = photograph_from_array(np.zeros((32, 32, 3), np.uint8), name="one")
+    columns = [np.full((2, 2, 3), value) for value in (1.0, 2.0, 3.0)]
+    sample = Sample()
+    features = tuple(PatchFeatures.from_array(one, image_size=(32, 32)) for one in columns)
+    sample.add(photograph, features, None)
+    moved = frozenset({"photograph"})
+    found = collection_numbers(sample, moved={2: moved})
+    assert found == {"sees": (1.0, 2.0, 3.0), "blind": (1.0, 2.0, 1.0)}
+    assert sorted(asked) == [("blind", 1.0), ("blind", 2.0), ("sees", 1.0), ("sees", 2.0), ("sees", 3.0)]
+    assert collection_numbers(sample, lambda several: several[:1], moved={0: moved}) == {"sees": (1.0,)}
 
 
 def test_seed_decides_and_order_does_not(folder: Path) -> None:

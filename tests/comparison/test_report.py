@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import math
 import re
 from html.parser import HTMLParser
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 
 from dinoscope.comparison import words
+from dinoscope.comparison.figures.captions import overview_caption, photograph_caption
 from dinoscope.comparison.report import report
 from dinoscope.comparison.report.report import report_html, write_report
 from dinoscope.comparison.report.sections.numbers import axis_limits
@@ -23,6 +25,7 @@ from dinoscope.drawing.html import colours_uri, cosines_uri
 from dinoscope.drawing.pages import STATIC_POLICY
 from dinoscope.drawing.style import cosine_colours, plain
 from dinoscope.drawing.verdicts import shares
+from dinoscope.drawing.view.payload import comparison_payload
 from dinoscope.drawing.view.standalone import CONTENT_SECURITY_POLICY
 from dinoscope.names import well_formed
 from tests.samples import HOSTILE, POINTS, comparison
@@ -101,6 +104,19 @@ def test_names_are_text_and_never_markup(html: str, page: Page) -> None:
         for _, a in page.elements
         for value in a.values()
     )
+
+
+def test_toys_and_controls_are_called_so_before_anything_else() -> None:
+    c = comparison(HOSTILE[:2], ("mini", "other", "pixels"), controls=["pixels"], toys=["mini"])
+    toy, control = "mini: a toy model, to show how things work", "pixels: a control, not a trained model."
+    text = Page(report_html(c)).text
+    for said in (toy, control):
+        assert 0 < text.index(said) < text.index("Numbers")
+    assert text.count("toy model, layer 11") == 2 and "toy model, trained, dinov2" in text
+    assert photograph_caption(c, 0).count(toy) == overview_caption(c).count(control) == 1
+    assert [m["kind"] for m in json.loads(comparison_payload(c).header)["models"]] == ["toy", "", "control"]
+    without = Page(report_html(comparison(HOSTILE[:2])))
+    assert "toy" not in without.text and {"class": "kinds"} not in without.all("p")
 
 
 def test_nothing_is_asked_of_anybody(html: str, page: Page) -> None:

@@ -64,7 +64,7 @@ def test_no_more_than_a_window_is_taken_ahead(jobs: list[Job], monkeypatch: pyte
     taken = []
 
     def held(*args: object, **options: object) -> Row:
-        go.wait(30)
+        go.wait(300)
         return row_of(*args, **options)  # type: ignore[arg-type]
 
     def counted() -> Iterator[Job]:

@@ -11,23 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dinoscope.comparison.tables import files as tables
+from dinoscope import atomic
 from dinoscope.comparison.tables.files import (
     COLUMNS,
     SCHEMA_VERSION,
+    comparison_json,
+    manifest_json,
     measurements_json,
     measurements_text,
     metrics_csv,
-    summary_text,
-    write_manifest,
     write_measurements,
-    write_metrics_csv,
-    write_metrics_json,
+    write_tables,
 )
 from dinoscope.data.results import Comparison, Failure
 from tests.samples import HOSTILE, METRICS, comparison
-
-WRITERS = (write_metrics_csv, write_metrics_json, write_manifest)
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +71,8 @@ def test_no_cell_of_the_csv_is_a_formula(sample: Comparison) -> None:
             assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
-def test_metrics_are_strict_json_with_every_number(sample: Comparison, tmp_path: Path) -> None:
-    write_metrics_json(sample, tmp_path / "metrics.json")
-    data = strict((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+def test_metrics_are_strict_json_with_every_number(sample: Comparison) -> None:
+    data = strict(comparison_json(sample))
     m = sample.measurements
     assert data["schema_version"] == SCHEMA_VERSION
     assert data["models"] == list(m.models)
@@ -122,9 +118,8 @@ def test_metrics_are_strict_json_with_every_number(sample: Comparison, tmp_path:
     assert details["first"]["alignment_residual"] is None
 
 
-def test_the_manifest_names_every_input_and_weight(sample: Comparison, tmp_path: Path) -> None:
-    write_manifest(sample, tmp_path / "manifest.json")
-    data = strict((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+def test_the_manifest_names_every_input_and_weight(sample: Comparison) -> None:
+    data = strict(manifest_json(sample))
     assert data["schema_version"] == SCHEMA_VERSION
     assert [p["digest"] for p in data["photographs"]] == [p.digest for p in sample.photographs]
     assert [p["size"] for p in data["photographs"]] == [list(p.size) for p in sample.photographs]
@@ -172,13 +167,13 @@ def test_one_photograph_has_no_interval_and_says_so_everywhere() -> None:
     c = comparison(["one.png"], ("a", "b"))
     interval = strict(measurements_json(c.measurements))["summary"]["a"]["neighbour"]
     assert interval["low"] is None and interval["high"] is None and interval["n"] == 1
-    line = next(line for line in summary_text(c).splitlines() if line.startswith("a "))
+    line = next(line for line in measurements_text(c.measurements).splitlines() if line.startswith("a "))
     assert "[" not in line
     assert f"{interval['mean']:.3f}" in line
 
 
 def test_the_summary_is_one_aligned_table(sample: Comparison) -> None:
-    text = summary_text(sample)
+    text = measurements_text(sample.measurements)
     table, _, notes = text.partition("\n\n")
     lines = table.splitlines()
     assert len(lines) == 1 + 3 + 2 * 2
@@ -195,7 +190,7 @@ def test_the_summary_is_one_aligned_table(sample: Comparison) -> None:
 
 
 def test_the_summary_is_ascii_and_prints_no_control_characters() -> None:
-    text = summary_text(comparison(labels=("a\x1b[31m", "b"), undefined=True))
+    text = measurements_text(comparison(labels=("a\x1b[31m", "b"), undefined=True).measurements)
     assert text.isascii()
     assert "\x1b" not in text
     assert all(c.isprintable() or c == "\n" for c in text)
@@ -203,23 +198,25 @@ def test_the_summary_is_ascii_and_prints_no_control_characters() -> None:
     assert measurements_text(nothing.measurements).splitlines()[1].split()[-1] == "-"
 
 
-@pytest.mark.parametrize("write", WRITERS)
 def test_files_are_there_whole_or_not_at_all(
-    write: object, sample: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "file"
-    path.write_text("old")
+    files = [
+        tmp_path / name for name in ("manifest.json", "metrics.csv", "metrics.json", "table.md", "table.tex")
+    ]
+    for path in files:
+        path.write_text("old")
 
     def fail(path: Path, write: object) -> None:
         original(path, lambda file: (file.write(b"half"), file.missing()))  # type: ignore[arg-type, func-returns-value]
 
-    original = tables.write_whole
-    monkeypatch.setattr(tables, "write_whole", fail)
+    original = atomic.write_whole
+    monkeypatch.setattr(atomic, "write_whole", fail)
     with pytest.raises(AttributeError):
-        write(sample, path)  # type: ignore[operator]
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+        write_tables(sample, tmp_path)
+    assert {path.read_text() for path in files} == {"old"}
+    assert sorted(tmp_path.iterdir()) == files
     monkeypatch.undo()
-    write(sample, path)  # type: ignore[operator]
-    assert path.read_text(encoding="utf-8") != "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+    write_tables(sample, tmp_path)
+    assert "old" not in {path.read_text(encoding="utf-8") for path in files}
+    assert sorted(tmp_path.iterdir()) == files

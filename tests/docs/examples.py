@@ -96,7 +96,7 @@ class Page:
 
     Args:
         given: names that the page takes for granted.
-        smaller: by command, options that are added to make it quick.
+        smaller: by command, options that are added to make it quick; "NAME --recipe" where it has one.
     """
 
     def __init__(self, given: Mapping[str, Any], smaller: Mapping[str, str]) -> None:
@@ -116,7 +116,8 @@ class Page:
         from dinoscope.cli import main
 
         settings, (_, *options) = without_settings(words)
-        options += shlex.split(self.smaller.get(options[0], ""))
+        command = f"{options[0]} --recipe" if "--recipe" in options else options[0]
+        options += shlex.split(self.smaller.get(command, ""))
         with monkeypatch.context() as for_now, printed() as (out, err):
             if settings.pop("HF_HUB_OFFLINE", "") == "1":
                 for_now.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

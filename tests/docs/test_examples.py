@@ -45,6 +45,7 @@ SMALLER = {
     "--planted-steps 0 --arms continue,gram-x2",
     "certify": "--grids 6x9",
     "compare": "--grid 8",
+    "compare --recipe": "--grids 4,6",
     "evaluate": "--poolings mean --suppressions centre,background",
     "measure": "--grid 8",
     "scenes": "--n 12 --size 96 --classes 2",

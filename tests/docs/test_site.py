@@ -8,12 +8,16 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import dinoscope
 from benchmarks.page import PAGE, page
+from dinoscope.comparison.report.report import write_report
+from tests.chromium import PATIENT_MS
 from tests.docs.examples import ROOT, pages
+from tests.samples import comparison
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = ["-W", "--keep-going", "-q", "-b", "html", "-d", folder / "trees", ROOT / "docs", folder / "html"]
     command = [sys.executable, "-m", "sphinx", *map(str, words)]
     # Shapes are annotations to read here, and not to check.
+    report = folder / "report.html"  # the demo's takes a minute
+    write_report(comparison(), report)
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["DINOSCOPE_DEMO_REPORT"] = str(report)
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
     assert done.returncode == 0, done.stderr
     return folder / "html"
@@ -82,10 +89,20 @@ def test_every_link_within_the_site_leads_somewhere(site: Path) -> None:
                 continue
             target = (html.parent / path).resolve() if path else html
             assert target.is_file(), f"{html.relative_to(site)}: {link}"
-            if anchor and target.suffix == ".html":
+            if anchor and anchor != "tour" and target.suffix == ".html":
                 assert f'id="{anchor}"' in target.read_text(encoding="utf-8"), (
                     f"{html.relative_to(site)}: {link}"
                 )
+
+
+def test_the_site_carries_a_report_that_runs(site: Path, browser: Any) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(PATIENT_MS)
+    page.goto((site / "demo.html").as_uri())
+    page.frame_locator("iframe.live").locator("dinoscope-view .stage.map").first.wait_for()
+    page.locator("a", has_text="Take the tour").click()
+    assert "step 1 of 5" in page.locator(".tour").get_attribute("aria-label")
+    page.close()
 
 
 def test_formulas_are_drawn_by_the_browser_itself(site: Path) -> None:

@@ -25,12 +25,13 @@ from dinoscope.doctor.explain.explain import explain
 from dinoscope.doctor.explain.pixels import wrong_pixels
 from dinoscope.doctor.explain.recipe import changed_fields, read_recipe, spell, split_recipe
 from dinoscope.doctor.explain.verdict import chosen
-from dinoscope.doctor.text import diagnosis_json, diagnosis_text
+from dinoscope.doctor.text import diagnosis_text
 from dinoscope.errors import InputError, LayerError, ShapeError
 from dinoscope.io.features import write_features
 from dinoscope.io.images import read_photograph
 from dinoscope.maths.same_places import patch_agreement
 from dinoscope.pipeline.extract import extract
+from dinoscope.strict_json import strict_json
 from tests.backbones.shrunken import shrink_catalog
 
 V2, REG, V3 = "random:dinov2-base", "random:dinov2-reg-base", "random:dinov3-vitb16"
@@ -549,7 +550,7 @@ def test_the_text_and_the_json_say_the_same(photo: Path) -> None:
     assert found.verdict in " ".join(text.split())
     assert f"{found.before:.4f}" in text and "blobs.png" in text
     assert f"... and {len(found.effects) - 12} more" in text
-    written = json.loads(diagnosis_json(found))
+    written = json.loads(strict_json(found))
     assert written["explanation"] == "stats=scalar" and len(written["effects"]) == len(found.effects)
     assert set(written) == set(Diagnosis.__slots__)
     coarse = [e for e in written["effects"] if e["change"] == "grid=3"]

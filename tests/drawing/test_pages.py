@@ -43,7 +43,9 @@ def test_sections_are_in_order_linked_and_those_without_a_body_are_left_out() ->
     ]
     scores = {"queries": [], "n_images": 0, "chance": 0.5, "warnings": []}
     page = report_page(
-        "evaluation/report/page.html", sections, {"scores": scores, "rule": "", "sentences": [HOSTILE]}
+        "evaluation/report/page.html",
+        sections,
+        {"scores": scores, "rule": "", "kind": "", "sentences": [HOSTILE]},
     )
     assert page.index('href="#a"') < page.index('href="#b"') < page.index('id="a"') < page.index('id="b"')
     assert "Nothing" not in page and "First &lt;one&gt;" in page and "<script" not in page

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dinoscope.drawing.view import codec
 from dinoscope.drawing.view.bundle import view_module, view_text
 from dinoscope.drawing.view.codec import TOLERANCE, CodedTokens, decode_tokens, encode_tokens
 from dinoscope.drawing.view.payload import FIELDS, PAYLOAD_VERSION, comparison_payload
@@ -77,6 +78,39 @@ def test_every_cosine_is_within_the_stated_error(kind: str) -> None:
     assert tokens.error.largest <= TOLERANCE
     assert tokens.error.all_pairs
     assert tokens.error.pairs == len(features) ** 2
+
+
+@pytest.mark.parametrize("start", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize("jump", [1.0, 1.9, 2.4])
+def test_the_spread_that_is_chosen_was_tried_and_is_within_the_aim(start: float, jump: float) -> None:
+    """Errors that leap from far below the aim to far above it between two spreads."""
+    tried: dict[float, float] = {}
+
+    def error(spread: float) -> codec._Errors:
+        tried[spread] = spread * (jump if spread > 0.8 else 1 / jump)
+        return codec._Errors(tried[spread], np.zeros(0, np.float32))
+
+    chosen = codec._aimed(error, start, 1.0)
+    assert tried[chosen] <= 1.05
+    assert tried[chosen] == max(seen for seen in tried.values() if seen <= 1.05)
+    assert chosen > 0.6
+
+
+def test_all_pairs_are_looked_at_and_the_worst_patches_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "_BLOCK", 16)
+    rng = np.random.default_rng(0)
+    unit = rng.standard_normal((61, 9)).astype(np.float32)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    decoded = unit[:, ::-1] + 1e-3 * rng.standard_normal((61, 9))
+    apart = np.abs(decoded @ decoded.T - unit.astype(np.float64) @ unit.T)
+    every = codec._Errors.of(unit, decoded, 1.0)
+    assert every.largest == pytest.approx(apart.max(), abs=1e-6) and not every.beyond.any()
+    allowed = 0.99 * apart.max()
+    found = codec._Errors.of(unit, decoded, allowed)
+    worst = (apart > allowed).any(axis=1)
+    assert found.largest == pytest.approx(apart.max(), abs=1e-6)
+    np.testing.assert_array_equal(found.beyond[worst] > allowed, True)
+    assert found.beyond[worst] == pytest.approx(apart.max(axis=1)[worst], abs=1e-6)
 
 
 def test_a_tighter_tolerance_is_met_and_costs_more() -> None:
@@ -200,7 +234,9 @@ def test_bundled_module_has_no_imports_and_keeps_every_module() -> None:
     assert not re.search(r"^import\s|\bimport\(", code, re.MULTILINE)
     assert not re.search(r"</script|<!--|<script", module, re.IGNORECASE)
     static = Path(str(files("dinoscope.drawing.view"))) / "static"
-    pages = {"view", "live", "folders", "page", "search", "region", "hits"}
+    pages = {"view", "live", "answers", "folders", "page", "search", "region", "hits", "address", "card"}
+    pages |= {"collection", "duplicates", "exported", "filters", "handles", "rankings", "tables", "together"}
+    pages |= {"uploads", "why"}
     own = {file.stem for file in static.glob("*.mjs")} - pages
     assert len(own) > 10
     for name in own:
@@ -223,3 +259,10 @@ def test_widget_without_its_extra_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "anywidget", None)
     with pytest.raises(MissingExtraError, match=r"dinoscope\[widget\]"):
         widget(small_comparison())
+
+
+def test_the_rare_worst_pair_of_many_is_found_before_the_tokens_are_accepted() -> None:
+    features = np.concatenate([flat_noise(1_500, 24, 11, mean=3.0), 0.02 * flat_noise(4, 24, 12)])
+    tokens = encode_tokens(features)
+    assert largest_error(features, tokens) == pytest.approx(tokens.error.largest, abs=2e-6)
+    assert tokens.error.largest <= TOLERANCE

@@ -16,7 +16,7 @@ from dinoscope.evaluation.evaluate import evaluate_retrieval
 from dinoscope.evaluation.pictures_values import Pictures, QueryRow, RemovedMap, Shown
 from dinoscope.evaluation.report.page import write_retrieval
 from dinoscope.evaluation.text import RULE, credited, scores_json, scores_text, verdicts
-from dinoscope.io.labels import labels_of
+from dinoscope.io.labels import Labels, labels_of, labels_told
 from dinoscope.pipeline.embed import new_row, table_settings
 from dinoscope.pipeline.run import Run
 from dinoscope.store.schema import NewRow
@@ -71,6 +71,7 @@ def test_suppression_helps_where_backgrounds_are_chance_and_more_than_its_contro
     assert scores.row("mean", "background", "random").margins["ap"].interval.low > 0
     assert verdicts(scores)[0].startswith("mean: helped by ") and "background" in verdicts(scores)[0]
     assert "mean background patch" in str(scores.settings["background_rule"])
+    assert scores.settings["backbone"] == FakeBackbone().spec.name
     assert scores.n_images == CLASSES * PER_CLASS and scores.n_undefined == 0
 
 
@@ -120,6 +121,47 @@ def test_labels_that_cannot_be_understood_are_refused(tmp_path: Path) -> None:
         labels_of(broken, twice, ["d1", "d2"])
 
 
+def told_of(labels: Labels, sources: list[str], digests: list[str]) -> tuple[str, ...]:
+    return labels_told(labels, labels_of(labels, sources, digests), sources, digests)
+
+
+def test_a_path_is_known_by_its_end_and_one_of_elsewhere_is_told() -> None:
+    sources, digests = ["/x/cat/1.png", "/x/dog/1.png", "/x/dog/2.png"], ["d1", "d2", "d3"]
+    ends = {"cat/1.png": "cat", "dog/1": "dog", "./dog/2.png": "dog"}
+    assert labels_of(ends, sources, digests) == ["cat", "dog", "dog"]
+    assert told_of(ends, sources, digests) == ()
+    other = {"/elsewhere/val/2.png": "cat"}
+    assert labels_of(other, sources, digests) == [None, None, "cat"]
+    (told,) = told_of(other, sources, digests)
+    assert told.startswith("1 of 1 labels") and "'/elsewhere/val/2.png' for '/x/dog/2.png'" in told
+    (told,) = told_of({**ends, "cat/1.png": "Dog "}, sources, digests)
+    assert "'Dog ' (1), 'dog' (2)" in told
+    (told,) = told_of({"2": "dog", "1.PNG": "dog"}, sources, digests)
+    assert "such as '1.PNG'" in told and "'/x/cat/1.png'" in told
+    assert told_of("folders", ["a/cat/1.png", "b/CAT/1.png"], ["d1", "d2"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("labels.csv", "name,label\n2.png,x\n2.png,y\n", "gives '2.png' two labels, 'x' and 'y'"),
+        ("labels.csv", "name,label\n2.png,x\ndog/2.png,y\n", "has two labels: 'x' as '2.png', and 'y' as"),
+        ("labels.csv", "name,label\na,b.png,x\n", "line 2, has more cells"),
+        ("labels.json", '{"2.png": "x", "2.png": "y"}', "gives '2.png' two labels"),
+    ],
+)
+def test_a_photograph_has_one_label(tmp_path: Path, name: str, text: str, words: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=words):
+        labels_of(tmp_path / name, ["/x/dog/2.png"], ["d1"])
+
+
+def test_lists_as_spreadsheets_write_them(tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_bytes(b'\xef\xbb\xbfName, Label,\r\n2.png, "x, y",\r\n2.png,"x, y",\r\n')
+    assert labels_of(table, ["/x/dog/2.png"], ["d1"]) == ["x, y"]
+
+
 def test_what_cannot_be_scored_says_why(tmp_path: Path, independent: FeatureStore) -> None:
     with pytest.raises(InputError, match="class"):
         evaluate_retrieval(independent, labels={f"{i}.png": "one" for i in range(64)})
@@ -142,6 +184,9 @@ def test_photographs_without_a_label_are_left_out_and_counted(independent: Featu
     scores = evaluate_retrieval(independent, labels=labels, poolings=["mean"], suppressions=["centre"])
     assert (scores.n_images, scores.n_unlabelled) == (40, 24)
     assert "24 without a label" in scores_text(scores)
+    labels["0.PNG"] = labels["0.png"]
+    scores = evaluate_retrieval(independent, labels=labels, poolings=["mean"], suppressions=["centre"])
+    assert "such as '0.PNG'" in scores.warnings[-1]
 
 
 def test_the_page_carries_everything_and_asks_nobody(tmp_path: Path, independent: FeatureStore) -> None:

@@ -29,6 +29,7 @@ from dinoscope.evaluation.text import (
     scores_text,
     verdicts,
 )
+from tests.chromium import PATIENT_MS
 from tests.evaluation.test_scoring import plant, score
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -55,6 +56,24 @@ def pictures() -> Pictures:
     removed = RemovedMap(query, np.linspace(0, 1, 12).reshape(3, 4), 2)
     rows = tuple(QueryRow(query, hits, hits[:2], k) for k in (1, 3))
     return Pictures("background", rows, (removed,), "without its fold", (f"a note {HOSTILE}",))
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (
+            "mini",
+            "<p>toy model (mini): to show how things work, not how well; neither DINOv2 nor DINOv3.</p>",
+        ),
+        ("random:mini", "<p>random:mini: control, not a trained model.</p>"),
+        ("dinov2-small", None),
+    ],
+)
+def test_the_page_says_of_a_toy_and_of_a_control_what_it_is(model: str, said: str | None) -> None:
+    page = retrieval_html(replace(scores(), settings={"backbone": model}))
+    opening = page[page.index("<h1>") : page.index("<nav")]
+    assert said is None or said in opening
+    assert said is not None or not any(word in opening for word in ("toy", "control, not"))
 
 
 def test_the_gain_plot_draws_every_gain_and_controls_in_grey() -> None:
@@ -179,6 +198,7 @@ def test_nothing_is_wider_than_its_window(browser: Any, tmp_path: Path) -> None:
     path = write_retrieval(scores(), tmp_path / "out", pictures(), alone())
     for width in (390, 1280):
         view = browser.new_page(viewport={"width": width, "height": 900})
+        view.set_default_timeout(PATIENT_MS)
         problems: list[str] = []
         view.on("console", lambda message, kept=problems: kept.append(message.text))
         view.goto(path.as_uri())

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from dinoscope.backbones.alternatives import with_positions
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.load import load_backbone
-from dinoscope.exports import export
+from dinoscope.backbones.traced import open_network, write_traced
+from dinoscope.exports.export import AXES
 
 DATA = Path(__file__).parents[1] / "data" / "parity"
 
@@ -63,8 +64,21 @@ class Halved(nn.Module):
         return (found.half() * self.factor).float() / self.factor, cls
 
 
+class Sound(nn.Module):
+    """Patches and class token, as an export gives them."""
+
+    def __init__(self, network: nn.Module, before: int) -> None:
+        super().__init__()
+        self.network, self.before = network, before
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.network(pixels).last_hidden_state
+        return hidden[:, self.before :], hidden[:, 0]
+
+
 def write_with(change: Callable[[Any], nn.Module], path: Path) -> Path:
     """An ONNX file of mini with something around its graph."""
     mini = load_backbone("mini")
-    export._trace(change(export._graph(mini)).eval(), mini.spec.patch_size, path)
+    graph = change(Sound(open_network(mini), 1 + mini.spec.registers)).eval()
+    write_traced(graph, lambda graph, pixels: graph(pixels), AXES, mini.spec.patch_size, path)
     return path

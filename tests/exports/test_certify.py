@@ -16,8 +16,9 @@ import dinoscope as ds
 from dinoscope.errors import InputError, NoUsablePhotographError
 from dinoscope.exports.certificate import Limits
 from dinoscope.exports.certify import certify
-from dinoscope.exports.export import write_onnx
+from dinoscope.exports.export import write_onnx, write_openvino
 from dinoscope.exports.onnx_file import OnnxModel
+from dinoscope.exports.openvino_file import OpenvinoModel
 from dinoscope.exports.outputs import patches_in
 from dinoscope.exports.text import certificate_json, certificate_text
 from dinoscope.io.features import write_features
@@ -47,6 +48,31 @@ def test_a_sound_export_passes_on_every_grid(exported: Path) -> None:
     assert found.passed and found.worst > 1 - 1e-9 and found.cause == "" and found.notes == ()
     assert list(found.by_grid) == [(6, 9), (8, 8), (9, 6)] and len(found.readings) == 6
     assert found.verdict.startswith("passes. ") and "344 patches in 2 photographs" in found.verdict
+
+
+def test_openvino_takes_every_size_and_its_faults_are_found(tmp_path: Path) -> None:
+    import openvino
+
+    path = write_openvino(MINI, tmp_path / "mini.xml")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["mini.bin", "mini.xml"]
+    found = certify(MINI, path, PHOTO, grids=(*SMALL, (9, 6)))
+    assert found.passed and found.worst > 1 - 1e-6 and list(found.by_grid) == [*SMALL, (9, 6)]
+    assert OpenvinoModel(path).arithmetic == "float32" and OpenvinoModel(path).size == (None, None)
+    pixels = torch.randn(1, 3, 16, 24, generator=torch.Generator().manual_seed(0))
+    outputs = OpenvinoModel(path)(pixels.numpy())
+    assert set(outputs) == {"patches", "cls"}
+    np.testing.assert_allclose(outputs["cls"], MINI.forward(pixels).cls[5], atol=1e-4)
+    assert not certify("mini-gram", path, PHOTO, grids=SMALL[:1], name_cause=False).passed
+    graph = openvino.Core().read_model(str(path))
+    openvino.save_model(graph, str(tmp_path / "half.xml"), compress_to_fp16=True)
+    assert OpenvinoModel(tmp_path / "half.xml").arithmetic == "float16"
+    side = MINI.spec.patch_size
+    graph.reshape([1, 3, 4 * side, 6 * side])
+    openvino.save_model(graph, str(tmp_path / "fixed.xml"), compress_to_fp16=False)
+    fixed = certify(MINI, tmp_path / "fixed.xml", PHOTO)
+    assert fixed.passed and list(fixed.by_grid) == [(4, 6)] and "fixed to" in fixed.notes[0]
+    with pytest.raises(InputError, match=r"ends in \.xml"):
+        write_openvino(MINI, tmp_path / "mini.bin")
 
 
 def test_a_backbone_in_16_bits_is_an_export_too() -> None:
@@ -166,6 +192,12 @@ def test_features_of_another_machine(tmp_path: Path) -> None:
     assert certify(MINI, path, PHOTO).passed
     with pytest.raises(InputError, match="of another photograph"):
         certify(MINI, path, PHOTO[::-1])
+    assert not certify(MINI, path, PHOTO).notes
+    (keys,) = extract(PHOTO, MINI, grid=(6, 9), facet="key")
+    write_features(path, {11: keys}, format_="safetensors")
+    found = certify(MINI, path, PHOTO, name_cause=False)
+    assert not found.passed
+    assert found.notes == ("the file says that its features are of key:mini, not of mini",)
     np.save(tmp_path / "sequence.npy", features.values.reshape(54, -1))
     with pytest.raises(InputError, match="h w dim"):
         certify(MINI, tmp_path / "sequence.npy", PHOTO)
@@ -177,7 +209,7 @@ def test_bad_input_has_its_own_words(exported: Path, tmp_path: Path) -> None:
     for model, export, said in [
         (MINI, tmp_path / "broken.onnx", "no ONNX file that can be run"),
         (MINI, tmp_path / "none.onnx", "there is no file"),
-        (MINI, tmp_path / "model.xml", "neither an .onnx file nor"),
+        (MINI, tmp_path / "model.xml", "no OpenVINO file that can be run"),
         (MINI, lambda x: x.mean(dim=(2, 3)), "no patch tokens"),
         (MINI, lambda x: patches(MINI, x)[..., :5], "5 channels, mini 128"),
         (MINI.to("cpu", torch.bfloat16), exported, "against float32"),

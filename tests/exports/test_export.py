@@ -8,12 +8,11 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-import torch.nn.functional as F
 
 from dinoscope.backbones.load import load_backbone
+from dinoscope.backbones.registers import RepairedBackbone, as_repairable
 from dinoscope.errors import InputError
 from dinoscope.exports.export import write_onnx
-from dinoscope.exports.positions import resize_weights
 from tests.exports.faulty import DATA
 
 
@@ -37,21 +36,10 @@ def test_the_file_gives_the_models_own_tokens_at_any_size(name: str, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
 
 
-@pytest.mark.parametrize("n", [3, 16, 37, 50])
-def test_the_matrices_are_torchs_own_interpolation(n: int) -> None:
-    table = torch.randn(1, 2, 37, 37, generator=torch.Generator().manual_seed(0))
-    for antialias in (False, True):
-        weights = resize_weights(torch.tensor(n), 37, antialias=antialias)
-        ours = torch.einsum("hi,bcij,wj->bchw", weights, table, weights)
-        want = (
-            F.interpolate(table, size=(n, n), mode="bicubic", antialias=True)
-            if antialias
-            else F.interpolate(table, scale_factor=((n + 0.1) / 37,) * 2, mode="bicubic")
-        )
-        torch.testing.assert_close(ours, want, atol=1e-4, rtol=0)
-
-
 def test_what_cannot_be_exported(tmp_path: Path) -> None:
+    repaired = RepairedBackbone(as_repairable(load_backbone(weights=DATA / "dinov2.pth")), {0: (1, 2)})
+    with pytest.raises(InputError, match="its register is made while it runs"):
+        write_onnx(repaired, tmp_path / "model.onnx")
     with pytest.raises(InputError, match="only ViTs"):
         write_onnx("pixels", tmp_path / "model.onnx")
     with pytest.raises(InputError, match="only ViTs"):

@@ -154,8 +154,8 @@ def sparse(path: Path, n_bytes: int, head: bytes = b"") -> Path:
     return path
 
 
-def large_pictures(folder: Path, side: int = 1400) -> list[Path]:
-    """Whole pictures of about 2 megapixels in every format and mode."""
+def large_pictures(folder: Path, side: int = 2400) -> list[Path]:
+    """Whole pictures of about 6 megapixels in every format and mode."""
     small = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     colour = Image.fromarray(small).resize((side, side - 8))
     alpha = colour.copy()
@@ -172,6 +172,7 @@ def large_pictures(folder: Path, side: int = 1400) -> list[Path]:
         ("rgba.png", alpha, {"compress_level": 1}),
         ("palette.png", colour.convert("P"), {"transparency": 3}),
         ("deep.png", deep, {"compress_level": 1}),
+        ("clear.png", deep, {"compress_level": 1, "transparency": 0}),
         ("one.gif", colour.convert("P"), {"transparency": 3}),
         ("flat.bmp", colour, {}),
         ("lossy.webp", colour, {"method": 0}),
@@ -191,7 +192,7 @@ def large_pictures(folder: Path, side: int = 1400) -> list[Path]:
         paths.append(folder / name)
     import pillow_heif
 
-    pillow_heif.from_pillow(colour).save(folder / "phone.heic", quality=60)
+    pillow_heif.from_pillow(colour.reduce(2)).save(folder / "phone.heic", quality=60)
     return [*paths, folder / "phone.heic"]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from dinoscope.backbones.checkpoints.checkpoint import recognise
 from tests.backbones.tiny_families import tiny
 
 PARITY = Path(__file__).parent.parent / "data" / "parity"
@@ -40,6 +41,7 @@ def cases() -> Iterator[tuple[str, str, Make]]:
         ("not there", "no such|not an ordinary|cannot be read|none of", list(_PLACES)),
         ("a liar's header", "not a whole|damaged", [_header(size) for size in _SIZES]),
         ("absurd settings", "config.json", [_settings(change) for change in _SETTINGS]),
+        ("settings beside a DINO", "config.json", [_beside(change) for change in _BESIDE]),
         ("absurd colours", "image_mean and image_std|scale colours", [_colours(c) for c in _COLOURS]),
     ):
         yield from ((f"{kind} {i}", message, make) for i, make in enumerate(makers))
@@ -211,6 +213,28 @@ def _settings(change: dict[str, Any] | str) -> Make:
             change if isinstance(change, str) else json.dumps(json.loads(path.read_text()) | change)
         )
         return f"hf:{folder}"
+
+    return written
+
+
+_BESIDE: tuple[dict[str, Any], ...] = (
+    {"hidden_act": "nope"},
+    {"hidden_act": 5},
+    {"num_attention_heads": 2.5},
+    {"num_register_tokens": 9},
+    {"rope_theta": 0},
+)
+
+
+def _beside(change: dict[str, Any]) -> Make:
+    def written(folder: Path) -> Path:
+        state = recognise(network()).state
+        save_file(
+            {k.removeprefix("model."): v.contiguous() for k, v in state.items()}, folder / "model.safetensors"
+        )
+        facts = {"model_type": "dinov3_vit", "num_attention_heads": 2}
+        (folder / "config.json").write_text(json.dumps(facts | change))
+        return folder
 
     return written
 

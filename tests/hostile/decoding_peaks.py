@@ -20,14 +20,20 @@ def status(name: str) -> int:
     return int(next(line for line in lines if line.startswith(name)).split()[1]) * 1024
 
 
+def _highest() -> int:
+    """The most that was held in memory of its own: the pages of libraries, which the kernel maps as it likes,
+    do not count."""
+    return status("VmHWM") - status("RssFile") - status("RssShmem")
+
+
 def measured(path: Path) -> str:
     """Peak and estimate; a refusal in words."""
-    before = status("VmRSS")
+    before = status("RssAnon")
     try:
         read_photograph(path)
     except ImageError as error:
-        return f"{status('VmHWM') - before}\t0\t{error.reason}"
-    peak = status("VmHWM") - before
+        return f"{_highest() - before}\t0\t{error.reason}"
+    peak = _highest() - before
     data = path.read_bytes()
     with decoding(data, "") as (image, _):
         return f"{peak}\t{decoded_bytes(image, len(data))}\t"

@@ -10,12 +10,15 @@ from typing import BinaryIO
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import dinoscope as ds
 from dinoscope.atomic import remove_left, work_folder, write_bytes, write_whole
 from dinoscope.data.grid import PatchGrid
 from dinoscope.errors import ImageError, InputError, ShapeError, told
 from dinoscope.names import without_secrets
+from dinoscope.pipeline.photographs import load_photograph
+from dinoscope.retrieval.queries import Region
 from tests.command_line import run
 from tests.hostile.files import write_photographs
 
@@ -102,10 +105,94 @@ def test_sizes_that_are_none(size: object) -> None:
         ds.PatchFeatures.from_array(GOOD, image_size=size)  # type: ignore[arg-type]
 
 
+SEEDS = [-1, 1.5, "1", None, True, float("nan"), 2**63, 2**64, b"1"]
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.parametrize("seed", SEEDS, ids=repr)
+def test_seeds_that_are_none(seed: object) -> None:
+    with pytest.raises(InputError, match="a seed is a whole number"):
+        ds.load_backbone("random:mini", seed=seed)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a seed is a whole number"):
+        ds.measure([], ["pixels"], seed=seed)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+def test_a_seed_of_numpy_is_a_seed() -> None:
+    first, second = (
+        ds.load_backbone("random:mini", seed=seed).forward(torch.ones(1, 3, 16, 16))
+        for seed in (3, np.int64(3))
+    )
+    assert torch.equal(first.patches[5], second.patches[5])
+
+
+PLACES = [(2, 2), (-1, 0), ("a", "b"), None, (float("nan"), 0), (0.5,), "cls", (0.5, 0.5, 0.5), 0.5, ()]
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.parametrize("at", PLACES, ids=repr)
+def test_places_that_are_none(at: object) -> None:
+    f = ds.PatchFeatures.from_array(GOOD, image_size=SIZE)
+    with pytest.raises(InputError, match="a place in an image"):
+        ds.similarity_map(f, at=at)  # type: ignore[arg-type]
+    if at is not None:
+        with pytest.raises(InputError):
+            Region(patch=at)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.parametrize(
+    "box", [(1, 2), "box", (0, 0, 0, 0), (0, 0, 2, 1), ("a", 0, 1, 1), 3, (0, 0, float("nan"), 1)], ids=repr
+)
+def test_boxes_that_are_none(box: object) -> None:
+    with pytest.raises(InputError, match="a box is"):
+        Region(box=box)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.parametrize(
+    "layers", ["0", 0, (0.0,), ("0",), (None,), (True,), (-1,), (99,), (), (0, 0)], ids=repr
+)
+def test_layers_that_are_none(layers: object) -> None:
+    with pytest.raises(InputError, match="layer"):
+        ds.load_backbone("mini").forward(torch.zeros(1, 3, 16, 16), layers=layers)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+@pytest.mark.parametrize("n", [0, -1, 99, 1.5, "3", None, True], ids=repr)
+def test_numbers_of_components_that_are_none(n: object) -> None:
+    f = ds.PatchFeatures.from_array(GOOD, image_size=SIZE)
+    with pytest.raises(InputError, match="components"):
+        ds.fit_pca([f], n=n)  # type: ignore[arg-type]
+
+
+def test_images_in_memory_are_read_as_files_are() -> None:
+    deep = Image.fromarray((np.linspace(0, 65535, 48 * 64).reshape(48, 64)).astype(np.uint16))
+    found = load_photograph(deep)
+    assert (
+        found.pixels[0, 0, 0] == 0 and found.pixels[-1, -1, 0] == 255 and abs(found.pixels.mean() - 127.5) < 1
+    )
+    assert deep.getpixel((0, 0)) == 0, "the image is left as it was"
+    clear = Image.new("RGBA", (64, 48), (0, 0, 0, 0))
+    assert (load_photograph(clear).pixels == 255).all()
+    for bad in (np.full((48, 64), np.nan, np.float32), np.full((48, 64), 300.0, np.float32)):
+        with pytest.raises(ImageError):
+            load_photograph(Image.fromarray(bad))
+
+
 OPTIONS = {
     "shard-0/0": ("embed", "{photos}", "{out}", "--model", "mini", "--shard", "0/0"),
     "shard-2/2": ("embed", "{photos}", "{out}", "--model", "mini", "--shard", "2/2"),
     "shard--1/2": ("embed", "{photos}", "{out}", "--model", "mini", "--shard=-1/2"),
+    "empty-source": ("embed", "", "{out}", "--model", "mini"),
+    "empty-store": ("embed", "{photos}", "", "--model", "pixels", "--grid", "4"),
+    "steps--1": ("anchor", "{photos}", "--out", "{out}", "--steps", "-1"),
+    "weight-nan": ("anchor", "{photos}", "--out", "{out}", "--weight", "nan"),
+    "weight-inf": ("anchor", "{photos}", "--out", "{out}", "--weight", "inf"),
+    "teacher-step--1": ("anchor", "{photos}", "--out", "{out}", "--teacher-step", "-1"),
+    "update-every--1": ("anchor", "{photos}", "--out", "{out}", "--update-every", "-1"),
+    "ramp--1": ("anchor", "{photos}", "--out", "{out}", "--ramp", "-1"),
+    "patch-size-0": ("anchor", "{photos}", "--out", "{out}", "--patch-size", "0"),
     "shard-word": ("embed", "{photos}", "{out}", "--model", "mini", "--shard", "a/b"),
     "device-mps": ("extract", "{photos}", "--model", "mini", "--out", "{out}", "--device", "mps"),
     "device-cuda": ("extract", "{photos}", "--model", "mini", "--out", "{out}", "--device", "cuda:7"),
@@ -159,6 +246,7 @@ SECRETS = {
     "see https://host/a?api_key=hunter2, and b": "see https://host/a?api_key=… and b",
     "nothing to hide: a@b.org, c:d": "nothing to hide: a@b.org, c:d",
     "https://host/a@b.jpg": "https://host/a@b.jpg",
+    "choose one: f.npz?key=NAME": "choose one: f.npz?key=NAME",
 }
 
 
@@ -239,3 +327,36 @@ def test_a_disk_that_is_full_is_named_with_its_file(tmp_path: Path, number: int)
     assert caught.value.errno == number
     assert ("on the disk mounted at" in str(caught.value)) == (number in (errno.ENOSPC, errno.EDQUOT))
     assert (tmp_path / "whole").read_bytes() == b"before" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("measure", "photos", "--models", "pixels", "--out", ""),
+        ("measure", "photos", "--models", "pixels", "--out="),
+        ("compare", "photos", "--models", "pixels", "-o", ""),
+        ("measure", "photos", "--models", "pixels", "--masks", ""),
+        ("measure", "", "--models", "pixels"),
+        ("measure", "--json", "", "--models", "pixels"),
+        ("embed", "photos", "", "--model", "pixels"),
+        ("search", "", "photos/a.png"),
+        ("extract", "photos", "--model", "pixels", "--out", ""),
+        ("scenes", "", "--n", "1"),
+    ],
+)
+def test_an_empty_place_is_not_the_folder_one_is_in(
+    words: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_photographs(tmp_path / "photos", ("a.png",))
+    monkeypatch.chdir(tmp_path)
+    assert run(*words) == 2
+    assert "it is empty; the folder you are in is ." in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
+def test_an_empty_list_is_no_place(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("measure", "nowhere", "--models", "") == 2
+    assert "it is empty" not in capsys.readouterr().err

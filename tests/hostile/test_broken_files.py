@@ -6,6 +6,8 @@ import io
 import json
 import os
 import pickle
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -328,3 +330,31 @@ def test_parquet_with_flipped_bytes(tmp_path: Path, seed: int) -> None:
     except InputError as error:
         said.append(str(error))
     assert all("t.parquet" in words for words in said)
+
+
+_EVERY_BYTE = """
+import sys
+from pathlib import Path
+from dinoscope.errors import DinoscopeError
+from dinoscope.io.collections.collection import each_item
+
+path = Path(sys.argv[1])
+data = path.read_bytes()
+for place in range(len(data)):
+    for value in (0, 1, 2, data[place] ^ 0x10, 0xFF):
+        path.write_bytes(data[:place] + bytes([value]) + data[place + 1 :])
+        try:
+            list(each_item(path))
+        except DinoscopeError:
+            pass
+"""
+
+
+def test_no_byte_of_a_parquet_file_ends_the_process(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"path": ["p0.png", "p1.png"]}), tmp_path / "t.parquet")
+    command = [sys.executable, "-c", _EVERY_BYTE, str(tmp_path / "t.parquet")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr

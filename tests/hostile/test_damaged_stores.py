@@ -129,9 +129,6 @@ def test_parts_that_are_damaged(
     store: Path, whole: Path, part: str, how: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     harmed(store, part, how)
-    if (part, how) == ("manifest", "gone"):  # so looks a table whose first writer was killed: it is empty
-        assert run("search", store, whole / "photos" / PHOTOS[0]) == 2
-        return
     words = ("--suppress", "centre") if part == "moments" else ()
     code = run("search", store, whole / "photos" / PHOTOS[0], "--pooling", "mean", *words)
     err = capsys.readouterr().err
@@ -140,23 +137,77 @@ def test_parts_that_are_damaged(
     assert code == 0 or str(store) in err
 
 
-@pytest.mark.parametrize("command", ["search", "index", "evaluate", "doctor", "embed"])
+READERS = ["search", "duplicates", "view", "index", "evaluate", "doctor", "embed"]
+
+
+def asking(command: str, store: Path, photos: Path) -> tuple[object, ...]:
+    """A command line that reads the store."""
+    return {
+        "search": ("search", store, photos / PHOTOS[0]),
+        "duplicates": ("search", store, "--duplicates", 0.9),
+        "view": ("view", store, "--port", 99_999),  # refused, were the store not
+        "index": ("index", store, "--from", 1),
+        "evaluate": ("evaluate", store, "--labels", "folders"),
+        "doctor": ("doctor", store),
+        "embed": ("embed", photos, store, "--model", "mini", "--grid", 4),
+    }[command]
+
+
+@pytest.mark.parametrize("command", READERS)
+@pytest.mark.parametrize("how", ["zeros", "gone"])
 @pytest.mark.parametrize("part", ["manifest", "data"])
 def test_every_command_that_reads_one(
-    store: Path, whole: Path, part: str, command: str, capsys: pytest.CaptureFixture[str]
+    store: Path, whole: Path, part: str, how: str, command: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    harmed(store, part, "zeros")
-    words = {
-        "search": (store, whole / "photos" / PHOTOS[0]),
-        "index": (store, "--from", 1),
-        "evaluate": (store, "--labels", "folders"),
-        "doctor": (store,),
-        "embed": (whole / "photos", store, "--model", "mini", "--grid", 4),
-    }[command]
-    code = run(command, *words)
+    paths = harmed(store, part, how)
+    code = run(*asking(command, store, whole / "photos"))
+    err = capfd.readouterr().err
+    assert code == 4, err
+    assert "Traceback" not in err and "a fault of dinoscope's own" not in err and "panicked" not in err
+    assert command == "doctor" or paths[0].parent.name in err or "vectors.lance" in err
+
+
+def test_an_older_version_is_not_taken_for_the_newest(
+    store: Path, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_photographs(whole / "more", ("x.png", "y.png", "z.png", "u.png", "v.png"))
+    assert run("embed", whole / "more", store, "--model", "mini", "--grid", 4) == 0
+    before = sorted(store.glob(PARTS["manifest"]), key=lambda path: path.stat().st_mtime_ns)
+    before[-1].unlink()
+    assert run("search", store, whole / "photos" / PHOTOS[0]) == 4
     err = capsys.readouterr().err
-    assert code in (1, 4) if command == "doctor" else code == 4, err
-    assert "Traceback" not in err and "a fault of dinoscope's own" not in err
+    assert before[-1].name in err and "put it back from a copy" in err
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_settings_that_are_gone(
+    store: Path, whole: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings_file(store).unlink()
+    code = run(*asking(command, store, whole / "photos"))
+    out, err = capsys.readouterr()
+    if command == "embed":  # writes them anew
+        assert code == 0 and run(*asking("search", store, whole / "photos")) == 0
+        return
+    assert code == 4 and "settings.json" in out + err and "put it back" in out + err
+
+
+@pytest.mark.parametrize("command", READERS[:-1])
+@pytest.mark.parametrize("kind", ["none", "file", "empty", "others"])
+def test_a_store_that_is_not_there(
+    tmp_path: Path, whole: Path, command: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "nowhere"
+    if kind == "file":
+        place.write_bytes(b"x")
+    elif kind != "none":
+        place.mkdir()
+        (place / ".keep").write_bytes(b"")
+    if kind == "others":
+        (place / "notes.txt").write_text("x")
+    assert run(*asking(command, place, whole / "photos")) == 2
+    err = capsys.readouterr().err
+    assert "Traceback" not in err and (command == "view" or str(place) in err)
 
 
 def test_the_file_that_says_it_is_a_store_is_gone(
@@ -167,3 +218,26 @@ def test_the_file_that_says_it_is_a_store_is_gone(
     assert "lacks its dinoscope-store.json" in capsys.readouterr().err
     assert run("embed", whole / "photos", store, "--model", "mini", "--grid", 4) == 0
     assert run("search", store, whole / "photos" / PHOTOS[0]) == 0
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["1/0 = 1", "cast(source as int) = 3", "regexp_match(source, '(') is not null", "10 / (h - h) > 0"],
+)
+@pytest.mark.parametrize("harm", [False, True])
+def test_a_condition_that_fails_for_a_row_is_not_a_damaged_table(
+    store: Path, whole: Path, where: str, harm: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if harm:
+        harmed(store, "data", "gone")
+    assert run("search", store, whole / "photos" / PHOTOS[0], "--where", where) == (4 if harm else 2)
+    err = capsys.readouterr().err
+    assert ("is gone" in err) == harm and ("cannot be used" in err and "columns are" in err) != harm
+
+
+def test_a_condition_of_any_length_is_told_shortly(
+    store: Path, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = " OR ".join(f"nowhere = '{i}'" for i in range(3000))
+    assert run("search", store, whole / "photos" / PHOTOS[0], "--where", where) == 2
+    assert len(capsys.readouterr().err) < 1500

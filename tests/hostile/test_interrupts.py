@@ -92,16 +92,33 @@ def test_a_command_at_work_ends(tmp_path: Path, command: str) -> None:
     photos = write_photographs(tmp_path / "photos", tuple(f"{i}.png" for i in range(300)))
     models = ("--model", "mini") if command in ("extract", "embed") else ("--models", "mini,mini-gram")
     out = () if command == "embed" else ("--out", str(tmp_path / "out"))
-    words = [command, str(photos), *models, *out, "--grid", "40"]
+    words = [command, str(photos), *models, *out, "--grid", "40", "--verbose"]
     words[2:2] = [str(tmp_path / "store")] if command == "embed" else []
     environment = {**os.environ, "PYTHONWARNINGS": ""}
     command_line = [sys.executable, "-m", "dinoscope", *words]
     with subprocess.Popen(command_line, stderr=subprocess.PIPE, text=True, env=environment) as process:
         try:
-            assert "photographs" in said_within(process, "photographs", SOON_S)
+            assert " of 300" in said_within(process, " of 300", SOON_S)
             process.send_signal(signal.SIGINT)
             assert "interrupted: ending" in process.communicate(timeout=SOON_S)[1]
         finally:
             process.kill()
     assert process.returncode == 130
     assert not list(tmp_path.rglob(".dinoscope-*"))
+
+
+@pytest.mark.parametrize("imported", ["typer", "dinoscope.cli", "dinoscope.shell.models_command"])
+def test_while_it_starts(imported: str) -> None:
+    code = f"""
+import runpy, sys
+class Stop:
+    def find_spec(self, name, path=None, target=None):
+        if name == {imported!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Stop())
+sys.argv = ["dinoscope", "models"]
+runpy.run_module("dinoscope", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 130 and "Traceback" not in done.stderr
+    assert "dinoscope: interrupted" in done.stderr

@@ -18,7 +18,9 @@ from tests.command_line import run
 from tests.hostile import bombs, decoding_peaks
 from tests.hostile.files import write_photographs
 
-SLACK_BYTES = 10 * 2**20
+SLACK_BYTES = 8 * 2**20
+"""Of the allocator and of tables that do not grow with the picture: 2 MiB were seen. Two bytes a pixel that
+nobody foresaw are 11 MiB of these pictures."""
 REFUSED_BYTES = 96 * 2**20
 
 PICTURES = {

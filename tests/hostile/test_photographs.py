@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import json
 import logging
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from dinoscope.io.images import decode_photograph
 from dinoscope.io.pixel_range import PixelRange, read_range, reading_range
 from dinoscope.io.sources import photograph_paths
 from tests.command_line import run
-from tests.hostile.files import png, write_photographs
+from tests.hostile.files import colours, png, write_photographs
 
 RAMP = np.linspace(0, 1, 64 * 48).reshape(48, 64)
 
@@ -137,6 +139,30 @@ def test_ranges_that_are_none(words: str) -> None:
         read_range(words)
 
 
+def test_unsigned_numbers_of_32_bits() -> None:
+    values = np.round(RAMP * (2**32 - 1)).astype("<u4")
+    with pytest.raises(ImageError, match=r"from 0 to 4\.29497e\+09, outside 0 to 65535"):
+        decode_photograph(grey(values), name="x.tif")
+    with reading_range(PixelRange("auto")):
+        found = decode_photograph(grey(values), name="x.tif").pixels[..., 0]
+    assert np.abs(found.astype(int) - np.round(RAMP * 255)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (grey(RAMP.astype("<f8"), kind=3), "1 band of 64 bits"),
+        (grey(np.zeros((48, 64), "<u2"), white=32803), "colours 32803"),
+        (grey(np.zeros((48, 64), np.uint8), white=99), "colours 99"),
+        (grey(np.zeros((48, 64), np.uint8), kind=77), "format 77"),
+        (tiff(np.zeros((48, 64, 3), "<u2"), photometric=34892), "3 bands of 16 bits"),
+    ],
+)
+def test_a_tiff_of_a_kind_that_nobody_reads_says_what_it_is(data: bytes, words: str) -> None:
+    with pytest.raises(ImageError, match=f"{words}.*save it as grey or RGB"):
+        decode_photograph(data, name="x.tif")
+
+
 RGB = np.stack([RAMP, RAMP[::-1], np.full_like(RAMP, 0.3)], axis=2)
 
 
@@ -201,26 +227,51 @@ def test_what_is_taken_of_several_pictures_is_said(data: bytes, words: str) -> N
     assert any(words in note for note in decode_photograph(data, name="x.tif").notes)
 
 
-@pytest.mark.parametrize("harm", ["circle", "outside", "cut", "no-page", "self"])
+@pytest.mark.parametrize("harm", ["circle", "outside", "cut", "wild", "nothing"])
 @pytest.mark.parametrize("big", [False, True])
-def test_a_broken_chain_of_pages_is_refused(harm: str, big: bool) -> None:
-    out = io.BytesIO()
-    Image.new("L", (64, 48), 90).save(out, "TIFF", big_tiff=big)
+def test_where_the_chain_of_pages_is_broken_the_first_is_shown(harm: str, big: bool) -> None:
+    image = Image.fromarray((RAMP * 255).astype(np.uint8))
+    image.save(out := io.BytesIO(), "TIFF", big_tiff=big)
     data = bytearray(out.getvalue())
     code, at = ("<Q", 8) if big else ("<I", 4)
     (place,) = struct.unpack_from(code, data, at)
     (count,) = struct.unpack_from("<Q" if big else "<H", data, place)
     link = place + (8 + 20 * count if big else 2 + 12 * count)
-    if harm in ("circle", "self"):
-        struct.pack_into(code, data, link, place)
-    elif harm == "outside":
-        struct.pack_into(code, data, link, len(data) + 1000)
-    elif harm == "no-page":
-        struct.pack_into(code, data, at, 0)
+    leads = {"circle": place, "outside": len(data) + 1000, "wild": at, "nothing": len(data) - 1}
+    if harm == "cut":  # of a file whose directory comes last
+        data = bytearray(grey((RAMP * 255).astype(np.uint8)))[:-3]
     else:
-        del data[link - 3 :]
-    with pytest.raises(ImageError, match="a damaged TIFF"):
+        struct.pack_into(code, data, link, leads[harm])
+    found = decode_photograph(bytes(data), name="x.tif")
+    assert np.array_equal(found.pixels[..., 0], np.asarray(image))
+    assert any("the others cannot be found" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("lead", [0, 1, 2**31, 2**32 - 1])
+def test_a_tiff_without_a_first_page_is_refused(lead: int) -> None:
+    Image.new("L", (64, 48), 90).save(out := io.BytesIO(), "TIFF")
+    data = bytearray(out.getvalue())
+    struct.pack_into("<I", data, 4, lead)
+    with pytest.raises(ImageError, match="TIFF"):
         decode_photograph(bytes(data), name="x.tif")
+
+
+@pytest.mark.parametrize(
+    "compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits", "group4", "zstd"]
+)
+@pytest.mark.filterwarnings("ignore:.*Truncated")
+def test_libtiff_writes_nothing_to_the_terminal(compression: str, capfd: pytest.CaptureFixture[str]) -> None:
+    image = Image.fromarray(colours(3, (320, 240)))
+    image = image.convert("1") if compression == "group4" else image
+    image.save(out := io.BytesIO(), "TIFF", compression=compression)
+    data = bytearray(out.getvalue())
+    for place in range(200, len(data) - 400, 37):
+        data[place] ^= 0x5A
+    with suppress(ImageError):
+        decode_photograph(bytes(data), name="x.tif")
+    said = capfd.readouterr()
+    assert said.err == said.out == ""
+    ctypes.CDLL(Image.core.__file__).TIFFErrorExt  # noqa: B018 (libtiff is where it is silenced)
 
 
 @pytest.mark.parametrize("size", [(8, 60_000), (60_000, 8), (20, 2_000), (9, 5_000), (700, 10)])

@@ -120,7 +120,20 @@ def test_the_search_page_imports_nothing_in_threads(scenes: Path, tmp_path: Path
 
 @pytest.mark.long
 def test_the_laboratory_imports_nothing_in_threads(scenes: Path, tmp_path: Path) -> None:
-    small = ("--trunk-steps", 4, "--steps", 2, "--arms", "continue", "--seeds", 1, "--batch", 2)
+    small = (
+        "--crops",
+        "32,16",
+        "--trunk-steps",
+        4,
+        "--steps",
+        2,
+        "--arms",
+        "continue",
+        "--seeds",
+        1,
+        "--batch",
+        2,
+    )
     measured = ("--measured-scenes", 8, "--measure-every", 2)
     words = ("anchor", scenes / "images", "--out", tmp_path / "out", *small, *measured)
     assert imported_in_threads(*words) == set()

@@ -68,7 +68,20 @@ def test_a_name_and_a_password_are_sent_and_not_told(server: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["http://", "http://[::1", "http://127.0.0.1:99999/x", "http://a b/", "http://\x00/"]
+    "address",
+    [
+        "http://",
+        "http://[::1",
+        "http://127.0.0.1:99999/x",
+        "http://127.0.0.1:99999999999/x",
+        "http://127.0.0.1:-1/x",
+        "http://127.0.0.1:port/x",
+        "http://a b/",
+        "http://\x00/",
+        "http://\udcff/",
+        "http:///x",
+        "http://" + "." * 300,
+    ],
 )
 def test_addresses_that_are_none(address: str) -> None:
     with pytest.raises(ImageError):

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from dinoscope.errors import ImageError, InputError
-from dinoscope.io.collections.collection import count_items, each_item
+from dinoscope.io.collections.collection import each_item
 from dinoscope.io.collections.web import fetch
 from dinoscope.io.images import read_photograph
 
@@ -47,7 +47,7 @@ def digests(source: str | Path) -> list[str]:
 
 def test_a_folder_is_its_whole_tree_in_one_order(photos: Path) -> None:
     assert keys(photos) == ["b.png", "a/y.png", "a/z.PNG"]
-    assert count_items(photos) == 3
+    assert len(list(each_item(photos))) == 3
     for item in each_item(photos):
         assert item.source == str(photos / item.key)
         assert item.load().digest == read_photograph(photos / item.key).digest
@@ -95,12 +95,31 @@ def test_a_csv_of_paths(photos: Path, header: str | None) -> None:
         second.load()
 
 
+def test_a_list_may_name_files_by_their_address(photos: Path) -> None:
+    named = photos / "a b.png"
+    named.write_bytes((photos / "b.png").read_bytes())
+    (photos / "list.csv").write_text(f"path\n{named.as_uri()}\n")
+    assert "%20" in named.as_uri()
+    (found,) = each_item(photos / "list.csv")
+    assert found.load().digest == read_photograph(named).digest
+
+
 def test_a_parquet_of_paths(photos: Path) -> None:
     pq.write_table(pa.table({"n": [1, 2], "image_path": ["b.png", "a/y.png"]}), photos / "list.parquet")
     assert keys(photos / "list.parquet") == ["b.png", "a/y.png"]
     pq.write_table(pa.table({"n": [1], "path": [2]}), photos / "numbers.parquet")
     with pytest.raises(InputError, match="holds no text"):
         keys(photos / "numbers.parquet")
+
+
+def test_a_parquet_file_with_photographs_in_it(photos: Path) -> None:
+    cells = [{"bytes": (photos / name).read_bytes(), "path": name} for name in ("b.png", "a/y.png")]
+    pq.write_table(pa.table({"label": [0, 1], "image": cells}), photos / "some.parquet")
+    assert keys(photos / "some.parquet") == ["some.parquet::0", "some.parquet::1"]
+    assert digests(photos / "some.parquet") == [read_photograph(photos / c["path"]).digest for c in cells]
+    assert digests(photos / "some.parquet") == digests(f"{photos}/some.parq[u]et")
+    pq.write_table(pa.table({"path": ["b.png"], "image": cells[:1]}), photos / "both.parquet")
+    assert keys(photos / "both.parquet") == ["b.png"]  # a list says where its photographs are
 
 
 def test_lists_that_cannot_be_used(photos: Path) -> None:

@@ -10,7 +10,13 @@ from dinoscope.atomic import write_whole
 from dinoscope.data.features import PatchFeatures, Provenance
 from dinoscope.data.grid import PatchGrid
 from dinoscope.errors import InputError
-from dinoscope.io.features import Format, feature_path, read_features, write_features
+from dinoscope.io.features import (
+    Format,
+    check_no_other_model,
+    feature_path,
+    read_features,
+    write_features,
+)
 
 
 def sample(*, tokens: bool = True) -> PatchFeatures:
@@ -80,3 +86,19 @@ def test_nothing_half_written_is_left(tmp_path: Path) -> None:
         write_whole(path, fail)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("format_", ["safetensors", "npz"])
+def test_features_of_another_model_are_not_written_over(tmp_path: Path, format_: Format) -> None:
+    path, held = tmp_path / f"x.{format_}", sample()
+    check_no_other_model(path, held.provenance)
+    write_features(path, {11: held}, format_=format_)
+    check_no_other_model(path, replace(held.provenance, layer=5, resize="bicubic"))
+    for other, words in (
+        (replace(held.provenance, backbone="n"), "holds features of m: give each model a folder"),
+        (replace(held.provenance, weights_digest="ef" * 32), "holds features of m with other weights"),
+    ):
+        with pytest.raises(InputError, match=words):
+            check_no_other_model(path, other)
+    path.write_bytes(path.read_bytes()[:40])
+    check_no_other_model(path, other)

@@ -49,3 +49,13 @@ def test_nothing_is_among_nothing(photographs: list[Image.Image]) -> None:
     one = fingerprint(_photograph(photographs[0]))[None]
     assert not known_among(one, np.zeros((0, 32), np.uint8)).any()
     assert known_among(one, one).all()
+
+
+def test_one_clear_sky_is_not_another() -> None:
+    """Two that brighten towards the right, each with a bird of its own."""
+    skies = [Image.linear_gradient("L").rotate(90).resize((192, 192)) for _ in range(2)]
+    skies[0].paste(0, (20, 30, 34, 44))
+    skies[1].paste(0, (120, 130, 134, 144))
+    prints = np.stack([fingerprint(_photograph(sky)) for sky in skies])
+    assert np.unpackbits(prints[0] ^ prints[1]).sum() < 30
+    assert not known_among(prints, prints[::-1]).any()

@@ -12,6 +12,7 @@ from PIL import Image
 from dinoscope.errors import ImageError, MissingExtraError, ShapeError
 from dinoscope.io import decoding
 from dinoscope.io.images import decode_photograph, photograph_from_array, preview, read_photograph
+from dinoscope.io.pixel_range import PixelRange, reading_range
 
 RAMP = np.add.outer(np.linspace(0, 55, 24), np.linspace(0, 200, 40)).astype(np.uint8)
 COLOUR = np.stack([RAMP, RAMP[::-1], np.full_like(RAMP, 90)], axis=-1)
@@ -118,6 +119,22 @@ def test_transparency_is_composited_on_the_stated_colour(mode: str) -> None:
         assert any("transparency" in note for note in got.notes)
 
 
+def test_the_transparent_grey_of_16_bits_is_composited_and_is_no_part_of_the_range() -> None:
+    values = np.full((16, 16), 900, np.uint16)
+    values[:, 8:] = 1000
+    values[:4] = 65535
+    data = encoded(Image.fromarray(values), "PNG", transparency=65535)
+    with reading_range(PixelRange("auto")):
+        got = decode_photograph(data, name="x", background=(10, 20, 30))
+    assert (got.pixels[:4] == (10, 20, 30)).all()
+    assert (got.pixels[4:, :8] == 0).all() and (got.pixels[4:, 8:] == 255).all()
+    assert any("transparency composited on rgb(10, 20, 30)" in note for note in got.notes)
+    nothing = decode_photograph(
+        encoded(Image.fromarray(np.full((8, 8), 7, np.uint16)), "PNG", transparency=7), name="x"
+    )
+    assert (nothing.pixels == 255).all()
+
+
 def test_the_first_frame_of_an_animation_is_taken() -> None:
     frames = [Image.new("RGB", (16, 16), c) for c in ("red", "blue")]
     got = decode_photograph(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]), name="x")
@@ -142,7 +159,7 @@ def test_bad_files_are_refused_with_their_reason(tmp_path: Path) -> None:
         "text": (b"this is no photograph at all, only words", "not an image"),
         "cut.jpg": (whole[: len(whole) // 2], "cannot be decoded"),
         "cut.png": (png[: len(png) // 2], "cannot be decoded"),
-        "head.png": (png[:20], "not an image|cannot be decoded"),
+        "head.png": (png[:20], "a PNG that is damaged|cannot be decoded"),
         "one.png": (encoded(Image.new("RGB", (1, 1)), "PNG"), "1x1"),
         "strip.png": (encoded(Image.new("RGB", (1, 5000)), "PNG"), "1x5000"),
         "float.tif": (encoded(Image.fromarray(2 * np.ones((16, 16), np.float32)), "TIFF"), "floating-point"),

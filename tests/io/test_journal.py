@@ -17,8 +17,8 @@ def test_rows_come_back_after_reopening(tmp_path: Path) -> None:
     first.add("a", {"value": None})
     again = Journal(path, SETTINGS)
     assert list(again) == ["b", "a"] and len(again) == 2
-    assert again.read("b") == {"key": "b", "value": 0.1}
-    assert again.read("a")["value"] is None
+    assert again.read("b", dict) == {"key": "b", "value": 0.1}
+    assert again.read("a", dict)["value"] is None
     assert "c" not in again
 
 

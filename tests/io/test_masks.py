@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ from PIL import Image
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import ImageError, InputError
 from dinoscope.io import masks as masks_module
-from dinoscope.io.label_images import read_labels, read_values
+from dinoscope.io.images import read_photograph
+from dinoscope.io.label_images import read_labels, read_values, without_grey_edges
 from dinoscope.io.masks import SAMPLED, find_masks, read_annotation
+from dinoscope.io.region_mask import read_region_mask
 from dinoscope.scenes.write import write_scenes
 
 SIZE = (40, 30)
@@ -64,6 +67,20 @@ def test_255_in_8_bits_is_unknown_and_256_in_16_is_a_label(tmp_path: Path) -> No
     wide[0, 1] = 256
     Image.fromarray(wide).save(tmp_path / "b.png")
     assert read_labels(tmp_path / "b.png", SIZE)[0, :2].tolist() == [255, 256]
+
+
+@pytest.mark.parametrize(("kind", "orientation"), [("png", 6), ("png", 3), ("tif", 8), ("png", 1)])
+def test_masks_are_turned_by_exif_as_photographs_are(tmp_path: Path, kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = labels()
+    Image.fromarray(stored).save(tmp_path / f"a.{kind}", exif=exif)
+    Image.fromarray(np.repeat(stored[..., None], 3, axis=2)).save(tmp_path / "photograph.png", exif=exif)
+    beside = read_photograph(tmp_path / "photograph.png")
+    seen = read_labels(tmp_path / f"a.{kind}", beside.size)
+    np.testing.assert_array_equal(seen, beside.pixels[..., 0])
+    inside = read_region_mask(tmp_path / f"a.{kind}", beside.size)
+    np.testing.assert_array_equal(inside, beside.pixels[..., 0] > 0)
 
 
 def test_a_palette_means_its_indices(tmp_path: Path) -> None:
@@ -173,6 +190,24 @@ def test_0_and_255_alone_are_a_background_and_an_object(tmp_path: Path) -> None:
         read_annotation(masks, photograph("2.jpg"))
 
 
+def test_two_masks_of_one_photograph_are_refused_and_itself_is_none(tmp_path: Path) -> None:
+    save(tmp_path, "a", bands(0, 1))
+    Image.fromarray(labels(high=200)).save(tmp_path / "a.tif")
+    beside = replace(photograph("a.tif"), source=str(tmp_path / "a.tif"))
+    assert read_annotation(find_masks(tmp_path), beside).regions.max() == 1
+    with pytest.raises(ImageError, match=r"which of the masks 'a.png' and 'a.tif' is meant"):
+        read_annotation(find_masks(tmp_path), photograph())
+
+
+def test_0_and_1_beside_0_and_255_is_told(tmp_path: Path) -> None:
+    for i in range(8):
+        save(tmp_path, str(i), bands(0, 1, 255) if i % 2 else bands(0, 1))
+    assert find_masks(tmp_path).kind.sure
+    save(tmp_path, "8", bands(0, 255))
+    mixed = find_masks(tmp_path).kind
+    assert not mixed.sure and mixed.reason.startswith("1 of 9 label images hold 0 and 255 alone")
+
+
 def test_a_folder_is_known_by_its_name_and_by_what_it_holds(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         (tmp_path / name).mkdir()
@@ -187,3 +222,53 @@ def test_messages_do_not_tell_where_masks_lie(tmp_path: Path) -> None:
     with pytest.raises(ImageError) as error:
         read_annotation(find_masks(tmp_path / "mine"), photograph("9.jpg"))
     assert "'mine'" in str(error.value) and str(tmp_path) not in str(error.value)
+
+
+def test_a_folder_none_of_whose_label_images_can_be_read_says_why(tmp_path: Path) -> None:
+    for name in "ab":
+        Image.new("RGB", SIZE).save(tmp_path / f"{name}.png")
+    kind = find_masks(tmp_path).kind
+    assert not kind.sure and "none of the label images looked at can be read" in kind.because
+    assert "'a.png'" in kind.because and "this one is RGB" in kind.because
+    Image.fromarray(labels()).save(tmp_path / "b.png")
+    assert "can be read" not in find_masks(tmp_path).kind.because
+
+
+def test_grey_edges_of_a_mask_of_0_and_255_are_cut_at_half() -> None:
+    rows, cols = np.mgrid[:120, :160]
+    disc = (((rows - 60) ** 2 + (cols - 80) ** 2 < 40**2) * 255).astype(np.uint8)
+    smooth = np.asarray(Image.fromarray(disc).resize((81, 61), Image.Resampling.BILINEAR))
+    hard = without_grey_edges(smooth)
+    assert set(np.unique(hard)) == {0, 255} and len(np.unique(smooth)) > 34
+    np.testing.assert_array_equal(hard == 255, smooth >= 128)
+    np.testing.assert_array_equal(without_grey_edges(disc), disc)
+
+
+def test_the_noise_of_a_jpeg_at_both_ends_is_cut_at_half(tmp_path: Path) -> None:
+    plain = np.zeros((60, 80), np.uint8)
+    plain[10:40, 10:30] = plain[5:20, 50:70] = 255
+    Image.fromarray(plain).save(tmp_path / "a.png", "JPEG")
+    with Image.open(tmp_path / "a.png") as image:
+        assert len(np.unique(np.asarray(image))) > 4
+    np.testing.assert_array_equal(read_values(tmp_path / "a.png"), plain)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["cells", "classes with unknown borders", "16 bits", "noise between", "first and last classes"],
+)
+def test_labels_are_no_grey_edges(kind: str) -> None:
+    labels = np.zeros((120, 160), np.uint8)
+    for k in range(80):  # little squares, numbered over the whole range
+        labels[12 * (k // 16) : 12 * (k // 16) + 8, 10 * (k % 16) : 10 * (k % 16) + 5] = 3 * k + 15
+    if kind == "classes with unknown borders":
+        labels = np.where(labels > 0, labels % 21, 0).astype(np.uint8)
+        labels[:, ::20] = 255
+    elif kind == "16 bits":
+        labels = labels.astype(np.uint16)
+    elif kind == "first and last classes":
+        labels = np.where(labels > 120, labels % 3 + 240, labels % 14).astype(np.uint8)
+        labels[:, :30] = 100
+    elif kind == "noise between":
+        labels = np.random.default_rng(0).integers(0, 256, labels.shape, dtype=np.uint8)
+    np.testing.assert_array_equal(without_grey_edges(labels), labels)

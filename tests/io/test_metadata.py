@@ -164,10 +164,16 @@ def test_without_metadata_the_pixels_are_the_same(format_: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [struct.error("x"), RuntimeError("Failed to decode frame 0"), TypeError("None"), MemoryError()]
+    ("error", "words"),
+    [
+        (struct.error("x"), "cannot be decoded"),
+        (RuntimeError("Failed to decode frame 0"), "cannot be decoded"),
+        (TypeError("None"), "cannot be decoded"),
+        (MemoryError(), "there is not enough memory to decode it"),
+    ],
 )
 def test_whatever_a_decoder_raises_is_about_its_file(
-    error: Exception, monkeypatch: pytest.MonkeyPatch
+    error: Exception, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object, **__: object) -> None:
         raise error
@@ -175,7 +181,7 @@ def test_whatever_a_decoder_raises_is_about_its_file(
     data = saved("PNG")
     monkeypatch.setattr(Image.Image, "load", fails)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fails)
-    with pytest.raises(ImageError, match="'the file': cannot be decoded") as caught:
+    with pytest.raises(ImageError, match=f"'the file': {words}") as caught:
         decode_photograph(data, name="x", source="the file")
     assert caught.value.source == "the file"
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from PIL import Image
 from dinoscope.errors import InputError
 from dinoscope.io import resize
 from dinoscope.io.images import photograph_from_array
-from dinoscope.io.resize import filter_name, resize_pixels
+from dinoscope.io.resize import extent, filter_name, resize_pixels
 
 PHOTO = photograph_from_array(
     np.asarray(Image.effect_noise((120, 90), 60).convert("RGB").resize((240, 180), Image.Resampling.BICUBIC)),
@@ -42,6 +44,33 @@ def test_in_bands_it_is_the_same_to_the_last_bit(
         planes[None], size=size, mode=filter_, antialias=True, align_corners=False
     )
     assert torch.equal(resize_pixels(PHOTO, size, filter_), whole[0].clamp(0.0, 1.0))
+
+
+@pytest.mark.parametrize("size", [(20, 31), (37, 25)])
+def test_pixels_that_lie_partly_outside_count_by_their_part(size: tuple[int, int]) -> None:
+    reduced = replace(PHOTO, size=(2 * 240 - 1, 4 * 180 - 3), reduction=2)
+    assert extent(PHOTO) is None and extent(reduced) == (239.5, 358.5)
+    reduced = replace(PHOTO, size=(8 * 239 + 1, 8 * 179 + 3), reduction=8)
+    along, down = extent(reduced) or (0, 0)
+    found = resize_pixels(reduced, size, "bilinear").numpy()
+    columns, rows = triangles(240, size[1], along), triangles(180, size[0], down)
+    slow = np.einsum("yh,hwc,xw->cyx", rows, np.asarray(PHOTO.pixels) / 255.0, columns)
+    assert found.shape == slow.shape and np.abs(found - slow).max() < 1e-5
+    as_if_whole = np.einsum(
+        "yh,hwc,xw->cyx",
+        triangles(180, size[0], 180),
+        np.asarray(PHOTO.pixels) / 255.0,
+        triangles(240, size[1], 240),
+    )
+    assert np.abs(found - as_if_whole).max() > 1e-3
+
+
+def triangles(pixels: int, wanted: int, covered: float) -> np.ndarray:
+    """What each pixel adds to each new one: a triangle as wide as two of those, cut at the edges."""
+    by = covered / wanted
+    centres = (np.arange(wanted) + 0.5)[:, None] * by
+    weights = np.maximum(0, 1 - np.abs(np.arange(pixels) + 0.5 - centres) / by)
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def test_the_whole_photograph_is_used() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,11 @@ def test_each_map_is_the_one_its_function_makes(views: Views, image: np.ndarray)
     np.testing.assert_allclose(found["attention of the patch"].values, row.values * (row.values.size + 5))
     cls = ds.attention(image, mini, grid=8)
     np.testing.assert_allclose(found["class-token attention"].values, cls.values * (cls.values.size + 5))
+    assert found["attention of the patch"].note.startswith("mean over heads; ")
+    one = named(look(image, [mini], replace(SETTINGS, head=1)), 0)
+    assert all(
+        one[name].note.startswith("head 1; ") for name in ("attention of the patch", "class-token attention")
+    )
     assert np.array_equal(found["clusters"].values, ds.fit_clusters(f, 3).label(f))
     assert found["2 times as fine"].values.shape == (16, 22, 3)
     assert found["guided upsampling"].values.shape == (32, 44, 3)
@@ -80,7 +86,7 @@ def test_what_a_model_has_not_says_why(views: Views) -> None:
     ):
         assert found[name].values is None
         assert "no attention blocks" in found[name].note
-    assert views.models[1].control
+    assert [model.kind for model in views.models] == ["toy", "control"]
     assert sum(view.values is not None for view in views.models[1].views) == len(WAYS) - 4
 
 
@@ -89,8 +95,32 @@ def test_the_figure_has_every_map_that_there_is(views: Views) -> None:
     drawn = [axes for axes in figure.axes if axes.images]
     assert len(drawn) == 2 + 2 * len(WAYS) - 4
     texts = " ".join(text.get_text() for text in figure.texts)
-    assert "control, not a trained model" in texts
+    assert "control, not a trained model" in texts and "toy model; layer 5" in texts
     assert "no attention blocks" in " ".join(texts.split())
+    for model in views.models:
+        assert all(view.note in " ".join(texts.split()) for view in model.views), "a note is cut"
+
+
+def test_long_notes_keep_off_the_headings_below_them(views: Views) -> None:
+    first, *others = views.models[0].views
+    long = replace(first, note="words that take three lines below so small a map " * 2)
+    model = replace(views.models[0], views=(long, *others[:-1], replace(others[-1], note=long.note)))
+    figure = plot_views(replace(views, models=(model, views.models[1])))
+    boxes = [(t.get_text(), t.get_window_extent()) for t in figure.texts if t.get_text()]
+    for one, (said, box) in enumerate(boxes):
+        for other, beside in boxes[:one]:
+            assert not box.overlaps(beside), (said, other)
+    heading = next(box for said, box in boxes if said == "pixels")
+    lowest = min(box.y0 for said, box in boxes if box.y0 > heading.y1)
+    assert lowest - heading.y1 > heading.height, "a note sits close to the next model's heading"
+
+
+def test_means_below_zero_have_a_minus_sign() -> None:
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[:16, :16] = 255
+    (model,) = look(image, ["pixels"], replace(SETTINGS, at=(0.1, 0.1))).models
+    (view,) = (view for view in model.views if view.name == "cosine with the patch")
+    assert view.values.mean() < -0.01 and view.note.startswith("mean −0.")
 
 
 def test_colours_turn_with_a_turn_of_the_scores() -> None:
@@ -127,6 +157,7 @@ def test_the_command_writes_a_picture_and_says_what_is_in_it(
     content = json.loads(capsys.readouterr().out)
     assert content == json.loads((out / "look.json").read_text())
     assert [m["label"] for m in content["models"]] == ["mini", "pixels"]
+    assert [(m["toy"], m["control"]) for m in content["models"]] == [(True, False), (False, True)]
     assert content["at"] == [0.3, 0.7]
 
 
@@ -138,6 +169,8 @@ def test_the_command_writes_a_picture_and_says_what_is_in_it(
         (["--head", 9], "no head 9"),
         (["--clusters", 0], "0 clusters"),
         (["--layer", 12], "layer 12"),
+        (["--finer", 3], "does not fit patches of 8 px; these do: 2, 4, 8"),
+        (["--finer", 0], "these do: 2, 4, 8"),
     ],
 )
 def test_bad_input_gets_one_line(

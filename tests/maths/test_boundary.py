@@ -6,11 +6,12 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from sklearn.metrics import roc_auc_score
 
+from dinoscope.data.features import PatchFeatures
 from dinoscope.errors import GridMismatchError, InputError
-from dinoscope.maths.auc import MANY, auc
-from dinoscope.maths.boundary import boundary_auc, coherence_auc, distant_pairs
+from dinoscope.maths.auc import MANY, UNDECIDED_ROUGHLY, auc
+from dinoscope.maths.boundary import boundary_auc, coherence_auc, coherence_of_pairs, distant_pairs
 from dinoscope.maths.masks import PatchLabels
-from dinoscope.maths.patches import as_directions
+from dinoscope.maths.patches import as_directions, prepared
 
 
 def noise(h=9, w=11, dim=6, seed=0):
@@ -124,7 +125,7 @@ def test_a_sample_of_pairs_says_so_and_repeats_with_its_seed():
 def test_drawn_pairs_score_the_same_off_a_matrix_and_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     f, labels = noise(24, 20), halves(24, 20)
     at_once = coherence_auc(f, labels, max_pairs=5000)
-    monkeypatch.setattr("dinoscope.maths.boundary.MATRIX_ROWS", 0)
+    monkeypatch.setattr("dinoscope.maths.patches.MATRIX_ROWS", 0)
     one_by_one = coherence_auc(f, labels, max_pairs=5000)
     assert not at_once.exact and at_once.n_positive == one_by_one.n_positive
     assert at_once.auc == pytest.approx(one_by_one.auc, abs=1e-9)
@@ -153,7 +154,7 @@ def test_many_pairs_are_counted_as_they_would_be_sorted() -> None:
     cosines = (x @ x.T).ravel()
     want = auc(cosines[pairs.alike], cosines[pairs.unlike])
     counted = coherence_auc(f, labels).auc
-    assert counted == pytest.approx(want, abs=1e-7) and counted != want
+    assert counted == pytest.approx(want, abs=1e-8)
     assert coherence_auc(f[:, :, :6] * 0 + 1, labels).auc == 0.5
 
 
@@ -173,3 +174,27 @@ def test_a_difference_finer_than_the_bins_is_sorted() -> None:
     want = auc(np.round(cosines[pairs.alike], 12), np.round(cosines[pairs.unlike], 12))
     assert want > 0.7
     assert coherence_auc(f, labels).auc == pytest.approx(want, abs=1e-9)
+
+
+@pytest.mark.parametrize(("spread", "size_of_noise"), [(1.5, 0.0), (0.02, 0.0), (0.0, 1e-9), (0.0, 0.0)])
+def test_rough_cosines_count_as_exact_ones_do_or_are_made_again(spread: float, size_of_noise: float) -> None:
+    """Exactly for equal patches and those that float32 cannot tell; else to `UNDECIDED_ROUGHLY`."""
+    labels = halves(24, 26)
+    f = np.eye(24)[labels.labels] * 0.1 + 0.5 + spread * noise(24, 26, 24) + size_of_noise * noise(24, 26, 24)
+    pairs = distant_pairs(labels)
+    rough = coherence_of_pairs(prepared(f, rough=True), pairs)
+    exact = coherence_of_pairs(prepared(f), pairs)
+    assert rough.auc == pytest.approx(exact.auc, abs=UNDECIDED_ROUGHLY / 2 if spread else 1e-12)
+    assert (rough.n_positive, rough.n_negative) == (exact.n_positive, exact.n_negative)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e36, 1e-16])
+def test_vectors_in_float32_are_not_widened_and_divided_for_nothing(scale: float) -> None:
+    """Neighbours as exactly as ever; the directions in float32 as good as those of float64, cut short."""
+    values = regions(halves(20, 22).labels, dim=40) * scale
+    values[3, 4], values[5] = 0.0, values[6]
+    f = PatchFeatures.from_array(values, image_size=(220, 200))
+    rough, exact = prepared(f, rough=True), prepared(f)
+    assert boundary_auc(rough, halves(20, 22)).auc == boundary_auc(exact, halves(20, 22)).auc
+    assert "directions" not in vars(rough)
+    np.testing.assert_allclose(rough.rough_directions, exact.directions, rtol=2e-7)

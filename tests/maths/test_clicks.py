@@ -56,6 +56,17 @@ def test_clicked_patches_are_as_clicked_and_the_later_click_counts() -> None:
     np.testing.assert_array_equal(found, mask)
 
 
+def test_a_mask_of_pixels_counts_where_most_of_a_patch_belongs() -> None:
+    f, mask = two_parts()
+    width, height = f.grid.image_size
+    rows, cols = np.arange(height) * f.grid.h // height, np.arange(width) * f.grid.w // width
+    pixels = mask[rows][:, cols]
+    pixels[0, 0] = ~pixels[0, 0]  # one pixel of a patch decides nothing
+    ours, known = clicks_curve(f, pixels, n=3), clicks_curve(f, mask, n=3)
+    np.testing.assert_array_equal(ours[0], known[0])
+    assert ours[1] == known[1] and pixels.shape != mask.shape
+
+
 def test_the_simulated_user_clicks_deepest_first_and_ends_where_nothing_is_wrong() -> None:
     f, mask = two_parts()
     scores, clicks = clicks_curve(f, mask, n=4)
@@ -83,3 +94,10 @@ def test_what_cannot_be_segmented_is_refused() -> None:
         clicks_curve(f, mask[:4])
     with pytest.raises(InputError, match="mask with patches"):
         clicks_curve(f, np.zeros_like(mask))
+
+
+@pytest.mark.usefixtures("unchecked_shapes")
+def test_a_click_that_does_not_say_whether_it_belongs_is_refused_in_words() -> None:
+    f, _ = two_parts()
+    with pytest.raises(InputError, match="a click is"):
+        segment(f, [(0.5, 0.5)])  # type: ignore[list-item]

@@ -63,10 +63,14 @@ def test_without_one_of_the_kinds_there_is_no_area_and_no_interval() -> None:
 
 
 def test_the_jackknife_of_a_mean_is_students_interval() -> None:
-    values = np.random.default_rng(2).normal(size=12)
+    values = np.random.default_rng(2).uniform(0.2, 0.7, 12)
     left = (values.sum() - values) / 11
     found, known = jackknife(np.append(values.mean(), left)), mean_interval(values)
     assert (found.low, found.high) == (pytest.approx(known.low), pytest.approx(known.high))
+    wide = np.array([0.9, 0.99, 0.5, 0.99])  # of areas, and of differences of areas
+    assert jackknife(wide).high == 1.0 and jackknife(wide).low >= 0
+    below, beyond = jackknife(-wide, difference=True), jackknife(wide, difference=True)
+    assert below.low == -1.0 and beyond.high == 1.0 and beyond.low < 0
 
 
 @pytest.mark.parametrize(("n", "rate"), [(19, 0.05), (40, 0.1), (9, None)])

@@ -8,6 +8,7 @@ from scipy.stats import ttest_1samp
 
 from dinoscope.errors import ShapeError
 from dinoscope.maths.intervals import (
+    SHARE,
     by_chance,
     column_differences,
     column_intervals,
@@ -78,6 +79,24 @@ def test_columns_together_give_what_each_gives_alone() -> None:
     assert differences[0].above + differences[0].tied + differences[0].below == pytest.approx(1.0)
     assert all(math.isnan(v) for v in (differences[2].above, differences[2].tied, differences[2].below))
     assert column_intervals(np.empty((4, 0))) == ()
+
+
+def test_intervals_are_cut_at_what_can_be_and_hold_the_truth_as_often() -> None:
+    rng = np.random.default_rng(3)
+    shares = rng.binomial(4, 0.9, (5, 4000)) / 4
+    free, cut = column_intervals(shares), column_intervals(shares, SHARE)
+    assert max(i.high for i in free) > 1 >= max(i.high for i in cut) and min(i.low for i in cut) >= 0
+    for truth in (0.0, 0.9, 1.0):
+        assert [i.low <= truth <= i.high for i in free] == [i.low <= truth <= i.high for i in cut]
+    inside = [k for k, i in enumerate(free) if i.low >= 0 and i.high <= 1]
+    assert inside and all(free[k] == cut[k] for k in inside)
+    assert math.isnan(mean_interval(np.array([0.5]), SHARE).high)
+    broken = mean_interval(np.array([2.0, 4.0]), SHARE)
+    assert broken.low == 0.0 and broken.high == broken.mean == 3.0  # never beyond its own mean
+    ahead = paired_difference(np.array([1.0, 1.0, 0.0]), np.array([0.0, 0.2, 0.3]), SHARE).interval
+    assert (ahead.low, ahead.high) == (-1.0, 1.0)
+    both = column_intervals(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([SHARE, (-1.0, 9.0)]))
+    assert [(i.low, i.high) for i in both] == [(0.0, 1.0), (-1.0, pytest.approx(6.853, abs=1e-3))]
 
 
 def test_how_many_leave_out_0_by_chance_is_what_happens() -> None:

@@ -9,7 +9,14 @@ import pytest
 
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths import nearest
-from dinoscope.maths.nearest import BESIDE, TEMPERATURE, centres, nearest_patches, thinned
+from dinoscope.maths.nearest import (
+    BESIDE,
+    TEMPERATURE,
+    centres,
+    nearest_both_ways,
+    nearest_patches,
+    thinned,
+)
 
 
 def slow(x: np.ndarray, z: np.ndarray, i: int) -> tuple[int, float, float]:
@@ -41,6 +48,24 @@ def test_they_are_what_a_loop_finds_in_blocks_of_any_size(
         assert found.ratio[i] == pytest.approx(ratio, abs=1e-9)
     np.testing.assert_allclose(found.places, centres((7, 4))[found.index], atol=1e-12)
     assert not found.tied.any()
+
+
+@pytest.mark.parametrize("block_bytes", [2**26, 2048])
+@pytest.mark.parametrize("masked", [False, True])
+def test_both_ways_at_once_are_each_way_alone(
+    block_bytes: int, masked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nearest, "BLOCK_BYTES", block_bytes)
+    rng = np.random.default_rng(3)
+    x, z = rng.normal(size=(5, 6, 4)), rng.normal(size=(7, 4, 4))
+    x[1, 1:4], z[2, :3] = x[0, 0], x[0, 0]  # ties, both ways
+    of = rng.random((5, 6)) < 0.7 if masked else None
+    among = rng.random((7, 4)) < 0.7 if masked else None
+    forth, back = nearest_both_ways(x, z, of=of, among=among)
+    alone = nearest_patches(x, z, of=of, among=among)
+    np.testing.assert_array_equal(forth.index, alone.index)
+    np.testing.assert_array_equal(forth.ratio, alone.ratio)
+    np.testing.assert_array_equal(back, nearest_patches(z, x, of=among, among=of).index)
 
 
 def test_lengths_of_vectors_do_not_matter() -> None:

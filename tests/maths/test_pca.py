@@ -75,6 +75,23 @@ def test_partial_fits_merge_to_the_same_result_in_any_order(monkeypatch: pytest.
     np.testing.assert_array_equal(first.scatter, before)
 
 
+def test_blocks_sample_the_smallest_keys_and_hold_nobodys_array(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pca_module, "SAMPLE", 20)
+    monkeypatch.setattr(pca_module, "BLOCK", 50)
+    for seed in range(60):
+        patches = np.random.default_rng(seed).standard_normal((525, 8)).astype(np.float32)
+        keys = pca_module._keys(patches)
+        order = np.argsort(keys)[:20]
+        want, scatter = patches[order], np.cov(patches.T.astype(np.float64)) * 524
+        found = patch_moments(patches)
+        np.testing.assert_allclose(found.scatter, scatter, rtol=1e-5, atol=1e-4)
+        assert 20 <= sum(map(len, found.sample)) <= 40
+        patches[:] = 0
+        smallest = with_sample(found, 20)
+        np.testing.assert_array_equal(smallest.keys[0], keys[order])
+        np.testing.assert_array_equal(smallest.sample[0], want)
+
+
 def test_a_large_mean_costs_no_digits() -> None:
     rng = np.random.default_rng(1)
     patches = rng.standard_normal((500, 8)).astype(np.float32)

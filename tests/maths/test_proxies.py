@@ -113,8 +113,29 @@ def test_bad_input_is_named():
 @pytest.mark.parametrize(("size", "shape"), [((130, 97), (5, 4)), ((64, 200), (2, 31)), ((40, 40), (40, 40))])
 def test_edges_are_those_of_the_filter_applied_pixel_by_pixel(size, shape):
     photo = np.random.default_rng(3).integers(0, 256, (*size, 3), dtype=np.uint8)
+    np.testing.assert_allclose(edge_strength(photo, shape), slow_edges(photo, shape), rtol=0, atol=3e-8)
+
+
+def test_ranks_of_edges_are_those_of_float64_to_1e_5():
+    photo = np.kron(np.random.default_rng(6).integers(0, 256, (64, 64, 3)), np.ones((6, 6, 1)))
+    photo = gaussian_filter(photo, (3, 3, 0)).astype(np.uint8)
+    f = noise(32, 32)
+    x = f / np.linalg.norm(f, axis=-1, keepdims=True)
+    change = [1 - (x[1:] * x[:-1]).sum(axis=-1), 1 - (x[:, 1:] * x[:, :-1]).sum(axis=-1)]
+    want = spearmanr(slow_edges(photo, (32, 32)), np.concatenate([part.ravel() for part in change])).statistic
+    assert proxy_sharpness(f, photo).correlation == pytest.approx(want, abs=1e-5)
+
+
+@pytest.mark.parametrize("level", [0, 77, 255])
+def test_a_flat_photograph_has_no_edge_however_it_is_rounded(level):
+    flat = np.full((300, 200, 3), level, np.uint8)
+    assert math.isnan(proxy_sharpness(noise(), flat).correlation)
+    assert edge_strength(flat, (12, 12)).max() < 2e-8
+
+
+def slow_edges(photo, shape):
     luminance = (photo / 255.0) @ (0.2126, 0.7152, 0.0722)
-    blur = [pixels / patches / 8 for pixels, patches in zip(size, shape, strict=True)]
+    blur = [pixels / patches / 8 for pixels, patches in zip(photo.shape, shape, strict=False)]
     down, right = (
         np.abs(gaussian_filter(luminance, blur, order=o, mode="nearest")) for o in ((1, 0), (0, 1))
     )
@@ -122,5 +143,14 @@ def test_edges_are_those_of_the_filter_applied_pixel_by_pixel(size, shape):
     tall = area_average(down[..., None], (2 * h, w))[1:-1, :, 0]  # without the halves at the border
     wide = area_average(right[..., None], (h, 2 * w))[:, 1:-1, 0]
     pairs = tall.reshape(h - 1, 2, w).mean(axis=1), wide.reshape(h, w - 1, 2).mean(axis=2)
-    want = np.concatenate([part.ravel() for part in pairs])
-    np.testing.assert_allclose(edge_strength(photo, shape), want, rtol=0, atol=1e-15)
+    return np.concatenate([part.ravel() for part in pairs])
+
+
+def test_regions_of_colour_are_those_of_the_loops_as_they_are_written():
+    photo = np.random.default_rng(4).integers(0, 256, (80, 96, 3), dtype=np.uint8)
+    places = np.argwhere(np.ones((10, 12), bool)) / 12
+    points = np.concatenate([area_average(photo / 255.0, (10, 12)).reshape(120, 3), 0.5 * places], axis=1)
+    found = colour_regions(photo, (10, 12)).ravel()
+    centres = np.stack([points[found == k].mean(axis=0) for k in range(found.max() + 1)])
+    apart = ((points[:, None] - centres) ** 2).sum(axis=2)
+    np.testing.assert_array_equal(found, apart.argmin(axis=1))  # it has settled: nobody is nearer to another

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dinoscope.data.features import PatchFeatures
-from dinoscope.errors import InputError, ShapeError
+from dinoscope.errors import InputError, ProvenanceMismatchError, ShapeError
 from dinoscope.maths.similarity import similarity_map
 
 
@@ -39,3 +41,12 @@ def test_other_channels_or_places_are_refused() -> None:
         similarity_map(features(2, 2, 0), at=(0.5, 0.5), within=features(2, 2, 0, dim=5))
     with pytest.raises(InputError):
         similarity_map(features(2, 2, 0), at=(0.5, 1.5))
+
+
+def test_patches_of_different_weights_are_not_compared_where_both_are_known() -> None:
+    f, g = features(2, 2, 0), features(2, 2, 1)
+    one, other = (replace(g, provenance=replace(g.provenance, weights_digest=digest)) for digest in "ab")
+    with pytest.raises(ProvenanceMismatchError, match="patches of different models"):
+        similarity_map(one, at=(0.5, 0.5), within=other)
+    for known, within in ((one, f), (f, one), (one, one)):
+        assert similarity_map(known, at=(0.5, 0.5), within=within).values.shape == (2, 2)

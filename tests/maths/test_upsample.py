@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
 
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.upsample import bilinear, joint_bilateral, nearest, upsampled
+from dinoscope.maths import upsample
+from dinoscope.maths.upsample import bilinear, joint_bilateral, nearest, upsampled, upsampling_bytes
 
 SIZE = (35, 48)
 
@@ -56,6 +59,23 @@ def test_parts_equal_the_whole():
     features, image = rng.standard_normal((7, 9, 4)).astype(np.float32), rng.random((70, 96, 3))
     whole = joint_bilateral(features, image, SIZE)
     assert np.array_equal(joint_bilateral(features, image, SIZE, rows_bytes=1), whole)
+
+
+@pytest.mark.parametrize("how", ["nearest", "bilinear", "joint"])
+@pytest.mark.parametrize(("grid", "size", "dim"), [((8, 12), (64, 96), 96), ((16, 16), (64, 64), 384)])
+def test_what_it_takes_is_what_was_said(monkeypatch, how, grid, size, dim):
+    monkeypatch.setattr(upsample, "ROWS_BYTES", 2**18)
+    rng = np.random.default_rng(0)
+    features, image = rng.standard_normal((*grid, dim)).astype(np.float32), rng.random((70, 96, 3))
+    tracemalloc.start()
+    try:
+        upsampled(features, size, how, image)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    said = upsampling_bytes(features.shape, size, (70, 96))
+    assert size[0] * size[1] * dim * 4 < peak <= said
+    assert said < 4 * peak
 
 
 def test_a_colour_of_none_of_its_patches_is_taken_from_the_plain_map():

@@ -95,7 +95,7 @@ def test_planted_damage_is_told_with_the_step_since_when(tmp_path: Path) -> None
         assert check is not None
         told.append(check.falls_since)
     assert told[:3] == [None, None, None] and told[3] in (0, 10) and told[4] in (0, 10)
-    assert watching.checks[-1].alarm.startswith("dense quality falls since step ")
+    assert watching.checks[-1].alarm.startswith("patches collapse since step ")
     assert "anchor" in watching.advice
 
 
@@ -171,6 +171,11 @@ def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
     with (tmp_path / "cut" / "checks.jsonl").open("a") as file:
         file.write('{"step": 40, "val')
     assert len(RunFiles(tmp_path / "cut").checks()) == 3
+    assert sorted(again.maps) == [10, 20, 30] and len(again.maps[10]) == len(
+        again.photographs.photographs[:3]
+    )
+    with pytest.raises(InputError, match="give run="):
+        _ = monitor().maps
     with pytest.raises(InputError, match="no watched training"):
         RunFiles(tmp_path / "none").checks()
 

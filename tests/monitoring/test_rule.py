@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dinoscope.monitoring.check import Check
-from dinoscope.monitoring.rule import MARGIN, RANK_SHARE, advice, difference, falls_since
+from dinoscope.monitoring.rule import MARGIN, RANK_SHARE, advice, difference, fall, falls_since
 
 N = 12
 PHOTOGRAPHS = np.random.default_rng(0).normal(0.75, 0.05, N)
@@ -54,6 +54,12 @@ def test_a_collapse_is_seen_by_rank_alone() -> None:
     deep, shallow = 10 * RANK_SHARE * 0.9, 10 * RANK_SHARE * 1.15
     assert falls_since(seen([0.75] * 4, [8, 10, deep, deep])) == 100
     assert falls_since(seen([0.75] * 4, [8, 10, shallow, shallow])) is None
+    found = fall(seen([0.75] * 4, [8, 10, deep, deep]))
+    assert found is not None and "effective rank was 9.9" in found[1] and "and is 6." in found[1]
+    assert advice(seen([0.75] * 3, [8, 10, deep])).startswith("an anchor may help: the patches of step 100")
+    assert advice(seen([0.75] * 3, [8, 10, shallow])).startswith("an anchor would not help")
+    fallen = fall(seen([0.75, 0.6, 0.6]))
+    assert fallen is not None and fallen[1] == "dense quality falls since step 0"
 
 
 def test_a_warmup_is_no_reference() -> None:

@@ -8,7 +8,8 @@ from PIL import Image
 
 import dinoscope as ds
 from dinoscope.errors import InputError
-from dinoscope.monitoring.figures import plot_strip
+from dinoscope.monitoring.check import Check
+from dinoscope.monitoring.figures import plot_checks, plot_strip
 from dinoscope.monitoring.page import watch_html
 from dinoscope.monitoring.run_files import RunFiles
 from dinoscope.monitoring.track import is_checkpoint, step_of, summary
@@ -64,6 +65,20 @@ def test_the_strip_has_one_basis_for_all_steps(place: Path, tmp_path: Path) -> N
     assert len(panels) == 6
     np.testing.assert_array_equal(panels[0], panels[4])
     assert not np.allclose(panels[0], panels[2])
+
+
+def test_all_panels_show_the_same_whole_steps() -> None:
+    checks = [
+        Check(step, {"neighbour": 0.9} | ({"gram_distance": 0.1} if step == 200 else {}), (0.5,), (3.0,))
+        for step in (100, 200)
+    ]
+    figure = plot_checks(checks)
+    assert len(figure.axes) >= 3
+    assert {axes.get_xlim() for axes in figure.axes} == {(95.0, 205.0)}
+    assert all(float(tick).is_integer() for axes in figure.axes for tick in axes.get_xticks())
+    alone = plot_checks(checks[1:]).axes[0]
+    assert [tick for tick in alone.get_xticks() if 199 <= tick <= 201] == [199, 200, 201]
+    assert 'class="steps"' in watch_html(checks, {}, title="run")
 
 
 def test_what_cannot_be_tracked(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+import dinoscope.normality.normal as normal_module
 from dinoscope.data.features import PatchFeatures
-from dinoscope.errors import InputError, ProvenanceMismatchError, ShapeError
+from dinoscope.errors import InputError, MissingExtraError, ProvenanceMismatchError, ShapeError
+from dinoscope.normality.lists import own_rows
 from dinoscope.normality.normal import fit_normal, photograph_score
 
 
@@ -82,3 +87,65 @@ def test_what_cannot_be_a_bank_is_refused() -> None:
         bank.score(features(2, dim=8))
     with pytest.raises(ProvenanceMismatchError):
         bank.score(features(2, name="theirs"))
+
+
+def clustered(seed: int) -> PatchFeatures:
+    """As patches of photographs are: near some of others."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(size=(12, 16)) + 2.0
+    values = centres[rng.integers(0, 12, (6, 8))] + 0.3 * rng.normal(size=(6, 8, 16))
+    return PatchFeatures.from_array(values.astype(np.float32), image_size=(80, 60), name="array")
+
+
+def test_lists_that_leave_nothing_out_give_the_exact_distances() -> None:
+    normal, other = [clustered(seed) for seed in range(8)], clustered(50)
+    exact, listed = fit_normal(normal, exact=True), fit_normal(normal, exact=False)
+    assert exact.lists is None and listed.lists is not None
+    whole = replace(listed, lists=replace(listed.lists, probes=listed.lists.lists.partitions))
+    np.testing.assert_allclose(whole.score(other), exact.score(other), atol=1e-7)
+    assert all((listed.score(f) == 0).all() for f in normal)
+    assert (listed.score(other) >= exact.score(other) - 1e-9).all()
+    assert (listed.held_out >= exact.held_out - 1e-9).all()
+    np.testing.assert_allclose(listed.held_out[:, 0], exact.held_out[:, 0], rtol=0.05)
+
+
+def test_the_recall_of_lists_is_how_often_they_find_the_nearest() -> None:
+    normal = [clustered(seed) for seed in range(12)]
+    bank = fit_normal(normal, exact=False)
+    assert bank.lists is not None
+    assert 0.9 <= bank.lists.recall <= 1 and bank.lists.n_queries == 6 * (500 // 12)
+    shares, far, near = [], [], []
+    for i, f in enumerate(normal):
+        own = f.values.reshape(-1, 16)
+        rows = own / np.linalg.norm(own, axis=1, keepdims=True)
+        others = np.concatenate([g.values.reshape(-1, 16) for j, g in enumerate(normal) if j != i])
+        truth = 1 - (rows @ (others / np.linalg.norm(others, axis=1, keepdims=True)).T).max(axis=1)
+        found = bank.lists.distances(rows, bank.vectors, without=own_rows(bank.owner, i))
+        shares.append(np.isclose(found, truth, atol=1e-6).mean())
+        far.append(found.mean())
+        near.append(truth.mean())
+    assert bank.lists.recall == pytest.approx(np.mean(shares), abs=0.05)
+    assert bank.lists.excess == pytest.approx(np.mean(far) / np.mean(near) - 1, abs=0.02)
+
+
+def test_a_photograph_given_twice_is_held_out_whole_of_lists_too() -> None:
+    normal = [
+        replace(f, provenance=replace(f.provenance, image_digest=f"{seed}" * 64))
+        for seed, f in ((seed, clustered(seed)) for seed in (0, 1, 2, 3, 0))
+    ]
+    bank = fit_normal(normal, exact=False)
+    assert bank.n_photographs == len(bank.held_out)
+    assert (bank.held_out[:, 0] > 0).all()
+
+
+def test_lists_are_for_large_banks_and_where_faiss_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    normal = [clustered(seed) for seed in range(4)]
+    assert fit_normal(normal).lists is None
+    monkeypatch.setattr(normal_module, "EXACT_UP_TO", 150)
+    assert fit_normal(normal).lists is not None
+    with pytest.raises(InputError, match="at least two"):
+        fit_normal(normal[:1], hold_out=False, exact=False)
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    assert fit_normal(normal).lists is None
+    with pytest.raises(MissingExtraError, match=r"dinoscope\[index\]"):
+        fit_normal(normal, exact=False)

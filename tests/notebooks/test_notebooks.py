@@ -31,3 +31,12 @@ def test_the_kept_notebook_is_the_scripts_with_every_output(script: Path) -> Non
 def test_it_runs_from_top_to_bottom(script: Path) -> None:
     ran = executed(notebook_of(script), script.parent)
     assert all(cell.execution_count for cell in ran.cells if cell.cell_type == "code")
+
+
+def test_figures_are_kept_whatever_backend_is_set_outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    drawing = nbformat.v4.new_code_cell("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")
+    (cell,) = executed(nbformat.v4.new_notebook(cells=[drawing]), tmp_path).cells
+    assert any("image/png" in output.get("data", {}) for output in cell.outputs)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 import dinoscope as ds
+from dinoscope.data.grid import PatchGrid
 from dinoscope.errors import BackboneError, InputError, LayerError
+from dinoscope.pipeline import memory
+from dinoscope.pipeline.memory import attention_bytes
 from tests.backbones.test_facets import fused
 from tests.backbones.test_parity import TINY, tiny
 
@@ -20,12 +27,12 @@ GRID = (3, 5)
 def eager(backbone: object, at: int) -> list[Tensor]:
     """Rows of every block's attention matrix, "heads t", by `transformers` with its eager implementation."""
     seen: list[Tensor] = []
-    handle = backbone._model.register_forward_pre_hook(lambda _m, a: seen.append(a[0]))
+    handle = backbone.model.register_forward_pre_hook(lambda _m, a: seen.append(a[0]))
     next(iter(ds.extract(IMAGE, backbone, grid=GRID)))
     handle.remove()
-    backbone._model.set_attn_implementation("eager")
+    backbone.model.set_attn_implementation("eager")
     with torch.no_grad():
-        found = backbone._model(seen[0].clone(), output_attentions=True).attentions
+        found = backbone.model(seen[0].clone(), output_attentions=True).attentions
     return [matrix[0, :, at] for matrix in found]
 
 
@@ -85,6 +92,48 @@ def test_another_kind_of_attention_is_refused(monkeypatch: pytest.MonkeyPatch) -
         ds.attention(IMAGE, backbone, at=(0.5, 0.5), grid=GRID)
 
 
+class Largest(TorchDispatchMode):
+    """While it lasts, the bytes of the largest tensor that is made."""
+
+    n_bytes = 0
+
+    def __torch_dispatch__(self, func: Any, _types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        tensors = [one for one in tree_leaves(made) if isinstance(one, Tensor)]
+        self.n_bytes = max([self.n_bytes, *(one.nbytes for one in tensors)])
+        return made
+
+
+@pytest.mark.parametrize("rollout", [False, True])
+def test_no_matrix_of_all_with_all_is_made(rollout: bool) -> None:
+    backbone, sizes = tiny("dinov3"), {}
+    for side in (8, 24):
+        with Largest() as largest:
+            ds.attention(IMAGE, backbone, grid=(side, side), rollout=rollout)
+        said = attention_bytes(
+            backbone.spec,
+            PatchGrid(side, side, 16, (100, 60)),
+            3 if rollout else 1,
+            rollout=rollout,
+        )
+        assert 0 < largest.n_bytes < said
+        sizes[side] = (largest.n_bytes, said)
+    assert sizes[24][0] < backbone.spec.heads * 24**4 * 4
+    assert sizes[24][1] < 10 * sizes[8][1]  # of nine times as many tokens
+
+
+def test_what_does_not_fit_is_refused_before_the_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: 10_000)
+    monkeypatch.setattr("dinoscope.pipeline.attention.extract", None)
+    with pytest.raises(InputError, match="attention of array through dinov3 needs about"):
+        ds.attention(IMAGE, tiny("dinov3"), grid=GRID)
+
+
+def test_a_finer_grid_has_no_one_attention() -> None:
+    with pytest.raises(BackboneError, match="finer2:mini is 4 passes, each with an attention of its own"):
+        ds.attention(IMAGE, "finer2:mini", grid=GRID)
+
+
 def test_what_cannot_be_asked_says_what_can() -> None:
     with pytest.raises(InputError, match="no class token"):
         ds.attention(IMAGE, fused(), grid=GRID)
@@ -100,3 +149,9 @@ def test_what_cannot_be_asked_says_what_can() -> None:
         ds.attention(IMAGE, tiny("convnext"), grid=(2, 3))
     with pytest.raises(BackboneError, match="no attention blocks"):
         ds.attention(IMAGE, "pixels", grid=GRID)
+
+
+def test_a_blurred_model_has_no_attention_of_its_own() -> None:
+    for blurred in ("blur:mini", "key:blur:mini"):
+        with pytest.raises(BackboneError, match="its features alone are blurred"):
+            ds.attention(IMAGE, blurred, grid=GRID)

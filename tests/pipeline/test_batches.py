@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dinoscope.backbones.memory import out_of_memory
 from dinoscope.data.results import Failure
 from dinoscope.pipeline.batches import (
     LARGEST,
@@ -15,7 +16,6 @@ from dinoscope.pipeline.batches import (
     equal_shapes,
     first_batch_size,
     in_parts_that_fit,
-    out_of_memory,
 )
 from dinoscope.pipeline.extract import extract
 from tests.fakes import FakeBackbone
@@ -28,11 +28,24 @@ def photo(seed: int, size: tuple[int, int] = (32, 32)) -> np.ndarray:
 
 
 def test_the_first_batch_size() -> None:
-    assert first_batch_size("cpu", 1, 10**12) == 1
-    assert first_batch_size("cuda", 10**9, 10**10) == 4  # 6 would fit
-    assert first_batch_size("cuda", 10**9, 10**8) == 1
-    assert first_batch_size("cuda", 1, 10**12) == LARGEST
-    assert first_batch_size("mps", 1, None) > 1
+    side = (64, 64)
+    assert first_batch_size("cuda", 10**9, 10**10, side) == 4  # 6 would fit
+    assert first_batch_size("cuda", 10**9, 10**8, side) == 1
+    assert first_batch_size("cuda", 1, 10**12, side) == LARGEST
+    assert first_batch_size("mps", 1, None, side) > 1
+
+
+@pytest.mark.parametrize(("side", "together"), [(16, 16), (64, 16), (96, 8), (128, 4), (160, 4), (256, 1)])
+def test_a_processor_takes_small_inputs_together(side: int, together: int) -> None:
+    assert first_batch_size("cpu", 1, 10**12, (side, side)) == together
+    model = FakeBackbone()
+    grid = side // model.spec.patch_size
+    photographs = [photo(i, (60, 60)) for i in range(20)]
+    alone = [f.values for f in extract(photographs, model, grid=grid, batch_size=1)]
+    model.batches.clear()
+    found = [f.values for f in extract(photographs, model, grid=grid)]
+    assert max(model.batches) == together and sum(model.batches) == 20
+    np.testing.assert_allclose(found, alone, rtol=0, atol=1e-6)
 
 
 def test_a_limit_is_chosen_once_for_each_shape_and_only_falls() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks import stable
 from benchmarks.__main__ import main
 from benchmarks.baseline import baseline_key, changes, read_baseline, write_baseline
 from benchmarks.bounds import Network
@@ -116,3 +117,18 @@ def test_progress_estimates_by_weight(
         "[  10 s, about 30 s left] first",
         "[  40 s, about 0 s left] second",
     ]
+
+
+def test_a_race_is_of_the_least_times_and_says_when_it_falls(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = iter([4.0, 1.0, 3.0, 2.0, 6.0, 1.5] * 2)
+    monkeypatch.setattr(stable, "processor_seconds", lambda _: next(times))
+
+    def nothing() -> None:
+        return None
+
+    held = {"kept": stable.Race(nothing, nothing, 2.9), "fell": stable.Race(nothing, nothing, 3.1)}
+    monkeypatch.setattr(stable, "races", lambda: held)
+    assert stable.fallen() == ["fell"]
+    assert capsys.readouterr().out.count("3.00") == 2

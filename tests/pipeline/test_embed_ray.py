@@ -26,7 +26,7 @@ from tests.pipeline.ray_backbones import MarkedBackbone
 from tests.pipeline.test_embed import SMALL, all_rows, write_photographs
 
 N = 24
-RUN = Run(SMALL["grid"])
+RUN = Run(SMALL["grid"], batch_size=1)  # so that a pass is a photograph
 TWO = RayOptions(commit_rows=SMALL["commit_rows"])
 
 

@@ -46,7 +46,8 @@ def test_results_come_in_order_whatever_the_batches(folder: Path) -> None:
         assert batch_size == 1 or max(model.batches) > 1
 
 
-def test_it_streams(folder: Path) -> None:
+@pytest.mark.parametrize(("batch_size", "most"), [(1, 8), (None, 32)])
+def test_it_streams(folder: Path, batch_size: int | None, most: int) -> None:
     taken = []
 
     def endless() -> object:
@@ -54,11 +55,11 @@ def test_it_streams(folder: Path) -> None:
             taken.append(1)
             yield folder / "0.png"
 
-    stream = extract(endless(), FakeBackbone(), grid=4)  # type: ignore[arg-type]
+    stream = extract(endless(), FakeBackbone(), grid=4, batch_size=batch_size)  # type: ignore[arg-type]
     for _ in range(3):
         next(stream)
     stream.close()
-    assert len(taken) <= 8
+    assert len(taken) <= most
 
 
 def test_each_input_kind_gives_the_same_features(folder: Path) -> None:

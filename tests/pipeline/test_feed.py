@@ -31,7 +31,7 @@ def test_results_come_in_order_whichever_thread_is_first(workers: int) -> None:
 
     def late(i: int) -> int:
         if workers > 1 and i % 3 == 0:  # waits for the one behind it
-            assert gates[i + 1].wait(10)
+            assert gates[i + 1].wait(300)
         gates[i].set()
         return i * i
 
@@ -60,7 +60,7 @@ def test_heavy_results_hold_the_source_back() -> None:
     feed = ahead(counted(taken), prepare, workers=1, depth=8, weight=lambda _: 10, limit=15)
     seen = [next(feed)[1]()]
     n = len(taken)
-    assert all(begun.acquire(timeout=60) for _ in range(n))  # all but the last are finished now
+    assert all(begun.acquire(timeout=300) for _ in range(n))  # all but the last are finished now
     while n - len(seen) > 3:
         seen.append(next(feed)[1]())
         assert len(taken) == n  # two finished ones weigh more than is allowed

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,15 +105,15 @@ def test_the_next_photographs_are_decoded_while_the_model_runs(
     decoded = threading.Semaphore(0)
     read = photographs.read_photograph
 
-    def counted(path: str | Path) -> Photograph:
-        photograph = read(path)
+    def counted(path: str | Path, **more: Any) -> Photograph:
+        photograph = read(path, **more)
         decoded.release()
         return photograph
 
     class Waiting(FakeBackbone):
         def forward(self, pixels, layers=None, *, final_norm=True):  # type: ignore[no-untyped-def]
             if not self.batches:
-                assert all(decoded.acquire(timeout=60) for _ in range(3))
+                assert all(decoded.acquire(timeout=300) for _ in range(3))
             return super().forward(pixels, layers, final_norm=final_norm)
 
     monkeypatch.setattr(photographs, "read_photograph", counted)

@@ -141,3 +141,9 @@ def test_a_vision_tower_alone_and_a_missing_tokenizer(tmp_path: Path) -> None:
         ds.text_map(IMAGE, f"hf:{vision}", ["cat"], grid=GRID)
     with pytest.raises(WeightsError, match="text tower cannot be loaded"):
         ds.text_map(IMAGE, f"hf:{bare}", ["cat"], grid=GRID)
+
+
+def test_what_reads_words_is_loaded_without_bars(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    capfd.readouterr()
+    ds.text_map(IMAGE, f"hf:{folder}", ["cat"], grid=GRID)
+    assert capfd.readouterr().err == ""

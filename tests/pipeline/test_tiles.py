@@ -60,7 +60,7 @@ def test_a_model_that_looks_at_single_patches_gives_the_same_in_tiles(batch_size
     model = FakeBackbone()
     run = Run(12, layers=(0, 1), tile=40, overlap=16, batch_size=batch_size)
     (tiled,) = extract_layers(PHOTO, model, run)
-    assert len(model.batches) > 1 and max(model.batches) == (batch_size or 1)
+    assert len(model.batches) > 1 and max(model.batches) == (batch_size or 16)
     for layer in (0, 1):
         f = tiled[layer]
         assert f.grid == whole[layer].grid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,37 @@ def test_several_photographs_are_one_query(folder: Path, capsys: pytest.CaptureF
     assert names == {p.name for p in photos.iterdir()} - {"sea-1.png", "hill-2.png"}
 
 
+def test_a_search_against_photographs_is_that_of_the_library(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = [folder / "photos" / "sea-1.png", folder / "photos" / "hill-2.png"]
+    hits = found(folder, capsys, "--against", others[0], "--against", others[1])
+    assert hits == expected(folder, against=others) and len(hits) == N - 2
+
+
+def test_out_writes_one_page_that_asks_for_nothing(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "<b>photos"
+    photos.mkdir()
+    for i in range(3):
+        photograph(photos / f"<i>{i}.png", i)
+    embed(photos, load_backbone("mini"), tmp_path / "store", grid=GRID)
+    (photos / "<i>1.png").unlink()
+    assert run("search", tmp_path / "store", folder / "new.png", "--out", tmp_path / "sheet", "--json") == 0
+    streams = capsys.readouterr()
+    (page,) = (tmp_path / "sheet").iterdir()
+    assert page.name == "hits.html" and str(page) in streams.err
+    text = page.read_text(encoding="utf-8")
+    assert text.count("data:image/jpeg;base64,") == 3  # the query, and two that are still there
+    assert "<b>photos" not in text and "<i>0" not in text and "<script" not in text
+    for hit in json.loads(streams.out)["hits"]:
+        assert f"{hit['rank']} <b>{hit['score']:.3f}</b>" in text
+    assert "&lt;i&gt;1.png" in text and "no file on this machine" in text
+    assert "<title>new.png" in text and str(folder) not in text.partition("</h1>")[0]
+    assert not re.search(r"""(?:src|href)=["'](?!data:)""", text)
+
+
 def test_why_writes_a_picture_of_every_hit_that_is_a_file(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,14 +176,24 @@ def test_duplicates_are_pairs_that_are_nearly_the_same(
     assert capsys.readouterr().out == "no pair is that much alike\n"
 
 
+def test_groups_of_duplicates_are_handed_on_as_paths(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("search", folder / "store", "--duplicates", 0.98, "--paths") == 0
+    lines = capsys.readouterr().out.splitlines()
+    photos = folder / "photos"
+    assert sorted(lines) == [str(photos / "hill-0 again.png"), str(photos / "hill-0.png")]
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
+        (("photo.jpg", "--paths"), "--paths is for --duplicates"),
         ((), "nothing to search for"),
         (("{new}", "--k", 0), "k must be"),
         (("{new}", "--box", "0.5,0,0.5,1"), "area"),
         (("{new}", "--box", "0,0,1"), "--box takes 4"),
-        (("{new}", "--patch", "0.5,1.5"), "patch"),
+        (("{new}", "--patch", "0.5,1.5"), "a place in an image is (x, y) in [0, 1]"),
         (("{new}", "--patch", "0.5,0.5", "--box", "0,0,1,1"), "one of them"),
         (("{new}", "--pooling", "maximum"), "'maximum' is not one of 'mean'"),
         (("{new}", "--suppress", "everything"), "no suppression"),

@@ -48,6 +48,21 @@ def test_bunches_hold_every_pair_once_with_the_strongest_first(seed: int) -> Non
     assert all(apart(a, b) > TOGETHER for i, a in enumerate(heads) for b in heads[:i])
 
 
+def test_a_narrow_figure_has_the_same_panels_in_one_column() -> None:
+    found = match(np.random.default_rng(0))
+    query, hit = photograph((90, 60), "a", 1), photograph((50, 120), "hit", 2)
+    wide, narrow = plot_match(found, query, hit), plot_match(found, query, hit, narrow=True)
+    assert narrow.get_size_inches()[0] < 0.7 * wide.get_size_inches()[0]
+    assert narrow.get_size_inches()[1] > wide.get_size_inches()[1]
+    shown = [[axes.images[0].get_array() for axes in f.axes if axes.images] for f in (wide, narrow)]
+    assert len(shown[0]) == len(shown[1])
+    for one, other in zip(*shown, strict=True):
+        np.testing.assert_array_equal(one, other)
+    boxes = [axes.get_position() for axes in narrow.axes]
+    assert all(box.x0 >= 0 and box.x1 <= 1 and box.y0 >= 0 for box in boxes)
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_maps_are_shares_times_patches_on_one_scale_around_zero(seed: int) -> None:
     found = match(np.random.default_rng(seed))

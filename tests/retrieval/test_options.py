@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -178,16 +179,23 @@ def test_pictures_of_matches_know_the_mask_and_the_suppression(
         assert options["region"].mask.sum() == 800  # type: ignore[attr-defined]
 
 
-def test_an_index_is_built_measured_and_used(tmp_path: Path, photos: Path) -> None:
+def test_an_index_is_built_measured_and_used(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     table = fill(tmp_path / "store", range(120))
     said = run("index", tmp_path / "store", "--from", 100, "--pooling", "mean,gem").stdout
     for pooling in ("mean", "gem"):
         found = read_index(table, pooling)
         assert found is not None
-        assert f"{pooling}: {found.words}; nprobes {found.nprobes} of 11" in said
+        assert f"{pooling}: {found.words}; nprobes {found.nprobes} of 22" in said
     assert "120 photographs in" in said
     with pytest.raises(InputError, match="recall"):
         run("index", tmp_path / "store", "--from", 100, "--recall", 2)
+    lance = run("index", tmp_path / "store", "--from", 100, "--kind", "IVF_RQ").stdout
+    assert "mean: IVF_RQ, recall@10 " in lance and "faiss" not in lance
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "faiss", None)
+        assert "pip install 'dinoscope[index]'" in run("index", tmp_path / "store", "--from", 100).stdout
 
 
 def test_with_an_index_it_can_still_be_searched_exactly(tmp_path: Path, photos: Path) -> None:
@@ -197,7 +205,7 @@ def test_with_an_index_it_can_still_be_searched_exactly(tmp_path: Path, photos: 
     query = photos / "1.png"
     found = hits(store, query, "--k", 3)
     assert found["exact"] is False
-    assert str(found["notes"]).count("IVF_RQ, recall@10 ") == 1
+    assert str(found["notes"]).count("IVF_SQ8, recall@10 ") == 1
     exact = hits(store, query, "--k", 3, "--exact")
     assert exact["exact"] is True
     assert exact["hits"] == found["hits"]

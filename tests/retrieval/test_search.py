@@ -24,9 +24,10 @@ from dinoscope.errors import (
 from dinoscope.pipeline.embed import embed, table_settings
 from dinoscope.pipeline.extract import extract
 from dinoscope.pipeline.run import Run
+from dinoscope.retrieval.duplicates import duplicate_groups, near_duplicates
 from dinoscope.retrieval.fits import fit_suppression
 from dinoscope.retrieval.patches import search_patches, why_match
-from dinoscope.retrieval.search import near_duplicates, search
+from dinoscope.retrieval.search import search
 from dinoscope.store.dense import dense_bytes
 from dinoscope.store.lance import open_dataset
 from dinoscope.store.reading import each_row, pooled_vectors, read_dense
@@ -208,6 +209,23 @@ def test_a_condition_that_cannot_be_used_is_refused(
         search(store, photos[0], where=where)
 
 
+@pytest.mark.parametrize(
+    "where", ["h > 0 garbage", "h > 0)", "1=1; DROP TABLE x", "h > 0 h", "h > 0) OR (w > 0"]
+)
+def test_what_stands_behind_a_condition_is_not_left_out_silently(
+    store: FeatureStore, photos: list[Path], where: str
+) -> None:
+    with pytest.raises(InputError, match="cannot be used: something stands behind its end"):
+        search(store, photos[0], where=where)
+
+
+@pytest.mark.parametrize("where", ["(h > 0) AND (w > 0)", "source NOT LIKE '%;)%'", "h > 0 -- a remark"])
+def test_parentheses_and_semicolons_where_they_belong(
+    store: FeatureStore, photos: list[Path], where: str
+) -> None:
+    assert found(search(store, photos[0], k=N, where=where)) == found(search(store, photos[0], k=N))
+
+
 def test_a_damaged_table_is_no_bad_condition(store: FeatureStore, photos: list[Path], tmp_path: Path) -> None:
     shutil.copytree(store.path, tmp_path / "store")
     broken = FeatureStore(tmp_path / "store")
@@ -230,7 +248,7 @@ def test_more_than_there_are_gives_all_and_says_so(store: FeatureStore, photos: 
         ({"k": 0}, "k must"),
         ({"box": (0.5, 0.0, 0.5, 1.0)}, "box"),
         ({"box": (0.5, 0.0, 1.2, 1.0)}, "box"),
-        ({"patch": (0.5, -0.1)}, "patch"),
+        ({"patch": (0.5, -0.1)}, "a place in an image"),
         ({"patch": (0.5, 0.1), "box": (0.0, 0.0, 1.0, 1.0)}, "one of them"),
         ({"mask": np.zeros((48, 48), bool)}, "mask"),
         ({"pooling": "cls", "box": (0.0, 0.0, 0.5, 1.0)}, "class token"),
@@ -278,6 +296,42 @@ def test_an_empty_table_is_said_to_be_empty(tmp_path: Path, photos: list[Path]) 
     for ask in (lambda: search(empty, photos[0]), lambda: near_duplicates(empty)):
         with pytest.raises(EmptyIndexError, match="embed"):
             ask()
+
+
+def test_searching_against_subtracts_the_mean_direction(store: FeatureStore, photos: list[Path]) -> None:
+    vectors = pooled_vectors(store.table(), "mean").astype(np.float64)
+    place = {row.source: i for i, row in enumerate(each_row(store.table()))}
+    for suppress in SUPPRESSIONS:
+        fitted = fit_suppression(store, suppress)
+        rows = unit(np.stack([fitted.apply(vector) for vector in vectors]))
+        plus, minus = [place[str(photos[i])] for i in (1, 2)], [place[str(photos[i])] for i in (4, 5, 6)]
+        asked = rows[plus].mean(axis=0) - rows[minus].mean(axis=0)
+        cosines = rows @ (asked / np.linalg.norm(asked))
+        hits = search(store, photos[1:3], against=photos[4:7], suppress=suppress, k=N)
+        want = {str(p): cosines[place[str(p)]] for i, p in enumerate(photos) if i not in (1, 2, 4, 5, 6)}
+        assert found(hits) == pytest.approx(want, abs=1e-6)
+        assert hits.notes[0] == (
+            "searched for the mean direction of 2 photographs minus that of 3 searched against"
+        )
+    assert search(store, photos[1], against=[]) == search(store, photos[1])
+    with pytest.raises(InputError, match="nothing is left"):
+        search(store, photos[1], against=photos[1])
+
+
+def test_groups_of_near_duplicates_are_what_pairs_connect() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        pairs = [(*map(int, rng.integers(0, 14, 2)), float(rng.random())) for _ in range(9)]
+        pairs = [pair for pair in pairs if pair[0] != pair[1]]
+        reach = np.eye(14, dtype=bool)
+        for a, b, _ in pairs:
+            reach[a, b] = reach[b, a] = True
+        for _ in range(14):
+            reach = reach @ reach
+        want = {frozenset(np.flatnonzero(row).tolist()) for row in reach if row.sum() > 1}
+        groups = duplicate_groups(pairs)
+        assert {frozenset(group) for group in groups} == want
+        assert sum(map(len, groups)) == sum(map(len, want))
 
 
 def test_no_other_photograph_to_search_patches_in_is_said(tmp_path: Path, photos: list[Path]) -> None:
@@ -390,6 +444,10 @@ def test_patches_of_the_collection_are_those_of_largest_cosine(
     some = search_patches(store, query, query.grid.centre(2, 4), k=20, each=3)
     np.testing.assert_allclose([hit.score for hit in some], best[:20], atol=1e-3)
     single = search_patches(store, query, query.grid.centre(2, 4), k=6)
+    fitting = search_patches(store, query, query.grid.centre(2, 4), k=N, where="source LIKE '%/b-%'")
+    assert {Path(hit.source).name[0] for hit in fitting} == {"b"}
+    with pytest.raises(InputError, match="cannot be used"):
+        search_patches(store, query, query.grid.centre(2, 4), where="no such column")
     assert len({hit.source for hit in single}) == 6
 
 

@@ -16,12 +16,17 @@ import typer
 from dinoscope import cli
 from dinoscope.backbones import load
 from dinoscope.backbones.facets import FACETS
-from dinoscope.comparison.maps import FOREGROUNDS
+from dinoscope.comparison.closer.repaired import REPAIRS
+from dinoscope.comparison.maps import COLOURS, FOREGROUNDS
+from dinoscope.comparison.recipe.recipes import RECIPES
 from dinoscope.data.annotation import KINDS
 from dinoscope.io import features
+from dinoscope.io.layouts import LAYOUTS
 from dinoscope.io.resize import Resize
+from dinoscope.pipeline.run import DECODES
 from dinoscope.shell import choices, terminal
 from dinoscope.shell.panels import PANELS
+from dinoscope.store.built_index import KINDS as INDEX_KINDS
 from dinoscope.store.schema import POOLED
 from tests.command_line import run
 
@@ -71,6 +76,22 @@ def test_examples_are_command_lines_that_can_be_read(name: str) -> None:
         command(name).make_context(name, words).close()
 
 
+@pytest.mark.parametrize(
+    ("more", "dense"),
+    [
+        (["--model", "mini", "--dense"], "float16"),
+        (["--dense", "--model", "mini"], "float16"),
+        (["--dense", "rank:4", "--model", "mini"], "rank:4"),
+        (["--model", "mini"], None),
+    ],
+)
+def test_maps_are_kept_whole_where_no_coding_is_said(more: list[str], dense: str | None) -> None:
+    context = command("embed").make_context("embed", ["photos", "store", *more])
+    assert context.params["dense"] == dense
+    context.close()
+    command("models").make_context("models", []).close()  # no words at all
+
+
 def test_options_of_several_commands_mean_one_thing_and_keep_one_order() -> None:
     orders = {}
     for name in NAMES:
@@ -100,10 +121,16 @@ def test_choices_are_those_of_the_library() -> None:
     from dinoscope.exports.command import export_command  # noqa: F401 (that it can be imported)
 
     assert get_args(choices.ResizeFilter) == get_args(Resize)
+    assert get_args(choices.Decode) == DECODES
     assert get_args(choices.Facet) == FACETS
+    assert get_args(choices.Repair) == REPAIRS
     assert get_args(choices.MaskKind) == KINDS
+    assert get_args(choices.Layout) == tuple(LAYOUTS)
+    assert get_args(choices.Recipe) == tuple(RECIPES)
     assert get_args(choices.Foreground) == FOREGROUNDS
+    assert get_args(choices.Colours) == COLOURS
     assert set(get_args(choices.Pooling)) == set(POOLED)
+    assert get_args(choices.IndexKind) == INDEX_KINDS
     assert get_args(choices.FeatureFormat) == get_args(features.Format)
 
 
@@ -169,7 +196,7 @@ def test_a_shell_completes_commands_choices_and_models() -> None:
         )
         return done.stdout.split()
 
-    assert completed("com") == ["compare"]
+    assert completed("compa") == ["compare"]
     assert completed("compare", "--resize", "bi") == ["bilinear", "bicubic"]
     assert completed("compare", "--models", "mini,dinov3-vits") == [
         "mini,dinov3-vits16",
@@ -190,3 +217,30 @@ def test_quiet_says_nothing_but_what_was_asked_for(
     assert run(*words, "-q") == 1
     err = capsys.readouterr().err
     assert "bad.png" in err and "photographs: " not in err
+
+
+def test_a_second_model_does_not_replace_the_features_of_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("scenes", tmp_path / "scenes", "--n", 1, "--size", 32, "-q") == 0
+    words = ["extract", tmp_path / "scenes" / "images", "--grid", 4, "-o", tmp_path / "o"]
+    assert run(*words, "--model", "pixels") == 0
+    (file,) = (tmp_path / "o").glob("*.safetensors")
+    before = file.read_bytes()
+    assert run(*words, "--model", "random:mini") == 2
+    assert "holds features of pixels" in capsys.readouterr().err.replace("\n", " ")
+    assert file.read_bytes() == before
+    assert run(*words, "--model", "pixels") == 0
+
+
+def test_no_text_sends_anybody_to_a_command_that_is_not_there() -> None:
+    root = Path(cli.__file__).parents[2]
+    texts = [p for kind in ("*.py", "*.html", "*.mjs") for p in (root / "src").rglob(kind)]
+    texts += [root / "README.md", *(root / "docs").rglob("*.md")]
+    named = {
+        (word, path.name)
+        for path in texts
+        for word in re.findall(r"`(?:\.venv/bin/)?dinoscope ([a-z]+)\b", path.read_text(encoding="utf-8"))
+    }
+    assert {word for word, _ in named} >= {"compare", "embed"}
+    assert {(word, where) for word, where in named if word not in cli.COMMANDS} == set()

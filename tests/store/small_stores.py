@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from dinoscope.data.grid import PatchGrid
+from dinoscope.data.shot import UNKNOWN, Shot
 from dinoscope.maths.pca import patch_moments
 from dinoscope.store.schema import NewRow, TableSettings
 from dinoscope.store.store import FeatureTable, open_store
@@ -41,6 +44,8 @@ def fill(
     settings: TableSettings = SETTINGS,
     commit_rows: int = 100,
     has_cls: bool = True,
+    shots: Mapping[int, Shot] = MappingProxyType({}),
+    source: str = "/photos/{}.png",
 ) -> FeatureTable:
     names = ("mean", "gem", "foreground", *(("cls",) if has_cls else ()))
     with open_writer(path, settings, commit_rows=commit_rows) as writer:
@@ -48,12 +53,13 @@ def fill(
             found = vector(i)[: settings.dim]
             new = NewRow(
                 digest=f"{i:064x}"[::-1],
-                source=f"/photos/{i}.png",
+                source=source.format(i),
                 stamp="",
                 grid=PatchGrid(4, 4, 8, (32, 32)),
                 vectors=dict.fromkeys(names, found),
                 foreground_share=0.5,
                 moments=MOMENTS,
+                shot=shots.get(i, UNKNOWN),
             )
             if writer.claim(new.digest):
                 writer.add(new)

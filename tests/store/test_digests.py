@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +85,36 @@ def test_a_flipped_bit_in_any_file_is_found_by_doctor_and_on_reading(store: Path
             pooled_vectors(table, "mean")
         path.write_bytes(whole)
     assert len(pooled_vectors(table, "mean")) == 60
+
+
+def staged(table: FeatureTable) -> Path:
+    """The manifest of the next version, as a writer leaves it that is killed before it takes its name."""
+    newest = min((table.vectors_path / "_versions").glob("*.manifest"))
+    path = newest.with_name(f"{int(newest.stem) - 1:020d}.manifest#1")
+    path.write_bytes(newest.read_bytes()[:100])
+    return path
+
+
+@pytest.mark.parametrize("more", [(), range(60, 64)])
+def test_a_manifest_that_never_took_its_name_is_no_version_that_is_gone(
+    store: Path, more: Sequence[int]
+) -> None:
+    path = staged(table_of(store))
+    (table_of(store).vectors_path / "data" / "cut.lance#2").write_bytes(b"half")
+    with open_writer(store, SETTINGS) as writer:  # digests what a killed writer left
+        writer.fail(Failure("/photos/worse.png", "damaged"))
+    assert not {path.name, "cut.lance#2"} & {found.name for found in digested(store)}
+    assert len(pooled_vectors(fill(store, more, commit_rows=2), "mean")) == 60 + len(more)
+    assert missing_digests(table_of(store).folder) == damaged_files(table_of(store).folder) == []
+
+
+def test_a_list_that_has_such_a_manifest_reads_as_if_it_had_not(store: Path) -> None:
+    folder, path = table_of(store).folder, staged(table_of(store))
+    _, _, body = (folder / DIGESTS).read_bytes().partition(b"\n")
+    listed = json.loads(body) | {path.relative_to(folder).as_posix(): [100, "0" * 64]}
+    body = json.dumps(listed).encode()
+    (folder / DIGESTS).write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    assert len(pooled_vectors(table_of(store), "mean")) == 60
 
 
 def test_the_commands_end_with_4(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,14 +211,14 @@ def test_a_lost_file_is_a_problem(store: Path) -> None:
 
 def test_a_damaged_index_costs_the_index_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = fill(tmp_path / "store", range(600), commit_rows=600)
-    build_index(table, least_rows=100, queries=20)
+    build_index(table, least_rows=100, queries=20, kind="IVF_RQ")
     files = [path for path in digested(tmp_path / "store") if "_indices" in path.parts]
     assert files and missing_digests(table.folder) == []
     flip(files[0], 0.5)
     assert len(pooled_vectors(table, "mean")) == 600
     assert run("doctor", tmp_path / "store") == 0
     assert "build the index again" in " ".join(capsys.readouterr().out.split())
-    build_index(table, least_rows=100, queries=20)
+    build_index(table, least_rows=100, queries=20, kind="IVF_RQ")
 
 
 def test_doctor_prints_json_and_takes_a_store_by_itself(

@@ -34,7 +34,7 @@ N = 600
 
 
 def build(table: FeatureTable, **options: object) -> VectorIndex:
-    return build_index(table, **({"least_rows": 100, "queries": 60} | options))  # type: ignore[arg-type]
+    return build_index(table, **({"least_rows": 100, "queries": 60, "kind": "IVF_RQ"} | options))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_settings_grow_until_the_recall_is_reached(tmp_path: Path, monkeypatch: 
     assert (found.nprobes, found.refine_factor, found.recall) == (16, 20, pytest.approx(0.99))
     monkeypatch.setattr(index_module, "_shares", lambda *_: np.full(60, 0.5))
     short = build(table)
-    assert (short.nprobes, short.recall, short.wanted) == (20, 0.5, 0.95)
+    assert (short.nprobes, short.recall, short.wanted) == (20, 0.5, 0.98)
 
 
 def test_rows_that_came_after_the_build_are_found(table: FeatureTable) -> None:

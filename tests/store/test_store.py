@@ -224,7 +224,7 @@ def test_failures_are_kept_by_source(tmp_path: Path) -> None:
     assert read_failures(table) == [Failure("a", "no image"), Failure("b'b", "second")]
     assert len(table) == 0
     with open_writer(tmp_path / "store", SETTINGS) as writer:
-        writer.known_twin("b'b")
+        writer.mend("b'b")
     assert read_failures(table) == [Failure("a", "no image")]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from dinoscope.data.results import Comparison
 from dinoscope.drawing.view.standalone import CONTENT_SECURITY_POLICY, view_fragment
+from tests.chromium import PATIENT_MS
 from tests.view.view_samples import HOSTILE, comparison, noise_features, photographs, picture_features
 
 COSINE = "#view?mode=cosine&sort=given"
@@ -33,10 +34,11 @@ class OpenPage:
     complaints: list[str] = field(default_factory=list)
 
     def ask(self, script: str, argument: object = None) -> Any:
-        """Calls a function of the view (named ``view``) and returns its answer."""
+        """The answer of a function of the view (named ``view``), once what it shows is there."""
         return self.page.evaluate(
-            f"async (argument) => {{ const view = document.querySelector('dinoscope-view');"
-            f" await view.ready; return ({script}); }}",
+            "async (argument) => { const view = document.querySelector('dinoscope-view');"
+            " await view.ready; await view.session?.engines.settled.catch(() => 0);"
+            f" return ({script}); }}",
             argument,
         )
 
@@ -46,6 +48,11 @@ class OpenPage:
         stage.scroll_into_view_if_needed()
         box = stage.bounding_box()
         self.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+    def choose(self, mode: str) -> None:
+        """Takes what is shown from the menu."""
+        self.page.locator(".menu > summary").click()
+        self.page.locator(".menu label").filter(has=self.page.get_by_text(mode, exact=True)).click()
 
 
 @pytest.fixture
@@ -75,6 +82,7 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Callable[..., OpenPage]]
         )
         context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
         contexts.append(context)
+        context.set_default_timeout(PATIENT_MS)
         opened = OpenPage(context.new_page())
         opened.page.on("request", lambda request: opened.requests.append(request.url))
         opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))

@@ -60,7 +60,7 @@ class CountingExtractor:
         self.calls.append((photograph.name, grid))
         on_progress(0, 2)
         self.begun.set()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 300
         while not self.hold.is_set() and time.monotonic() < deadline:
             if cancelled():
                 self.stopped.set()

@@ -1,7 +1,8 @@
-"""Serves the live page with the pixels control, as the command line would: run as a program."""
+"""Serves the live page with the pixels control, or with the models that $MODELS names: run as a program."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from dinoscope.comparison.report.report import write_report
 from dinoscope.comparison.session import Session
 from dinoscope.data.results import Comparison
 from dinoscope.io.images import decode_photograph, read_photograph
+from dinoscope.view.asked.answers import PageAnswers
 
 
 def main(folder: str, *photographs: str) -> None:
@@ -22,10 +24,17 @@ def main(folder: str, *photographs: str) -> None:
         write_report(comparison, report)
         return report
 
+    session = Session([load_backbone(name) for name in os.environ.get("MODELS", "pixels,pixels").split(",")])
     serve(
         [Path(photograph) for photograph in photographs],
-        Session([load_backbone("pixels"), load_backbone("pixels")]),
-        PageOptions(("pixels", "pixels (2)"), 8, write, on_report=lambda said: print(said, flush=True)),
+        session,
+        PageOptions(
+            session.plan(8).labels,
+            8,
+            write,
+            on_report=lambda said: print(said, flush=True),
+            answerer=PageAnswers(session),
+        ),
         read=read_photograph,
         decode=lambda data, name: decode_photograph(data, name=name),
         on_ready=lambda address: print(address, flush=True),

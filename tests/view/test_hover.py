@@ -11,7 +11,9 @@ import pytest
 
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.results import Comparison
-from dinoscope.drawing.view.payload import comparison_payload
+from dinoscope.drawing.style import difference_colours
+from dinoscope.drawing.view.payload import Payload, comparison_payload
+from dinoscope.drawing.view.standalone import payload_fragment
 
 PIXELS = """[...view.shadowRoot.querySelectorAll('.stage.map canvas')].map((canvas) => ({
   image: Number(canvas.closest('.stage').dataset.image),
@@ -52,7 +54,7 @@ def test_similarity_equals_float64_cosines_within_the_stated_error(
         x, y = rng.random(2)
         shown = opened.ask(
             "(({h, w}, values) => ({h, w, values: [...values]}))(...((v) => [v, v])"
-            "(view.similarity(...argument)))",
+            "(await view.similarity(...argument)))",
             [image, model, {"x": x, "y": y}, target],
         )
         source, wanted = noise.features[image][model], noise.features[target][model]
@@ -122,7 +124,7 @@ def test_engines_agree_at_every_patch(
         assert opened.ask("view.engine") == engine
         answers.append(
             opened.ask(
-                "view.session.engines.map((engine, m) => [0, 7, view.session.view.models[m].tokens.n - 1]"
+                "view.session.engines.made.map((engine, m) => [0, 7, view.session.view.models[m].n - 1]"
                 ".map((patch) => [...engine.cosines(patch)]))"
             )
         )
@@ -204,7 +206,7 @@ def test_rank_threshold_and_pca_paint_what_their_names_say(
     opened = open_page(noise_fragment)
     opened.hover(0, 0.5, 0.5)
     at = opened.ask("view.session.state.at")
-    opened.page.get_by_text("Threshold", exact=True).click()
+    opened.choose("Threshold")
     opened.ask("view.session.set({threshold: 0.1})")
     alphas = set()
     for picture in opened.ask(PIXELS):
@@ -215,12 +217,12 @@ def test_rank_threshold_and_pca_paint_what_their_names_say(
         assert ((alpha == 0) == (wanted >= 0.1))[sure].all()
         alphas |= set(np.unique(alpha).tolist())
     assert alphas == {0, 255}
-    opened.page.get_by_text("Rank", exact=True).click()
+    opened.choose("Rank")
     for picture in opened.ask(PIXELS):
         rgb = np.array(picture["rgba"]).reshape(-1, 4)[:, :3]
         index = np.abs(rgb[:, None] - viridis()).sum(axis=-1).argmin(axis=-1)
         assert np.abs(np.sort(index) - np.linspace(0, 255, len(index))).max() < 6
-    opened.page.get_by_text("PCA", exact=True).click()
+    opened.choose("PCA")
     for picture in opened.ask(PIXELS):
         colours = noise.maps[picture["image"]][picture["model"]].colours
         rgb = np.array(picture["rgba"]).reshape(*colours.shape[:2], 4)[..., :3]
@@ -239,16 +241,10 @@ def test_a_difference_is_the_second_models_cosine_minus_the_firsts(
     opened = open_page(noise_fragment)
     opened.hover(0, 0.4, 0.6)
     at = opened.ask("view.session.state.at")
-    opened.page.get_by_text("Difference", exact=True).click()
+    opened.choose("Difference")
     names = opened.page.locator(".column .name").all_inner_texts()
     assert names[:2] == ["first", "second \u2212 first"]
-    stops, colours = (
-        [0, 64, 127.5, 191, 255],
-        [(84, 39, 136), (153, 142, 195), (247, 247, 247), (241, 163, 64)],
-    )
-    table = np.stack(
-        [np.interp(np.arange(256), stops, [c[k] for c in (*colours, (179, 88, 6))]) for k in range(3)], axis=1
-    )
+    table = difference_colours(1.0)[0](np.arange(256) / 255)[:, :3] * 255  # those of figures
     for picture in opened.ask(PIXELS):
         if picture["model"] == 0:
             continue
@@ -295,7 +291,7 @@ def test_the_patch_asked_for_stays_in_sight(open_page: Callable[..., Any], pictu
     opened.hover(1, 0.8, 0.7)
     assert opened.ask(glance) != first
     assert opened.page.locator(".glance").is_visible()
-    opened.page.get_by_text("PCA", exact=True).click()
+    opened.choose("PCA")
     assert not opened.page.locator(".glance").is_visible()
 
 
@@ -325,3 +321,66 @@ def test_head_shows_the_numbers_under_the_pointer(
     assert frame[0] == frame[1] == pytest.approx(wanted, abs=1e-3)
     other = noise.features[2][1].grid
     assert frame[2][2:] == pytest.approx([100 / other.w, 100 / other.h], abs=1e-3)
+
+
+COUNTING = """<script>
+window.inflated = 0;
+window.DecompressionStream = class extends DecompressionStream {
+  constructor(kind) {
+    super(kind);
+    inflated++;
+  }
+};
+</script>"""
+
+
+def test_tokens_are_inflated_only_of_models_whose_cosines_are_asked_for(
+    open_page: Callable[..., Any], noise: Comparison, noise_fragment: str
+) -> None:
+    """Three streams a model for its colours, scores and norms; three more for its tokens."""
+    opened = open_page(COUNTING + noise_fragment, address="#view?mode=pca")
+    inflated = [opened.ask("inflated")]
+    opened.hover(1, 0.3, 0.7)
+    opened.ask("view.session.set({ components: [2, 1, 0] })")
+    inflated.append(opened.ask("inflated"))
+    shown = ["mode: 'cosine', hidden: [1]", "mode: 'rank'", "hidden: []", "hidden: [0], mode: 'threshold'"]
+    for change in shown:
+        opened.ask(f"view.session.set({{ {change} }})")
+        inflated.append(opened.ask("inflated"))
+    assert inflated == [6, 6, 9, 9, 12, 12]
+
+    other = open_page(COUNTING + noise_fragment, address="#view?mode=pca")
+    values = other.ask("[...await view.similarity(0, 1, { x: 0.1, y: 0.9 }, 2)]")
+    wanted = cosines(noise.features[0][1], (0.1, 0.9), noise.features[2][1])
+    assert np.abs(np.array(values) - wanted.ravel()).max() <= 0.01
+    assert other.ask("inflated") == 9
+    assert opened.complaints == other.complaints == []
+
+
+def test_maps_are_painted_once_the_tokens_are_there(
+    open_page: Callable[..., Any], noise_fragment: str
+) -> None:
+    late = open_page(noise_fragment, address="#view?mode=pca&sort=given")
+    colours = late.ask(PIXELS)
+    told = "view.session.controls.asking.textContent"
+    waits = late.ask(f"(view.session.set({{ mode: 'difference' }}), {told})")
+    assert (waits, late.ask(told)) == ("unpacking the models\u2019 tokens\u2026", "")
+    assert late.ask(PIXELS) == open_page(noise_fragment, address="#view?mode=difference&sort=given").ask(
+        PIXELS
+    )
+    assert late.ask(PIXELS) != colours
+    assert late.complaints == []
+
+
+def test_tokens_that_cannot_be_inflated_are_told(open_page: Callable[..., Any], noise: Comparison) -> None:
+    payload = comparison_payload(noise)
+    header = json.loads(payload.header)
+    index = header["models"][1]["tokens"]["planes_blob"]
+    start = sum(blob["length"] for blob in header["blobs"][:index])
+    broken = payload.data[:start] + bytes(64) + payload.data[start + 64 :]
+    opened = open_page(payload_fragment(Payload(payload.header, broken)), address="#view?mode=pca")
+    assert len(opened.ask(PIXELS)) == 6
+    opened.ask("view.session.set({ mode: 'cosine' })")
+    opened.page.locator("[role=alert]").wait_for()
+    assert "This view cannot be shown" in opened.page.locator("[role=alert]").inner_text()
+    assert opened.complaints == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from dinoscope.pipeline.embed import embed
 from dinoscope.pipeline.extract import extract
 from dinoscope.retrieval.fits import fit_suppression
 from dinoscope.retrieval.page.question import Question
-from dinoscope.retrieval.page.routes import _Kept, search_app
+from dinoscope.retrieval.page.routes import search_app
+from dinoscope.retrieval.recent import Recent
 from dinoscope.retrieval.search import search
 from dinoscope.retrieval.stored import StoreFinder, is_store, open_finder
 from dinoscope.store.reading import each_dense
@@ -40,6 +42,7 @@ ROUTES = (
     "search",
     "picture",
     "why",
+    "duplicates",
     "patches",
     "photograph",
     "static/search.mjs",
@@ -76,13 +79,13 @@ def client(finder: StoreFinder) -> Iterator[TestClient]:
         yield client
 
 
-def ask(client: TestClient, path: str, **words: object) -> Any:
+def ask(client: TestClient, path: str, /, **words: object) -> Any:
     answer = client.get(f"/{TOKEN}/{path}", params={name: str(value) for name, value in words.items()})
     assert answer.status_code == 200, answer.text
     return answer.json() if answer.headers["content-type"] == "application/json" else answer.content
 
 
-def refused(client: TestClient, path: str, **words: object) -> str:
+def refused(client: TestClient, path: str, /, **words: object) -> str:
     answer = client.get(f"/{TOKEN}/{path}", params={name: str(value) for name, value in words.items()})
     assert answer.status_code == 422, answer.text
     return str(answer.json()["reason"])
@@ -134,7 +137,9 @@ def test_an_upload_from_elsewhere_is_refused(client: TestClient, headers: dict[s
 
 def test_the_tables_and_what_they_hold_are_listed(client: TestClient, store: FeatureStore) -> None:
     (table,) = ask(client, "tables")["tables"]
-    assert table == {"name": store.tables[0], "backbone": "fake", "n": N, "dense": False}
+    nothing = {"first": "", "last": "", "cameras": [], "n_placed": 0}
+    facts = {"backbone": "fake", "n": N, "dense": False, "shots": nothing, "kind": ""}
+    assert table == {"name": store.tables[0], **facts}
     some = ask(client, "collection", table=table["name"], first=5, n=2)["photographs"]
     everything = ask(client, "collection", table=table["name"], first=0, n=200)["photographs"]
     assert some == everything[5:7] and len(everything) == N
@@ -196,7 +201,8 @@ def test_a_dropped_photograph_is_searched_for_by_a_model_that_sees_it_once(
     new.write_bytes(png(50, (60, 40)))
     with client_of(StoreFinder(store, [model])) as client:
         shown = upload(client, new.read_bytes(), "../<i>new.png").json()
-        assert shown == {"digest": digest_of(new.read_bytes()), "name": "<i>new.png", "size": [60, 40]}
+        assert (shown["digest"], shown["name"]) == (digest_of(new.read_bytes()), "<i>new.png")
+        assert (shown["size"], shown["source"]) == ([60, 40], "")
         answers = [
             ask(client, "search", **{**asked, "query": shown["digest"]}, suppress=kind)
             for kind in SUPPRESSIONS
@@ -255,6 +261,12 @@ def test_only_the_last_uploads_are_kept(client: TestClient, asked: dict[str, obj
         ({"query": "0' OR '1'='1"}, "digest"),
         ({"query": "0" * 64}, "neither in the store"),
         ({"table": "nothing"}, "no table"),
+        ({"more": "../etc"}, "digest"),
+        ({"against": ",".join(["0" * 64] * 17)}, "at most 16"),
+        ({"since": "yesterday"}, "no day"),
+        ({"near": "91,0,5"}, "latitude"),
+        ({"near": "Vienna"}, "kilometres"),
+        ({"path": "x" * 501}, "500 characters"),
         ({"table": "../../etc"}, "no table"),
     ],
 )
@@ -313,13 +325,55 @@ def test_large_photographs_are_reduced_and_those_in_an_archive_shown(tmp_path: P
         assert [one["name"] for one in shown] == ["0.png", "1.png"]
         for one in shown:
             picture = ask(client, "picture", table=store.tables[0], digest=one["digest"])
-            assert Image.open(io.BytesIO(picture)).size == (256, 128)
+            assert Image.open(io.BytesIO(picture)).size == (384, 192)
+
+
+def test_photographs_together_and_against_are_those_of_the_library(
+    client: TestClient, store: FeatureStore, photos: list[Path], asked: dict[str, object]
+) -> None:
+    digests = [digest_of(path.read_bytes()) for path in photos]
+    more, against = ",".join(digests[3:5]), digests[5]
+    got = ask(client, "search", **asked, more=more, against=against, path="PNG", where="w > 1")
+    want = search(store, photos[2:5], k=5, against=[photos[5]])
+    assert [(hit["digest"], hit["score"]) for hit in got["hits"]] == [
+        (hit.digest, hit.score) for hit in want.hits
+    ]
+    assert "minus that of 1" in got["notes"][0]
+    assert "fits the condition" in refused(client, "search", **asked, path="no such place")
+    assert "cannot be used" in refused(client, "search", **asked, where="no such column > 1")
+    assert "take the others away" in refused(client, "patches", **asked, patch="0.5,0.5", against=against)
+
+
+def test_a_photograph_of_one_table_is_searched_for_in_another(photos: list[Path], tmp_path: Path) -> None:
+    models = [FakeBackbone(), FakeBackbone(name="wide", dim=20)]
+    embed(photos[:4], models[0], tmp_path / "store", grid=GRID)
+    store = embed(photos[3:], models[1], tmp_path / "store", grid=GRID)
+    with client_of(StoreFinder(store, models)) as client:
+        for path in (photos[0], photos[3]):
+            digest = digest_of(path.read_bytes())
+            got = ask(client, "search", table="wide", query=digest, k=9)
+            want = search(store, path, k=9, table="wide", backbone=models[1])
+            assert [hit["digest"] for hit in got["hits"]] == [hit.digest for hit in want.hits]
+            assert ask(client, "photograph", table="wide", digest=digest)["name"] == path.name
+
+
+def test_near_duplicates_come_in_groups(photos: list[Path], tmp_path: Path) -> None:
+    same = [tmp_path / f"same {i}.png" for i in range(2)]
+    for i, path in enumerate(same):
+        Image.open(photos[0]).save(path, compress_level=i + 1)
+    store = embed([*photos, *same], FakeBackbone(), tmp_path / "store", grid=GRID)
+    with client_of(StoreFinder(store)) as client:
+        (group,) = ask(client, "duplicates", table=store.tables[0], least="0.999")["groups"]
+        assert {one["source"] for one in group} == {str(path) for path in (photos[0], *same)}
+        assert "least" in refused(client, "duplicates", table=store.tables[0], least="0")
 
 
 def test_why_is_a_picture_of_both(client: TestClient, asked: dict[str, object]) -> None:
     hit = ask(client, "search", **asked, suppress="centre")["hits"][0]
     drawn = Image.open(io.BytesIO(ask(client, "why", **asked, suppress="centre", hit=hit["digest"])))
     assert drawn.format == "JPEG" and min(drawn.size) > 400
+    dark = Image.open(io.BytesIO(ask(client, "why", **asked, suppress="centre", hit=hit["digest"], dark=1)))
+    assert dark.size == drawn.size and max(dark.getpixel((2, 2))) < 60 < min(drawn.getpixel((2, 2)))
     assert "digest" in refused(client, "why", **asked, hit="x")
 
 
@@ -367,7 +421,7 @@ def test_a_closing_server_says_so(finder: StoreFinder, asked: dict[str, object])
 
 
 def test_pictures_are_kept_up_to_a_size_and_the_oldest_goes() -> None:
-    kept = _Kept(10)
+    kept: Recent[tuple[str, int], bytes] = Recent(10, len)
     for name in ("a", "b"):
         kept.keep((name, 1), bytes(5))
     assert kept.have(("a", 1)) == bytes(5)  # now the one asked for last
@@ -441,3 +495,39 @@ def test_patches_are_refused_in_words_where_they_cannot_be_searched(
     assert "click a patch" in refused(client, "patches", **asked)
     assert "--dense" in refused(client, "patches", **asked, patch="0.5,0.5")
     assert "whole photographs" in refused(client, "patches", **asked, patch="0.5,0.5", suppress="whiten")
+
+
+def test_two_searches_go_on_at_once_and_a_model_runs_once_at_a_time(
+    store: FeatureStore, asked: dict[str, Any]
+) -> None:
+    together, running = threading.Barrier(2, timeout=300), threading.Lock()
+
+    class Both(StoreFinder):
+        def search(self, question: Question) -> Any:
+            together.wait()
+            return super().search(question)
+
+    class Alone(FakeBackbone):
+        def forward(self, *args: Any, **words: Any) -> Any:
+            assert running.acquire(blocking=False), "two threads in one model"
+            try:
+                time.sleep(0.2)
+                return super().forward(*args, **words)
+            finally:
+                running.release()
+
+    found: dict[str, Any] = {}
+    with client_of(Both(store, [Alone()])) as client:
+        boxes = {"left": "0,0,0.5,1", "right": "0.5,0,1,1"}
+        threads = [
+            threading.Thread(
+                target=lambda s=side, b=box: found.update({s: ask(client, "search", **asked, box=b)})
+            )
+            for side, box in boxes.items()
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    with client_of(StoreFinder(store, [FakeBackbone()])) as client:
+        assert found == {side: ask(client, "search", **asked, box=box) for side, box in boxes.items()}

@@ -10,12 +10,14 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.chromium import PATIENT_MS
 from tests.view.live_samples import png
 
 pytestmark = pytest.mark.browser
@@ -36,26 +38,32 @@ class Served:
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     (tmp_path / "named.png").write_bytes(png(90, (60, 40)))
+    with serving(tmp_path / "out", [tmp_path / "named.png"], "pixels,pixels") as found:
+        yield found
+
+
+@contextmanager
+def serving(out: Path, photographs: list[Path], models: str) -> Iterator[Served]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.view.live_server", str(tmp_path / "out"), str(tmp_path / "named.png")],
+        [sys.executable, "-m", "tests.view.live_server", str(out), *map(str, photographs)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "MODELS": models},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None and process.stderr is not None
-    too_long = threading.Timer(90, process.kill)  # a line that never comes must not be waited for
+    too_long = threading.Timer(600, process.kill)  # a line that never comes must not be waited for
     too_long.start()
     try:
         address = process.stdout.readline().strip()
         assert address.startswith("http://127.0.0.1:"), process.stderr.read()
-        yield Served(process, address, tmp_path / "out")
+        yield Served(process, address, out)
     finally:
         too_long.cancel()
         if process.poll() is None:
             process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=300)
 
 
 @dataclass
@@ -81,7 +89,7 @@ class LivePage:
 def visit(browser: Any, address: str) -> LivePage:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     live = LivePage(context.new_page())
-    live.page.set_default_timeout(20_000)
+    live.page.set_default_timeout(PATIENT_MS)
     live.page.on("request", lambda request: live.requests.append(request.url))
     live.page.on("pageerror", lambda error: live.complaints.append(str(error)))
     live.page.on(
@@ -127,7 +135,8 @@ def test_the_live_page(browser: Any, served: Served) -> None:
     page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.7 * box["height"])
     page.wait_for_function("() => document.querySelector('dinoscope-view').session.cursor.image === 1")
     own = page.evaluate(
-        "() => Math.max(...document.querySelector('dinoscope-view').similarity(1, 0, { x: 0.3, y: 0.7 }))"
+        "async () => Math.max(..."
+        "await document.querySelector('dinoscope-view').similarity(1, 0, { x: 0.3, y: 0.7 }))"
     )
     assert abs(own - 1) < 0.01
 
@@ -191,6 +200,11 @@ def test_the_live_page(browser: Any, served: Served) -> None:
     page.click("text=Apply")
     page.wait_for_selector("#error:visible")
     assert "smaller grid" in page.locator("#error").inner_text()
+    red, bar = page.evaluate(
+        """() => [getComputedStyle(document.getElementById("error")).borderLeftColor,
+                  getComputedStyle(document.getElementById("progress")).accentColor]"""
+    )
+    assert red == "rgb(194, 38, 12)" and bar == "rgb(11, 92, 173)"  # red says that something went wrong
     live.wait_rows(3)
     page.fill("#grid", "5")
     page.click("text=Apply")
@@ -207,6 +221,38 @@ def test_the_live_page(browser: Any, served: Served) -> None:
         seen.page.context.close()
 
 
+def test_a_busy_server_is_asked_again(browser: Any, served: Served) -> None:
+    asked: list[str] = []
+
+    def busy_at_first(route: Any) -> None:
+        asked.append(route.request.method)
+        if len(asked) > 2:
+            route.continue_()
+        else:
+            route.fulfill(status=503, headers={"retry-after": "1"}, body='{"reason": "too many"}')
+
+    live = visit(browser, "about:blank")
+    live.page.route("**/prepare?*", busy_at_first)
+    live.page.goto(served.address)
+    live.wait_rows(1)
+    assert asked[:3] == ["POST"] * 3 and not live.page.locator("#error").is_visible()
+    live.page.context.close()
+
+
+def test_nothing_is_laid_out_before_its_style_sheet_is_there(browser: Any, served: Served) -> None:
+    live = visit(browser, "about:blank")
+    waiting: list[Any] = []
+    live.page.route("**/static/view.css", lambda route: waiting.append(route))
+    live.page.goto(served.address)
+    live.page.locator("dinoscope-view").wait_for(state="attached")
+    live.page.wait_for_timeout(500)
+    assert live.page.locator("dinoscope-view .bar").count() == 0
+    waiting[0].continue_()
+    live.wait_rows(1)
+    assert live.page.locator("dinoscope-view .bar").evaluate("bar => bar.offsetHeight") < 60
+    live.page.context.close()
+
+
 def test_interrupting_ends_cleanly(served: Served) -> None:
     with urllib.request.urlopen(served.address) as answer:
         assert answer.status == 200
@@ -216,5 +262,5 @@ def test_interrupting_ends_cleanly(served: Served) -> None:
     refused.value.close()
     served.process.stdout.readline()  # the first report is written
     served.process.send_signal(signal.SIGINT)
-    out, err = served.process.communicate(timeout=30)
+    out, err = served.process.communicate(timeout=300)
     assert (served.process.returncode, out, err) == (0, "", "")

@@ -5,8 +5,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from queue import Queue
@@ -25,6 +24,7 @@ from dinoscope.drawing.server.serving import address, listen
 from dinoscope.drawing.server.uploads import display_name
 from dinoscope.errors import InputError
 from dinoscope.io.images import SUFFIXES
+from tests.alone import run_alone
 from tests.view.live_samples import (
     HOST,
     LIMIT,
@@ -155,12 +155,6 @@ def test_every_answer_carries_the_policy(client: TestClient, path: str) -> None:
     assert headers["referrer-policy"] == "no-referrer"
 
 
-def run_alone(job: Coroutine[Any, Any, None]) -> None:
-    """In a thread of its own: the browser tests leave a loop running in this one."""
-    with ThreadPoolExecutor(1) as alone:
-        alone.submit(asyncio.run, job).result()
-
-
 def raw_upload(
     app: Any, headers: list[tuple[bytes, bytes]], piece: bytes, n: int
 ) -> tuple[int, int, dict[bytes, bytes]]:
@@ -234,7 +228,7 @@ def test_an_upload_appears(client: TestClient, extractor: CountingExtractor) -> 
         (b"", "empty"),
         (png(3)[:150], "decoded"),
         (b"hello, this is text", "not an image"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing"),
         (bomb(), "pixels"),
         (png(1, (5, 5)), "at least"),
     ],
@@ -396,18 +390,18 @@ def test_photographs_named_at_the_start_are_reported_without_a_click(
 
     named = [tmp_path / "a.png", tmp_path / "bad.png"]
     with TestClient(gate(extractor, named, export=export, on_report=told.put), base_url=ORIGIN) as client:
-        assert told.get(timeout=20) == f"report: {tmp_path / 'report.html'}"
+        assert told.get(timeout=300) == f"report: {tmp_path / 'report.html'}"
         assert [photo["name"] for photo in state(client)["photographs"]] == ["a.png"]
     assert [p.name for p in written[0].photographs] == ["a.png"]
     assert [f.source for f in written[0].failures] == ["bad.png"]
     with TestClient(gate(extractor, named[1:], export=export, on_report=told.put), base_url=ORIGIN):
-        assert told.get(timeout=20).startswith("no report: ")
+        assert told.get(timeout=300).startswith("no report: ")
 
     def full(comparison: Comparison) -> Path:
         raise InputError("the disk is full")
 
     with TestClient(gate(extractor, named, export=full, on_report=told.put), base_url=ORIGIN):
-        assert told.get(timeout=20) == "no report: the disk is full"
+        assert told.get(timeout=300) == "no report: the disk is full"
     assert len(written) == 1
 
 
@@ -416,14 +410,23 @@ def test_a_page_that_waits_is_told_what_runs(extractor: CountingExtractor, tmp_p
     (tmp_path / "a.png").write_bytes(png(1))
     lines: list[dict[str, Any]] = []
     app = gate(extractor, [tmp_path / "a.png"], export=lambda comparison: tmp_path)
-    with TestClient(app, base_url=ORIGIN) as client:
-        assert extractor.begun.wait(10)
+    arrived = threading.Event()
+
+    async def told(scope: Any, receive: Any, send: Any) -> None:
+        if "prepare" in scope.get("path", ""):
+            arrived.set()
+        await app(scope, receive, send)
+
+    with TestClient(told, base_url=ORIGIN) as client:
+        assert extractor.begun.wait(300)
         waiting = threading.Thread(target=lambda: lines.extend(post(client, "prepare?grid=9")))
         waiting.start()
-        while extractor.waited < 40:  # the request has had time to queue behind what runs
+        assert arrived.wait(300)
+        until = extractor.waited + 40
+        while extractor.waited < until:  # the request has had time to queue behind what runs
             time.sleep(0.01)
         extractor.hold.set()
-        waiting.join(20)
+        waiting.join(300)
     kinds = [(line["kind"], line.get("done")) for line in lines]
     assert kinds[0] == ("model", 2)  # of the first report's job; that one's end is not this one's
     assert [kind for kind, _ in kinds].count("ready") == 1 and kinds[-1][0] == "ready"
@@ -491,7 +494,7 @@ def leave_in_the_middle(extractor: CountingExtractor) -> None:
 def test_leaving_the_page_cancels(extractor: CountingExtractor) -> None:
     extractor.hold.clear()
     leave_in_the_middle(extractor)
-    assert extractor.stopped.wait(10)
+    assert extractor.stopped.wait(300)
     assert extractor.rows == {}
 
 
@@ -502,7 +505,7 @@ def test_the_page_answers_while_something_is_extracted(
     upload = threading.Thread(target=post, args=(client, "photographs?grid=6&name=a.png", png(1)))
     upload.start()
     try:
-        assert extractor.begun.wait(10)
+        assert extractor.begun.wait(300)
         assert state(client)["photographs"] == []
     finally:
         extractor.hold.set()
@@ -516,9 +519,9 @@ def test_closing_stops_what_runs(extractor: CountingExtractor) -> None:
     with TestClient(gate(extractor, closing=closing), base_url=ORIGIN) as client:
         upload = threading.Thread(target=post, args=(client, "photographs?grid=6&name=a.png", png(1)))
         upload.start()
-        assert extractor.begun.wait(10)
+        assert extractor.begun.wait(300)
         closing.set()
-        upload.join(10)
+        upload.join(300)
         assert not upload.is_alive()
     assert extractor.stopped.is_set()
 

@@ -13,13 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
 
 from dinoscope.data.results import Comparison
 from dinoscope.drawing.view.payload import comparison_payload
+from tests.chromium import PATIENT_MS
 from tests.view.view_samples import comparison, noise_features, photographs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +35,7 @@ QUIET: dict[str, dict[str, object]] = {"LabApp": {"news_url": None, "extension_m
 QUIET["LabApp"]["check_for_updates_class"] = "jupyterlab.NeverCheckForUpdate"
 QUIET["LabApp"]["expose_app_in_browser"] = True
 LOOPBACK = "127.0.0.1"
-LIMIT_S = 60
+LIMIT_S = PATIENT_MS / 1000  # a server's first page has taken more than a minute on a busy machine
 YELLOW = np.array([253, 231, 37])  # where viridis ends: a cosine of 1
 
 # A kernel is there before the cell is run: a menu's command given earlier is dropped without a word.
@@ -130,12 +133,14 @@ def write_json(path: Path, value: object) -> None:
 
 
 def address(info: Path, server: subprocess.Popen[bytes], log: Path) -> str:
-    """Where the server listens, from the file that it writes once it does."""
+    """Where the server answers: it writes and logs its address before it listens there."""
     deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            return str(json.loads(info.read_text(encoding="utf-8"))["url"])
-        except (FileNotFoundError, json.JSONDecodeError):
+            url = str(json.loads(info.read_text(encoding="utf-8"))["url"])
+            with urlopen(f"{url}api", timeout=LIMIT_S):
+                return url
+        except (FileNotFoundError, json.JSONDecodeError, URLError):
             time.sleep(0.05)
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-3000:]}")
 
@@ -176,7 +181,7 @@ class Visit:
         """The value of an expression about ``view``, once that is ready."""
         return self.page.evaluate(
             "async (argument) => { const view = document.querySelector('.jp-OutputArea dinoscope-view');"
-            f" await view.ready; return ({script}); }}",
+            f" await view.ready; await view.session.engines.settled; return ({script}); }}",
             argument,
         )
 
@@ -203,7 +208,7 @@ def run_the_cell(visit: Visit, lab: Lab) -> None:
     from playwright.sync_api import Error as BrowserError
 
     page = visit.page
-    page.set_default_timeout(LIMIT_S * 1000)
+    page.set_default_timeout(PATIENT_MS)
     try:
         page.goto(f"{lab.url}lab/tree/view.ipynb?token={lab.token}")
         page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.sessionContext")
@@ -211,7 +216,10 @@ def run_the_cell(visit: Visit, lab: Lab) -> None:
         page.locator(f".jp-OutputArea :is(dinoscope-view, {FAILED})").first.wait_for(state="attached")
         assert page.locator(f".jp-OutputArea {FAILED}").count() == 0
     except (AssertionError, BrowserError) as error:
-        shown = page.locator(".jp-OutputArea").all_inner_texts()
+        try:
+            shown = page.locator(".jp-OutputArea").all_inner_texts()
+        except BrowserError as unread:  # the page is still on its way
+            shown = [str(unread)]
         raise AssertionError(f"{error}\n{shown}\n{lab.log.read_text(errors='replace')[-3000:]}") from error
 
 
@@ -258,7 +266,8 @@ def check_similarity(visit: Visit, made: Comparison) -> None:
     largest = 0.0
     for image, model, x, y, target in ((0, 0, 0.1, 0.9, 0), (1, 0, 0.6, 0.3, 0), (0, 1, 0.77, 0.5, 1)):
         shown = visit.ask(
-            "((values) => ({h: values.h, w: values.w, values: [...values]}))(view.similarity(...argument))",
+            "((values) => ({h: values.h, w: values.w, values: [...values]}))"
+            "(await view.similarity(...argument))",
             [image, model, {"x": x, "y": y}, target],
         )
         grid = made.features[image][model].grid

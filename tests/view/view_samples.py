@@ -118,7 +118,7 @@ def comparison(
             ModelResult(
                 label=label,
                 spec=BackboneSpec(label, "control", 14 + 2 * m, dim, 12, 12, 0),
-                origin=WeightsOrigin("none"),
+                origin=WeightsOrigin("none", "acb"[m % 3] * 64),
                 layer=11,
                 dtype="float32",
                 pca=pca,
@@ -159,6 +159,7 @@ def comparison(
         (0, 1, 2),
         measurements,
         (LedgerEntry("equal grids", True, "all grids agree"),),
+        settings={"versions": {"dinoscope": "9.8.7"}},
     )
 
 

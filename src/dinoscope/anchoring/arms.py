@@ -6,12 +6,13 @@ follow from the seed and the step alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dinoscope.anchoring.checkpoint import checkpoint_name, checkpoint_paths, read_checkpoint
-from dinoscope.anchoring.checks import require
+from dinoscope.anchoring.checks import require, require_least
 from dinoscope.anchoring.config import SecondStage, Settings
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.photographs import Photographs
@@ -64,6 +65,13 @@ class Recipe:
     feature_scale: int = 2
     blur: float = 0.0
     cooldown: int = 0
+
+    def __post_init__(self) -> None:
+        require_least(self, 1, "steps", "feature_scale")
+        require_least(self, 0, "weight", "local", "max_updates", "blur", "cooldown")
+        given = [name for name in ("ramp", "teacher_step", "update_every") if getattr(self, name) is not None]
+        require_least(self, 0, *given)
+        require(math.isfinite(self.weight), f"weight must be finite, got {self.weight}")
 
 
 def check_arms(arms: Sequence[str]) -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from dinoscope.anchoring.config import Crops, Settings
+from dinoscope.anchoring.cutting import Pieces, Stack, resized, stacked
 from dinoscope.anchoring.photographs import PhotographMemory
 from dinoscope.anchoring.seeds import Purpose, generator
 from dinoscope.data.spec import IMAGENET_MEAN, IMAGENET_STD
@@ -58,25 +58,50 @@ def batch_indices(n_photographs: int, settings: Settings, step: int) -> Int[np.n
     return order[place * settings.batch : (place + 1) * settings.batch]
 
 
-def cut_batch(photographs: PhotographMemory, settings: Settings, step: int) -> Batch:
-    """The batch of a step; depends on the photographs, the settings and the step alone."""
+def cut_batch(
+    photographs: PhotographMemory, settings: Settings, step: int, stack: Stack | None = None
+) -> Batch:
+    """The batch of a step; depends on the photographs, the settings and the step alone.
+
+    Args:
+        photographs: to cut from.
+        settings: of the run.
+        step: counted from 1.
+        stack: the photographs on the device where crops are cut; None for the CPU.
+    """
     crops = settings.crops
     random = generator(settings.seed, Purpose.BATCH, step)
     stage = settings.second_stage
     clean_px = crops.global_px * stage.scale if stage is not None and stage.anchor != "none" else 0
-    pictures = [photographs.pixels[int(i)] for i in batch_indices(len(photographs), settings, step)]
-    wide = _pieces(pictures * N_GLOBAL, crops.global_area, crops.aspect, random)
-    narrow = _pieces(pictures * crops.n_local, crops.local_area, crops.aspect, random)
+    pictures = photographs.pixels
+    chosen = batch_indices(len(photographs), settings, step)
+    sides = np.array([pictures[int(i)].shape[:2] for i in chosen], dtype=int)
+    wide = _pieces(chosen, sides, N_GLOBAL, crops.global_area, crops.aspect, random)
+    narrow = _pieces(chosen, sides, crops.n_local, crops.local_area, crops.aspect, random)
+
+    def cut(pieces: Pieces, px: int) -> Float[Tensor, "crops 3 px px"]:
+        return resized(pictures, stack, pieces, px)
+
     return Batch(
-        global_crops=_distorted(_planes(wide, crops.global_px), crops, random),
-        local_crops=_distorted(_planes(narrow, crops.local_px), crops, random),
-        clean_crops=_normalised(_planes(wide, clean_px)) if clean_px else None,
-        masks=_masks(len(wide.pictures), settings.grid, crops, random),
+        global_crops=_distorted(cut(wide, crops.global_px), crops, random),
+        local_crops=_distorted(cut(narrow, crops.local_px), crops, random),
+        clean_crops=_normalised(cut(wide, clean_px)) if clean_px else None,
+        masks=_masks(len(wide), settings.grid, crops, random),
     )
 
 
-def batches(photographs: PhotographMemory, settings: Settings, first: int) -> Generator[Batch, None, None]:
-    """The batches of steps ``first`` to the last, each cut while the one before is learnt from."""
+def batches(
+    photographs: PhotographMemory, settings: Settings, first: int, device: torch.device | None = None
+) -> Generator[Batch, None, None]:
+    """The batches of steps ``first`` to the last, each cut while the one before is learnt from.
+
+    Args:
+        photographs: to cut from.
+        settings: of the run.
+        first: counted from 1.
+        device: a GPU to cut on; None for the CPU. The places are the same on both.
+    """
+    stack = None if device is None else stacked(photographs.pixels, device)
     workers = settings.machine.workers
     ahead = workers + 1
     pool = ThreadPoolExecutor(workers, thread_name_prefix="crops")
@@ -84,7 +109,7 @@ def batches(photographs: PhotographMemory, settings: Settings, first: int) -> Ge
     try:
         steps = iter(range(first, settings.steps + 1))
         for step in steps:
-            waiting.append(pool.submit(cut_batch, photographs, settings, step))
+            waiting.append(pool.submit(cut_batch, photographs, settings, step, stack))
             if len(waiting) > ahead:
                 yield waiting.pop(0).result()
         while waiting:
@@ -93,48 +118,27 @@ def batches(photographs: PhotographMemory, settings: Settings, first: int) -> Ge
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pieces:
-    """Rectangles of pictures (views), and which of them are to be mirrored."""
-
-    pictures: list[UInt8[np.ndarray, "_ _ 3"]]
-    mirrored: Bool[np.ndarray, " crops"]
-
-
 def _pieces(
-    pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+    photographs: Int[np.ndarray, " batch"],
+    sides: Int[np.ndarray, "batch 2"],
+    times: int,
     area: tuple[float, float],
     aspect: tuple[float, float],
     random: np.random.Generator,
-) -> _Pieces:
-    """A random rectangle of each picture, every other one mirrored."""
-    n = len(pictures)
-    heights, widths = (np.array([picture.shape[i] for picture in pictures], dtype=int) for i in (0, 1))
+) -> Pieces:
+    """A random rectangle of each photograph, so many times over; every other one mirrored."""
+    heights, widths = np.tile(sides, (times, 1)).T
+    n = len(heights)
     pixels = heights * widths * random.uniform(*area, size=n)
     shapes = np.exp(random.uniform(math.log(aspect[0]), math.log(aspect[1]), size=n))
     w = np.clip(np.rint(np.sqrt(pixels * shapes)).astype(int), 1, widths)
     h = np.clip(np.rint(np.sqrt(pixels / shapes)).astype(int), 1, heights)
     tops, lefts = random.integers(heights - h + 1), random.integers(widths - w + 1)
-    places = zip(pictures, tops, lefts, h, w, strict=True)
-    return _Pieces(
-        [picture[top : top + h, left : left + w] for picture, top, left, h, w in places],
-        random.random(n) < 0.5,
-    )
-
-
-def _planes(pieces: _Pieces, px: int) -> Float[Tensor, "crops 3 px px"]:
-    """Every piece resized to a square, in [0, 1]: bilinear, with antialiasing, rounded to 8 bits."""
-    planes = torch.empty(len(pieces.pictures), 3, px, px, dtype=torch.uint8)
-    for plane, picture in zip(planes, pieces.pictures, strict=True):
-        piece = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
-        plane.copy_(F.interpolate(piece, size=(px, px), mode="bilinear", antialias=True)[0])
-    mirrored = torch.from_numpy(pieces.mirrored)
-    planes[mirrored] = planes[mirrored].flip(-1)
-    return planes.float().div_(255.0)
+    return Pieces(np.tile(photographs, times), tops, lefts, h, w, random.random(n) < 0.5)
 
 
 def _normalised(planes: Float[Tensor, "crops 3 H W"]) -> Float[Tensor, "crops 3 H W"]:
-    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    mean, std = (torch.tensor(v, device=planes.device).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
     return (planes - mean).div_(std)
 
 
@@ -153,11 +157,13 @@ def _distorted(
     draws = random.uniform(1 - crops.jitter, 1 + crops.jitter, size=(3, n))
     draws[:, random.random(n) >= crops.jitter_share] = 1.0
     draws[2, random.random(n) < crops.grey_share] = 0.0
-    brightness, contrast, saturation = torch.from_numpy(draws.astype(np.float32)).view(3, n, 1, 1)
-    mean, std = (torch.tensor(v).view(3, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
-    flat = planes.flatten(2)
-    level = brightness * (1 - contrast) * (LUMA @ flat.mean(dim=2, keepdim=True))
-    colours = brightness * contrast * (saturation * torch.eye(3) + (1 - saturation) * LUMA)
+    there = planes.device
+    drawn = torch.from_numpy(draws.astype(np.float32)).to(there)
+    brightness, contrast, saturation = drawn.view(3, n, 1, 1)
+    mean, std = (torch.tensor(v, device=there).view(3, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    flat, luma = planes.flatten(2), LUMA.to(there)
+    level = brightness * (1 - contrast) * (luma @ flat.mean(dim=2, keepdim=True))
+    colours = brightness * contrast * (saturation * torch.eye(3, device=there) + (1 - saturation) * luma)
     moved = torch.baddbmm((level - mean) / std, colours / std, flat)
     return torch.clamp_(moved, -mean / std, (1 - mean) / std).view_as(planes)
 

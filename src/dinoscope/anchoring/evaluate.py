@@ -166,11 +166,11 @@ def _lines(file: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
     read: list[dict[str, Any]] = []
     for number, text in enumerate(texts):
         try:
-            read.append(json.loads(text))
-        except json.JSONDecodeError as error:
+            read.append(dict(json.loads(text)))
+        except (ValueError, TypeError, RecursionError) as error:
             if number == len(texts) - 1:
                 break  # torn by the end of the process
-            raise InputError(f"{str(file)!r}, line {number + 1}: not JSON") from error
+            raise InputError(f"{str(file)!r}, line {number + 1}: not a JSON object") from error
     if not read:
         return None, []
     if not isinstance(read[0], dict) or read[0].get("format") != FORMAT:

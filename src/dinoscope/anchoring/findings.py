@@ -191,7 +191,6 @@ class GramPair:
     Attributes:
         run, seed, step: of the network.
         teacher_step: of the teacher.
-        photograph: index into the strip's photographs.
         student, teacher: cosine matrices, patches row by row.
         distance: the Gram distance of the two.
     """
@@ -200,7 +199,6 @@ class GramPair:
     seed: int
     step: int
     teacher_step: int
-    photograph: int
     student: Float[np.ndarray, "n n"]
     teacher: Float[np.ndarray, "n n"]
     distance: float

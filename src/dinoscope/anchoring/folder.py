@@ -78,10 +78,7 @@ class RunFolder:
         Raises:
             InputError: there is no run.
         """
-        try:
-            return Settings.from_json(json.dumps(json.loads(self.about.read_text())["settings"]))
-        except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-            raise InputError(f"{str(self.about)!r} does not say which run this is: {error}") from error
+        return _stored(self)[0]
 
     def latest_checkpoint(self) -> Path | None:
         """The newest one, or None."""
@@ -154,27 +151,32 @@ def claim_folder(
 def _check_same(
     folder: RunFolder, settings: Settings, photographs: Mapping[str, Any], fork: Mapping[str, Any] | None
 ) -> None:
-    try:
-        about = json.loads(folder.about.read_text())
-        stored = Settings.from_json(json.dumps(about["settings"]))
-        found_photographs, found_fork = about["photographs"]["digest"], (about["fork"] or {}).get("digest")
-    except (OSError, KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-        raise InputError(f"{str(folder.about)!r} does not say which run this is: {error}") from error
+    stored, learned, forked = _stored(folder)
     old, new = _flat(asdict(stored)), _flat(asdict(settings))
     differs = [
         f"{name} was {old.get(name)}, is {new.get(name)}"
         for name in sorted(old.keys() | new.keys())
         if name.split(".")[0] not in _FREE and old.get(name) != new.get(name)
     ]
-    if found_photographs != photographs["digest"]:
+    if learned != photographs["digest"]:
         differs.append("other photographs")
-    if found_fork != (None if fork is None else fork["digest"]):
+    if forked != (None if fork is None else fork["digest"]):
         differs.append("forked from another checkpoint")
     if differs:
         raise InputError(
             f"{str(folder.path)!r} holds another run: {'; '.join(differs)}. Use its settings to resume it, "
             "force to replace it, or choose another folder"
         )
+
+
+def _stored(folder: RunFolder) -> tuple[Settings, str, str | None]:
+    """Settings, and the digests of the photographs and of the fork, as ``run.json`` says them."""
+    try:
+        about = json.loads(folder.about.read_text())
+        settings = Settings.from_json(json.dumps(about["settings"]))
+        return settings, about["photographs"]["digest"], (about["fork"] or {}).get("digest")
+    except (OSError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise InputError(f"{str(folder.about)!r} does not say which run this is: {error}") from error
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -194,10 +196,10 @@ def cut_losses(path: Path, *, after: int, step: int) -> None:
         InputError: a line that should be there is not.
     """
     kept: list[str] = []
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else ():
         try:
             number = int(json.loads(line)["step"])
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, RecursionError):
             break  # torn by the end of the process: nothing behind it can be a whole line
         if number <= step:
             require(

@@ -1,7 +1,8 @@
 """The forward pass of a DINOv3ViTModel for training: the model's own numbers up to rounding, in less time.
 
 Queries, keys and values are one product. The scales and shifts of norms and layers are folded into the
-matrices beside them, where their gradients come out of the products. Crops pass in groups that stay in a
+matrices beside them, of all blocks at once and once a step, where their gradients come out of the products.
+Crops pass in groups that stay in a
 core's caches. Attention is two products and a softmax: with so few tokens the fused kernels are slower, and
 on a GPU their backward pass is not reproducible. In the last block only those tokens go on that a loss asks
 for; before it none can be left out, masked ones neither: the others attend to them, and what they guess is a
@@ -14,7 +15,7 @@ import math
 import shutil
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,7 +43,7 @@ class Chosen(NamedTuple):
     patches: Float[Tensor, "rows dim"]
 
 
-class _Block(NamedTuple):
+class Block(NamedTuple):
     """The matrices of one block, with everything linear beside them folded in."""
 
     qkv: Tensor
@@ -60,6 +61,7 @@ def every_token(
     pixels: Float[Tensor, "b 3 H W"],
     masks: Bool[Tensor, "b n"] | None = None,
     *,
+    blocks: Sequence[Block] | None = None,
     compiled: bool = False,
 ) -> Tokens:
     """All tokens of a DINOv3ViTModel without gated MLP; rows and columns beyond the last patch are not seen.
@@ -68,10 +70,12 @@ def every_token(
         backbone: in training mode its positions are augmented as its configuration says.
         pixels: normalised.
         masks: patches replaced by the mask token.
+        blocks: the backbone's, where they are `folded` already.
         compiled: blocks through ``torch.compile``: other last digits.
     """
     block = _compiled() if compiled else _block
-    blocks, cos, sin, groups = _begun(backbone, pixels, masks)
+    blocks = folded(backbone) if blocks is None else blocks
+    cos, sin, groups = _begun(backbone, pixels, masks)
     heads, eps = backbone.config.num_attention_heads, backbone.config.layer_norm_eps
     ended = []
     for group in groups:
@@ -88,11 +92,13 @@ def some_tokens(
     wanted: Bool[Tensor, "b n"] | None,
     masks: Bool[Tensor, "b n"] | None = None,
     *,
+    blocks: Sequence[Block] | None = None,
     compiled: bool = False,
 ) -> Chosen:
     """The class tokens, and the patches that are ``wanted`` (None for none); else as `every_token`."""
     block = _compiled() if compiled else _block
-    blocks, cos, sin, groups = _begun(backbone, pixels, masks)
+    blocks = folded(backbone) if blocks is None else blocks
+    cos, sin, groups = _begun(backbone, pixels, masks)
     heads, eps = backbone.config.num_attention_heads, backbone.config.layer_norm_eps
     residuals, mixed = [], []
     for group in groups:
@@ -113,10 +119,8 @@ def can_compile(environment: Mapping[str, str]) -> bool:
     return sys.platform == "linux" and compiler is not None and header.is_file()
 
 
-def _begun(
-    backbone: Any, pixels: Tensor, masks: Tensor | None
-) -> tuple[list[_Block], Tensor, Tensor, tuple[Tensor, ...]]:
-    """The blocks' matrices, the turns of positions (none before the patches), and tokens in groups."""
+def _begun(backbone: Any, pixels: Tensor, masks: Tensor | None) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+    """The turns of positions (none before the patches), and tokens in groups."""
     embedded = _embedded(backbone.embeddings, pixels, masks)
     n_crops, n_tokens, _ = embedded.shape
     cos, sin = (turn[:, : turn.shape[1] // 2] for turn in backbone.rope_embeddings(pixels))
@@ -124,7 +128,7 @@ def _begun(
     cos, sin = F.pad(cos, (0, 0, first, 0), value=1.0), F.pad(sin, (0, 0, first, 0))
     most = max(1, ROWS // n_tokens) if pixels.device.type == "cpu" else n_crops
     size = next(size for size in range(min(most, n_crops), 0, -1) if n_crops % size == 0)
-    return [_folded(layer) for layer in backbone.model.layer], cos, sin, embedded.split(size)
+    return cos, sin, embedded.split(size)
 
 
 def _embedded(embeddings: Any, pixels: Tensor, masks: Tensor | None) -> Tensor:
@@ -141,31 +145,49 @@ def _embedded(embeddings: Any, pixels: Tensor, masks: Tensor | None) -> Tensor:
     return torch.cat([before.expand(n_crops, -1, -1).to(patches.dtype), patches], dim=1)
 
 
-def _folded(layer: Any) -> _Block:
-    attention, mlp = layer.attention, layer.mlp
-    narrower = 1.0 / math.sqrt(attention.head_dim)
-    scales = (layer.norm1.weight * narrower, layer.norm1.weight, layer.norm1.weight)
-    products = (attention.q_proj, attention.k_proj, attention.v_proj)
-    biases = (_moved(products[0], layer.norm1) * narrower, *(_moved(p, layer.norm1) for p in products[1:]))
-    return _Block(
-        torch.cat([p.weight * scale for p, scale in zip(products, scales, strict=True)]),
-        torch.cat(biases),
-        attention.o_proj.weight * layer.layer_scale1.lambda1[:, None],
-        _bias(attention.o_proj) * layer.layer_scale1.lambda1,
-        mlp.up_proj.weight * layer.norm2.weight,
-        _moved(mlp.up_proj, layer.norm2),
-        mlp.down_proj.weight * layer.layer_scale2.lambda1[:, None],
-        _bias(mlp.down_proj) * layer.layer_scale2.lambda1,
+def folded(backbone: Any) -> list[Block]:
+    """The blocks of a DINOv3ViTModel without gated MLP; in autocast's type where it is on."""
+    layers = list(backbone.model.layer)
+    norm1, norm2 = ([getattr(layer, name) for layer in layers] for name in ("norm1", "norm2"))
+    products = [(layer.attention.q_proj, layer.attention.k_proj, layer.attention.v_proj) for layer in layers]
+    out = [layer.attention.o_proj for layer in layers]
+    up, down = ([getattr(layer.mlp, name) for layer in layers] for name in ("up_proj", "down_proj"))
+    layer1, layer2 = (
+        torch.stack([getattr(layer, name).lambda1 for layer in layers])
+        for name in ("layer_scale1", "layer_scale2")
     )
+    # Queries are narrower by the square root of a head's channels.
+    parts = torch.ones(3, device=layer1.device)
+    parts[0] /= math.sqrt(layers[0].attention.head_dim)
+    qkv, qkv_bias = _behind([p for three in products for p in three], [n for n in norm1 for _ in range(3)])
+    qkv, qkv_bias = qkv.unflatten(0, (-1, 3)), qkv_bias.unflatten(0, (-1, 3))
+    up_weights, up_biases = _behind(up, norm2)
+    stacks: tuple[Tensor, ...] = (
+        (qkv * parts[:, None, None]).flatten(1, 2),
+        (qkv_bias * parts[:, None]).flatten(1, 2),
+        torch.stack([p.weight for p in out]) * layer1[:, :, None],
+        torch.stack([_bias(p) for p in out]) * layer1,
+        up_weights,
+        up_biases,
+        torch.stack([p.weight for p in down]) * layer2[:, :, None],
+        torch.stack([_bias(p) for p in down]) * layer2,
+    )
+    kind = layer1.device.type
+    if torch.is_autocast_enabled(kind):
+        stacks = tuple(stack.to(torch.get_autocast_dtype(kind)) for stack in stacks)
+    return [Block(*tensors) for tensors in zip(*(stack.unbind(0) for stack in stacks), strict=True)]
+
+
+def _behind(products: Sequence[nn.Linear], norms: Sequence[nn.LayerNorm]) -> tuple[Tensor, Tensor]:
+    """Weights and biases of products, once the norm before each has given up its scale and shift."""
+    weights = torch.stack([p.weight for p in products])
+    scales, shifts = (torch.stack([getattr(n, name) for n in norms]) for name in ("weight", "bias"))
+    moved = torch.stack([_bias(p) for p in products]) + (weights * shifts[:, None]).sum(dim=2)
+    return weights * scales[:, None], moved
 
 
 def _bias(product: nn.Linear) -> Tensor:
     return product.weight.new_zeros(product.out_features) if product.bias is None else product.bias
-
-
-def _moved(product: nn.Linear, norm: nn.LayerNorm) -> Tensor:
-    """The bias, once the norm before has given up its shift."""
-    return _bias(product) + product.weight @ norm.bias
 
 
 def _attended(
@@ -186,14 +208,14 @@ def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1)
 
 
-def _rest(x: Tensor, heard: Tensor, weights: _Block, eps: float) -> Tensor:
+def _rest(x: Tensor, heard: Tensor, weights: Block, eps: float) -> Tensor:
     """A block after its attention."""
     x = x + F.linear(heard, weights.out, weights.out_bias)
     hidden = F.linear(F.layer_norm(x, x.shape[-1:], eps=eps), weights.up, weights.up_bias)
     return x + F.linear(F.gelu(hidden), weights.down, weights.down_bias)
 
 
-def _block(x: Tensor, cos: Tensor, sin: Tensor, weights: _Block, heads: int, eps: float) -> Tensor:
+def _block(x: Tensor, cos: Tensor, sin: Tensor, weights: Block, heads: int, eps: float) -> Tensor:
     heard = _attended(x, cos, sin, weights.qkv, weights.qkv_bias, heads, eps)
     return _rest(x, heard, weights, eps)
 

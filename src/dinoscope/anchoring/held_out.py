@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import Int32, Int64, UInt8
@@ -17,6 +17,8 @@ from dinoscope.atomic import write_whole
 
 HELD_OUT_SEED = 20_260_010
 """Seed of the scenes snapshots are measured on; training scenes must have another."""
+
+_ARRAYS = ("pixels", "regions", "classes", "labels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +102,9 @@ def held_out(
         np.array(labels, dtype=np.int64),
     )
     if cache is not None:
-
-        def write(file: BinaryIO) -> None:
-            np.savez_compressed(
-                file,
-                pixels=made.pixels,
-                regions=made.regions,
-                classes=made.classes,
-                labels=made.labels,
-                probes=np.array(json.dumps(asdict(probes))),
-            )
-
-        write_whole(cache, write)
+        arrays = {name: getattr(made, name) for name in _ARRAYS}
+        arrays["probes"] = np.array(json.dumps(asdict(probes)))
+        write_whole(cache, lambda file: np.savez_compressed(file, **arrays))
     return made
 
 
@@ -122,6 +115,6 @@ def _read(cache: Path, probes: Probes) -> HeldOut | None:
         with np.load(cache, allow_pickle=False) as stored:
             if json.loads(str(stored["probes"])) != asdict(probes):
                 return None
-            return HeldOut(probes, stored["pixels"], stored["regions"], stored["classes"], stored["labels"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return HeldOut(probes, *(stored[name] for name in _ARRAYS))
+    except (OSError, ValueError, KeyError, EOFError, RecursionError, zipfile.BadZipFile, zlib.error):
         return None  # drawn again: the same scenes

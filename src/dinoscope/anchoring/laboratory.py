@@ -31,7 +31,7 @@ from dinoscope.anchoring.checks import require
 from dinoscope.anchoring.conclude import conclude
 from dinoscope.anchoring.config import Settings
 from dinoscope.anchoring.evaluate import Subject, evaluate, subjects_of
-from dinoscope.anchoring.findings import RANDOM, TRUNK, Laboratory, LossCurve, Score
+from dinoscope.anchoring.findings import RANDOM, TRUNK, GramPair, Laboratory, LossCurve, Score
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.anchoring.gate import mean_gate
 from dinoscope.anchoring.held_out import held_out
@@ -117,7 +117,6 @@ def examine(
     planted: str | Path | None = None,
     shown: Sequence[Photograph] = (),
     on_progress: OnProgress | None = None,
-    force: bool = False,
 ) -> Laboratory:
     """Measure what has been trained so far, and conclude.
 
@@ -128,13 +127,12 @@ def examine(
             scores lie with it.
         shown: photographs of the film strip; none for four scenes.
         on_progress: called after each network measured.
-        force: measure everything again.
 
     Raises:
         InputError: no trunk with a snapshot, or an evaluation of something else.
     """
     out = Path(out)
-    measured = _measured(out, plan, trunk=trunk, arms=arms, on_progress=on_progress, force=force)
+    measured = _measured(out, plan, trunk=trunk, arms=arms, on_progress=on_progress)
     source, subjects, teacher_step = measured.trunk, measured.subjects, measured.teacher_step
     pictures = list(shown) or _scenes_shown(plan.probes.n_classes)
     ledger = Ledger(out / "compute.jsonl")
@@ -151,20 +149,12 @@ def examine(
                 device=measured.device,
             )
     with ledger.stage("pictures"):
-        strip = film_strip(
-            chosen_frames(subjects, also=teacher_step), pictures, at=plan.at, device=measured.device
-        )
-        grams = (
-            ()
-            if teacher_step is None
-            else gram_pairs(
-                last_of_arms(subjects),
-                source.snapshot(teacher_step),
-                teacher_step,
-                pictures,
-                device=measured.device,
-            )
-        )
+        frames, device = chosen_frames(subjects, also=teacher_step), measured.device
+        strip = film_strip(frames, pictures, at=plan.at, device=device)
+        grams: tuple[GramPair, ...] = ()
+        if teacher_step is not None:
+            teacher, arms_last = source.snapshot(teacher_step), last_of_arms(subjects)
+            grams = gram_pairs(arms_last, teacher, teacher_step, pictures[0], device=device)
     base = source.settings()
     logs = [(source, TRUNK, base.seed)]
     logs += [(folder, arm, seed) for (arm, seed), folder in measured.branches.begun().items()]
@@ -208,7 +198,6 @@ def _measured(
     trunk: str | Path | None = None,
     arms: str | Path | None = None,
     on_progress: OnProgress | None = None,
-    force: bool = False,
 ) -> _Measured:
     """Trunk and arms, measured as far as they were not yet."""
     source = RunFolder(out / "trunk" if trunk is None else Path(trunk))
@@ -225,7 +214,7 @@ def _measured(
     with Ledger(out / "compute.jsonl").stage("measurement"):
         scenes = held_out(plan.probes, out / "held-out.npz")
         told = _scored(on_progress)
-        measure = partial(evaluate, scenes=scenes, device=device, on_score=told, force=force)
+        measure = partial(evaluate, scenes=scenes, device=device, on_score=told)
         teacher = None if teacher_step is None else source.snapshot(teacher_step)
         scores = measure(subjects, file=out / "evaluation.jsonl", teacher=teacher)
     stages = (folder.settings().second_stage for folder in branches.begun().values())

@@ -7,7 +7,9 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,11 +29,11 @@ def loss_curve(folder: RunFolder, run: str, seed: int, *, points: int = POINTS) 
     if not folder.losses.is_file():
         return None
     lines = []
-    for text in folder.losses.read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
+    for text in folder.losses.read_text(encoding="utf-8", errors="replace").splitlines():
+        line = _object(text)
+        if "step" not in line:
             break  # torn, or being written
+        lines.append(line)
     if not lines:
         return None
     size = max(SMOOTHED, math.ceil(len(lines) / points))
@@ -48,11 +50,11 @@ def loss_curve(folder: RunFolder, run: str, seed: int, *, points: int = POINTS) 
     )
 
 
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """Wall-clock time by stage, in a file that outlives interruptions."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    path: Path
 
     @contextmanager
     def stage(self, name: str) -> Iterator[list[int]]:
@@ -73,11 +75,19 @@ class Ledger:
         steps: dict[str, int] = {}
         seconds: dict[str, float] = {}
         if self.path.is_file():
-            for text in self.path.read_text(encoding="utf-8").splitlines():
-                try:
-                    line = json.loads(text)
-                except json.JSONDecodeError:
+            for text in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
+                line = _object(text)
+                if not line.keys() >= {"stage", "steps", "seconds"}:
                     continue  # torn
                 steps[line["stage"]] = steps.get(line["stage"], 0) + int(line["steps"])
                 seconds[line["stage"]] = seconds.get(line["stage"], 0.0) + float(line["seconds"])
         return tuple(Spent(name, steps[name], seconds[name]) for name in steps)
+
+
+def _object(text: str) -> dict[str, Any]:
+    """The JSON object of a line; empty where it is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -53,11 +53,38 @@ def dino_loss(
         )
     logs = F.log_softmax(student.float() / temperature, dim=-1)
     pairs = -torch.einsum("sbk,tbk->st", logs, teacher.float()) / student.shape[1]
+    return _mean_pair(pairs, skip_same=skip_same)
+
+
+def contrast_loss(
+    student: Float[Tensor, "s b d"], teacher: Float[Tensor, "t b d"], *, temperature: float, skip_same: bool
+) -> Float[Tensor, ""]:
+    """Mean cross-entropy of telling a crop's own photograph among the batch's, over every pair of crops.
+
+    Guessing gives ln(b).
+
+    Source: InfoNCE, arXiv 1807.03748, eq. 4; with a teacher's crops as MoCo v3 (arXiv 2104.02057).
+
+    Args:
+        student: unit vectors, crops first.
+        teacher: unit vectors, crops first.
+        temperature: of the softmax over photographs.
+        skip_same: leave out pairs of crops with the same number (the same crop).
+
+    Raises:
+        ShapeError: no pair is left.
+    """
+    cosines = torch.einsum("sbd,tcd->stbc", student.float(), teacher.float())
+    pairs = -(cosines / temperature).log_softmax(dim=-1).diagonal(dim1=2, dim2=3).mean(dim=-1)
+    return _mean_pair(pairs, skip_same=skip_same)
+
+
+def _mean_pair(pairs: Float[Tensor, "s t"], *, skip_same: bool) -> Float[Tensor, ""]:
     if not skip_same:
         return pairs.mean()
     same = torch.eye(*pairs.shape, dtype=torch.bool, device=pairs.device)
     if bool(same.all()):
-        raise ShapeError("student", expected="more than one crop", actual=student.shape)
+        raise ShapeError("student", expected="more than one crop", actual=pairs.shape)
     return pairs.masked_fill(same, 0.0).sum() / (~same).sum()
 
 

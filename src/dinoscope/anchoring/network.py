@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from dinoscope.anchoring.config import Network
-from dinoscope.anchoring.forward import Chosen, Tokens, every_token, some_tokens
+from dinoscope.anchoring.forward import Block, Chosen, Tokens, every_token, folded, some_tokens
 from dinoscope.atomic import work_folder
+from dinoscope.backbones.quiet import quietly
 from dinoscope.errors import InputError
 
 
@@ -44,8 +44,12 @@ class Head(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
+    def directions(self, tokens: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows bottleneck"]:
+        """What has unit length and is compared with prototypes."""
+        return F.normalize(self.mlp(tokens), dim=-1, eps=1e-6)
+
     def forward(self, tokens: Float[Tensor, "rows dim"]) -> Float[Tensor, "rows prototypes"]:
-        logits: Tensor = self.prototypes(F.normalize(self.mlp(tokens), dim=-1, eps=1e-6))
+        logits: Tensor = self.prototypes(self.directions(tokens))
         return logits
 
 
@@ -59,21 +63,32 @@ class Distilled(nn.Module):
         self.ibot_head = Head(network)
         self.compiled = compiled
 
-    def forward(self, pixels: Float[Tensor, "b 3 H W"], masks: Bool[Tensor, "b n"] | None = None) -> Tokens:
+    def forward(
+        self,
+        pixels: Float[Tensor, "b 3 H W"],
+        masks: Bool[Tensor, "b n"] | None = None,
+        blocks: Sequence[Block] | None = None,
+    ) -> Tokens:
         """Tokens of normalised pixels; masked patches are replaced by the mask token.
 
-        In training mode the positions are augmented as the settings say; in evaluation mode never.
+        In training mode the positions are augmented as the settings say; in evaluation mode never. Several
+        passes with the same weights take the same ``blocks``.
         """
-        return every_token(self.backbone, pixels, masks, compiled=self.compiled)
+        return every_token(self.backbone, pixels, masks, blocks=blocks, compiled=self.compiled)
+
+    def blocks(self) -> list[Block]:
+        """The backbone's, folded, as it is now."""
+        return folded(self.backbone)
 
     def some(
         self,
         pixels: Float[Tensor, "b 3 H W"],
         wanted: Bool[Tensor, "b n"] | None,
         masks: Bool[Tensor, "b n"] | None = None,
+        blocks: Sequence[Block] | None = None,
     ) -> Chosen:
         """Class tokens and the patches that are ``wanted``, in less time; else as `forward`."""
-        return some_tokens(self.backbone, pixels, wanted, masks, compiled=self.compiled)
+        return some_tokens(self.backbone, pixels, wanted, masks, blocks=blocks, compiled=self.compiled)
 
 
 def build_backbone(network: Network, *, image_px: int) -> Any:
@@ -122,7 +137,7 @@ def write_backbone(backbone: Any, folder: Path) -> None:
     with work_folder(folder.parent) as temporary:
         temporary.chmod(0o755)
         try:
-            with _without_progress_bars():
+            with quietly():
                 backbone.save_pretrained(temporary)
         except SafetensorError as error:  # what a full disk is to the library that writes the weights
             raise OSError(f"{str(folder)!r} cannot be written: {error}") from error
@@ -155,21 +170,8 @@ def read_backbone(folder: str | Path, network: Network) -> nn.Module:
     if wrong:
         raise InputError(f"{str(folder)!r} is a network of another shape: {', '.join(wrong)}")
     try:
-        with _without_progress_bars():
+        with quietly():
             backbone: Any = DINOv3ViTModel.from_pretrained(folder)
     except OSError as error:
         raise InputError(f"{str(folder)!r} cannot be read: {error}") from error
     return frozen(backbone)
-
-
-@contextmanager
-def _without_progress_bars() -> Iterator[None]:
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

@@ -13,6 +13,7 @@ from dinoscope.anchoring.config import Objective, SecondStage, Settings
 from dinoscope.anchoring.forward import Chosen, Tokens, every_token
 from dinoscope.anchoring.losses import (
     cls_pull,
+    contrast_loss,
     dino_loss,
     feature_mse,
     ibot_loss,
@@ -132,6 +133,8 @@ def loss_weights(settings: Settings, step: int) -> dict[str, float]:
     return {
         "dino_global": objective.dino * near / (near + far),
         "dino_local": objective.dino * local * far / (near + far),
+        "contrast_global": objective.contrast * near / (near + far),
+        "contrast_local": objective.contrast * local * far / (near + far),
         "ibot": objective.ibot,
         "koleo": objective.koleo,
         "gram": anchor,
@@ -160,20 +163,30 @@ def _distillation(
     warmth, rounds = teacher_temperature(objective, step), objective.sinkhorn_iterations
     with torch.no_grad():
         seen = state.teacher.some(batch.global_crops, asked)
-        assigned = sinkhorn(state.teacher.dino_head(seen.cls), warmth, rounds).unflatten(0, (N_GLOBAL, -1))
+        whole = state.teacher.dino_head.directions(seen.cls)
+        assigned = sinkhorn(state.teacher.dino_head.prototypes(whole), warmth, rounds)
+        assigned, whole = (rows.unflatten(0, (N_GLOBAL, -1)) for rows in (assigned, whole))
     wide: Tokens | None = None
+    blocks = state.student.blocks()
     if _ties_patches(settings):
-        wide = state.student(batch.global_crops, masks)
+        wide = state.student(batch.global_crops, masks, blocks)
         known = Chosen(wide.cls, wide.patches[masks])
     else:
-        known = state.student.some(batch.global_crops, asked, masks)
-    logits = state.student.dino_head(known.cls).unflatten(0, (N_GLOBAL, -1))
+        known = state.student.some(batch.global_crops, asked, masks, blocks)
     temperature = objective.student_temperature
-    terms = {"dino_global": dino_loss(logits, assigned, temperature=temperature, skip_same=True)}
+    classes = {"global": known.cls.unflatten(0, (N_GLOBAL, -1))}
     if len(batch.local_crops):
-        narrow = state.student.some(batch.local_crops, None)
-        logits = state.student.dino_head(narrow.cls).unflatten(0, (settings.crops.n_local, -1))
-        terms["dino_local"] = dino_loss(logits, assigned, temperature=temperature, skip_same=False)
+        narrow = state.student.some(batch.local_crops, None, blocks=blocks)
+        classes["local"] = narrow.cls.unflatten(0, (settings.crops.n_local, -1))
+    terms: dict[str, Tensor] = {}
+    for crops, cls in classes.items():
+        found, skip = state.student.dino_head.directions(cls), crops == "global"
+        logits = state.student.dino_head.prototypes(found)
+        terms[f"dino_{crops}"] = dino_loss(logits, assigned, temperature=temperature, skip_same=skip)
+        if objective.contrast:
+            terms[f"contrast_{crops}"] = contrast_loss(
+                found, whole, temperature=objective.contrast_temperature, skip_same=skip
+            )
     if any_masked:
         with torch.no_grad():
             hidden = sinkhorn(state.teacher.ibot_head(seen.patches), warmth, rounds)

@@ -30,7 +30,6 @@ def film_strip(
     subjects: Sequence[Subject],
     photographs: Sequence[Photograph],
     *,
-    grid: int = GRID,
     at: tuple[float, float] = AT,
     device: str = "cpu",
 ) -> Strip:
@@ -42,11 +41,10 @@ def film_strip(
     Args:
         subjects: in the order to show.
         photographs: that no run was trained on.
-        grid: patches on the short side.
         at: reference place (x, y) in [0, 1]².
         device: as torch names it.
     """
-    found = [features_of(s.path, photographs, grid, device=device) for s in subjects]
+    found = [features_of(s.path, photographs, GRID, device=device) for s in subjects]
     basis = fit_pca([f for of_network in found for f in of_network])
     frames = tuple(
         Frame(
@@ -72,38 +70,25 @@ def gram_pairs(
     subjects: Sequence[Subject],
     teacher: Path,
     teacher_step: int,
-    photographs: Sequence[Photograph],
+    photograph: Photograph,
     *,
-    photograph: int = 0,
-    grid: int = GRAM_GRID,
     device: str = "cpu",
 ) -> tuple[GramPair, ...]:
     """Cosine matrices of one photograph by each network, each beside the teacher's."""
-    shown = [photographs[photograph]]
-    held = features_of(teacher, shown, grid, device=device)[0]
-    found = [(s, features_of(s.path, shown, grid, device=device)[0]) for s in subjects]
-    return tuple(
-        GramPair(
-            s.run,
-            s.seed,
-            s.step,
-            teacher_step,
-            photograph,
-            _cosines(features),
-            _cosines(held),
-            gram_distance(features, held),
-        )
-        for s, features in found
-    )
+    held = features_of(teacher, [photograph], GRAM_GRID, device=device)[0]
+    pairs = []
+    for s in subjects:
+        own = features_of(s.path, [photograph], GRAM_GRID, device=device)[0]
+        distance = gram_distance(own, held)
+        pairs.append(GramPair(s.run, s.seed, s.step, teacher_step, _cosines(own), _cosines(held), distance))
+    return tuple(pairs)
 
 
-def chosen_frames(
-    subjects: Sequence[Subject], *, most: int = FRAMES, also: int | None = None
-) -> list[Subject]:
+def chosen_frames(subjects: Sequence[Subject], *, also: int | None = None) -> list[Subject]:
     """The first trunk's snapshots, evenly spaced, and that of step ``also``; each arm's last."""
     trunks = [s for s in subjects if s.run == TRUNK]
     first = [s for s in trunks if s.seed == trunks[0].seed]
-    places = np.unique(np.linspace(0, len(first) - 1, min(most, len(first))).round().astype(int))
+    places = np.unique(np.linspace(0, len(first) - 1, min(FRAMES, len(first))).round().astype(int))
     chosen = [s for i, s in enumerate(first) if i in places or s.step == also]
     return chosen + last_of_arms(subjects)
 
@@ -113,11 +98,8 @@ def last_of_arms(subjects: Sequence[Subject]) -> list[Subject]:
     found: dict[str, Subject] = {}
     for s in subjects:
         known = found.get(s.run)
-        if (
-            s.step > 0
-            and s.run != TRUNK
-            and (known is None or (s.seed == known.seed and s.step > known.step))
-        ):
+        newer = known is None or (s.seed == known.seed and s.step > known.step)
+        if s.step > 0 and s.run != TRUNK and newer:
             found[s.run] = s
     return list(found.values())
 

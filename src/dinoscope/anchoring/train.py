@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -156,7 +157,7 @@ def _go_on(
     first, began = state.step + 1, time.perf_counter()
     with _writing(state, folder):
         log = folder.losses.open("a", encoding="utf-8")
-    with log, closing(batches(photographs, config, first)) as cut:
+    with log, closing(batches(photographs, config, first, device)) as cut:
         for step, batch in enumerate(cut, first):
             try:
                 losses = learn(state, batch.to(device), config, step, half=half)
@@ -198,12 +199,17 @@ def _reproducible(device: torch.device) -> Iterator[None]:
     """The caller's random state and switches, as they were, afterwards."""
     gpus = [device] if device.type == "cuda" else []
     switched = torch.are_deterministic_algorithms_enabled()
+    how: Any = torch.utils.deterministic  # whose one attribute is a property of the module
+    filled = how.fill_uninitialized_memory
     if gpus:
         # Read by cuBLAS when it is first used; without it, it refuses to be deterministic.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     with torch.random.fork_rng(devices=gpus):
         torch.use_deterministic_algorithms(bool(gpus) or switched)
+        # A quarter of all that is launched, and nothing here reads memory before it is written.
+        how.fill_uninitialized_memory = filled and not gpus
         try:
             yield
         finally:
+            how.fill_uninitialized_memory = filled
             torch.use_deterministic_algorithms(switched)

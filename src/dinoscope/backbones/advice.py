@@ -9,7 +9,8 @@ def steps_for(entry: Entry) -> tuple[str, ...]:
     """Ways to the weights of a catalog model, most promising first; the last one needs none."""
     gated = [source for source in entry.sources if source.gated]
     ungated = [source for source in entry.sources if not source.gated]
-    steps = [_unlock(source) for source in gated]
+    unlock = "then `hf auth login` (or set HF_TOKEN)"
+    steps = [f"accept the licence at {source.page}, {unlock}" for source in gated]
     for source in ungated:
         what = "the same weights under the same licence, without a gate" if gated else "no licence gate"
         steps.append(
@@ -46,7 +47,3 @@ def network_step() -> str:
         "behind a proxy, set HTTPS_PROXY; for a mirror, set HF_ENDPOINT; with HF_HUB_OFFLINE=1 only "
         "the local cache (HF_HOME) is used"
     )
-
-
-def _unlock(source: HubSource) -> str:
-    return f"accept the licence at {source.page}, then `hf auth login` (or set HF_TOKEN)"

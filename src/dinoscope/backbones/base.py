@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from jaxtyping import Float
-
+from dinoscope.data.kinds import check_kind
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 
 if TYPE_CHECKING:  # whoever only hands a backbone on needs no torch, which takes seconds to import
     import torch
-    from torch import Tensor
 
-    from dinoscope.data.layers import LayerOutputs
+    from dinoscope.data.layers import Batch, LayerOutputs, Layers
 
 
 @runtime_checkable
@@ -31,13 +29,7 @@ class Backbone(Protocol):
     @property
     def dtype(self) -> torch.dtype: ...
 
-    def forward(
-        self,
-        pixels: Float[Tensor, "b 3 H W"],
-        layers: tuple[int, ...] | None = None,
-        *,
-        final_norm: bool = True,
-    ) -> LayerOutputs:
+    def forward(self, pixels: Batch, layers: Layers = None, *, final_norm: bool = True) -> LayerOutputs:
         """Tokens of a batch, in float32 on the backbone's device.
 
         Args:
@@ -57,3 +49,8 @@ class Backbone(Protocol):
         only if the device is the same.
         """
         ...
+
+
+def check_backbone(backbone: object) -> None:
+    """Raises: InputError: it is none."""
+    check_kind(backbone, Backbone, "ds.load_backbone gives one")

@@ -33,6 +33,7 @@ PREFIXES: Mapping[str, str] = MappingProxyType(
         "finer2:NAME": "a model on a grid twice as fine, by passes over shifted inputs; finer4: likewise",
         "timm:NAME": "any ViT of timm (needs the extra [timm])",
         "hf:ORG/NAME": "a network of another family on the Hugging Face hub, or in a local folder",
+        "dinotxt:FOLDER": "DINOv3 that reads words, from Meta's gated files; dinotxt: in torch.hub's folder",
         "py:MODULE:FUNCTION": "what a function of your own returns (it runs your code)",
     }
 )
@@ -99,8 +100,8 @@ class Entry:
 
     @property
     def size_bytes(self) -> int:
-        """Size of its weights in float32, as they are published."""
-        return 4 * self.parameters
+        """Size of its weights, in float32 as they are published or in float16 as they lie in this package."""
+        return (2 if self.bundled else 4) * self.parameters
 
 
 def find(name: str) -> Entry:
@@ -283,7 +284,7 @@ def _mini(name: str, arm: str) -> Entry:
             family="dinov3", dim=128, depth=6, heads=4, patch_size=8, registers=4, hidden=512
         ),
         licence=licences.APACHE,
-        description="1.2 million parameters, a DINOv3 architecture trained here for "
+        description="1.2 million parameters, a DINOv3 architecture trained here on 40,000 thumbnails for "
         f"demonstrations and tests, {arm}; says nothing of DINOv3",
         bundled=True,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -12,8 +11,8 @@ from torch import Tensor
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.catalog import CONTROLS
 from dinoscope.backbones.pixels import check_pixels
-from dinoscope.backbones.wrapped import Wrapped
-from dinoscope.data.layers import LayerOutputs
+from dinoscope.backbones.wrapped import Way, Wrapped
+from dinoscope.data.layers import Batch, LayerOutputs, Layers
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin, check_layers
 
 BLUR_SIGMA = 1.0
@@ -63,13 +62,7 @@ class Pixels:
     spec: BackboneSpec = _PIXELS_SPEC
     origin: WeightsOrigin = _PIXELS_ORIGIN
 
-    def forward(
-        self,
-        pixels: Float[Tensor, "b 3 H W"],
-        layers: tuple[int, ...] | None = None,
-        *,
-        final_norm: bool = True,
-    ) -> LayerOutputs:
+    def forward(self, pixels: Batch, layers: Layers = None, *, final_norm: bool = True) -> LayerOutputs:
         """See `Backbone.forward`. Layer 0 is the only one; the arithmetic is float32 in any dtype."""
         h, w = check_pixels(pixels, self.spec.patch_size)
         (layer,) = check_layers(layers, self.spec.depth)
@@ -103,7 +96,7 @@ def _statistics(colours: Tensor, h: int, w: int, side: int) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Blurred(Wrapped):
+class Blurred(Way):
     """A backbone whose feature maps are blurred over the patch grid; class and register tokens are not.
 
     Each layer's map is averaged with Gaussian weights, standard deviation one patch, over the whole
@@ -111,8 +104,6 @@ class Blurred(Wrapped):
     constant map stays as it is. Whatever a blurred backbone gains over its own unblurred features
     is smoothness, and nothing else.
     """
-
-    inner: Backbone
 
     @property
     def spec(self) -> BackboneSpec:
@@ -122,27 +113,21 @@ class Blurred(Wrapped):
     @property
     def origin(self) -> WeightsOrigin:
         """The inner backbone's weights, with a note about the blur."""
-        inner = self.inner.origin
-        note = (
-            f"feature maps blurred with a Gaussian of sigma {BLUR_SIGMA:g} patch, normalised at the borders"
-        )
-        return replace(inner, notes=(*inner.notes, note))
+        how = f"a Gaussian of sigma {BLUR_SIGMA:g} patch, normalised at the borders"
+        return self.noted(f"feature maps blurred with {how}")
 
-    def forward(
-        self,
-        pixels: Float[Tensor, "b 3 H W"],
-        layers: tuple[int, ...] | None = None,
-        *,
-        final_norm: bool = True,
-    ) -> LayerOutputs:
+    def forward(self, pixels: Batch, layers: Layers = None, *, final_norm: bool = True) -> LayerOutputs:
         """See `Backbone.forward`."""
         outputs = self.inner.forward(pixels, layers, final_norm=final_norm)
-        patches: Mapping[int, Tensor] = {layer: blur(values) for layer, values in outputs.patches.items()}
-        return replace(outputs, patches=patches)
+        return replace(outputs, patches={layer: blur(values) for layer, values in outputs.patches.items()})
 
-    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Blurred:
-        """This control on another device or in another dtype."""
-        return Blurred(self.inner.to(device, dtype))
+
+def is_blurred(backbone: Backbone) -> bool:
+    """Whether a backbone's maps are blurred, whatever wraps it."""
+    inner: object = backbone
+    while not isinstance(inner, Blurred) and isinstance(inner, Wrapped):
+        inner = inner.inner
+    return isinstance(inner, Blurred)
 
 
 def blurred_spec(inner: BackboneSpec) -> BackboneSpec:
@@ -160,7 +145,7 @@ def blur(values: Float[Tensor, "b h w dim"], sigma: float = BLUR_SIGMA) -> Float
     rows = _gaussian_rows(values.shape[1], sigma, values)
     columns = _gaussian_rows(values.shape[2], sigma, values)
     # One photograph at a time, so that an image alone and in a batch give the same numbers.
-    return torch.stack([torch.einsum("ih,hwd,jw->ijd", rows, one, columns) for one in values])
+    return torch.stack([columns @ (rows @ one.flatten(1)).unflatten(1, one.shape[1:]) for one in values])
 
 
 def _gaussian_rows(n: int, sigma: float, like: Tensor) -> Tensor:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.base import Backbone, check_backbone
 from dinoscope.backbones.families.foreign import cut_tokens
 from dinoscope.backbones.projections import (
     KEY,
@@ -22,10 +21,10 @@ from dinoscope.backbones.projections import (
     projections,
 )
 from dinoscope.backbones.rotary import rotated
-from dinoscope.backbones.wrapped import Wrapped
-from dinoscope.data.layers import LayerOutputs
+from dinoscope.backbones.wrapped import Way, Wrapped
+from dinoscope.data.layers import Batch, LayerOutputs, Layers
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin, check_layers
-from dinoscope.errors import InputError
+from dinoscope.errors import BackboneError, InputError
 
 TOKEN, ROTATED = "token", "rotated-"
 FACETS = (TOKEN, KEY, QUERY, VALUE, ROTATED + KEY, ROTATED + QUERY)
@@ -63,24 +62,19 @@ class Facet(Wrapped):
             inner,
             name=f"{self.facet}:{inner.name}",
             dim=self._found[-1].width(self.part),
+            final_norm=False,
             description=f"the attention's {self.part} of {inner.name}",
+            facet=self.facet,
         )
 
     @property
     def origin(self) -> WeightsOrigin:
         """The inner backbone's weights, with a note."""
-        inner = self.inner.origin
         when = "after" if self.facet.startswith(ROTATED) else "before"
         place = "" if self.part == VALUE else f", {when} rotary positions where there are any"
-        return replace(inner, notes=(*inner.notes, f"features are the attention's {self.part}{place}"))
+        return self.noted(f"features are the attention's {self.part}{place}")
 
-    def forward(
-        self,
-        pixels: Float[Tensor, "b 3 H W"],
-        layers: tuple[int, ...] | None = None,
-        *,
-        final_norm: bool = True,
-    ) -> LayerOutputs:
+    def forward(self, pixels: Batch, layers: Layers = None, *, final_norm: bool = True) -> LayerOutputs:
         """One pass of the inner backbone; see `Backbone.forward`."""
         spec = self.inner.spec
         wanted = check_layers(layers, spec.depth)
@@ -107,13 +101,25 @@ class Facet(Wrapped):
 def facet_of(backbone: Backbone, facet: str) -> Backbone:
     """A backbone looked at by another facet; the backbone itself for ``token``.
 
+    Of a blurred or finer backbone it is the facet that is blurred, or made on a finer grid.
+
     Raises:
-        InputError: no such facet.
-        BackboneError: the backbone has no attention, or one whose layers are not known.
+        InputError: no such facet, or one of a backbone that is looked at by another already.
+        BackboneError: the backbone has no attention, or one whose layers are not known; or directions were
+            taken out of its tokens, which its attention knows nothing of.
     """
     if facet not in FACETS:
         raise InputError(f"no facet {facet!r}; there are {', '.join(FACETS)}")
     if facet == TOKEN:
         return backbone
+    check_backbone(backbone)
     name = backbone.spec.name
+    if backbone.spec.facet != TOKEN:
+        raise InputError(
+            f"{name} is looked at by its {backbone.spec.facet} already: leave one of the two out"
+        )
+    if backbone.origin.projection:
+        raise BackboneError(f"{name}: take the facet first, and directions out of that")
+    if isinstance(backbone, Way):
+        return replace(backbone, inner=facet_of(backbone.inner, facet))
     return Facet(backbone, facet, tuple(projections(b, name) for b in attention_blocks(backbone)))

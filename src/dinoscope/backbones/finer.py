@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from dinoscope.backbones.base import Backbone
-from dinoscope.backbones.wrapped import Wrapped
-from dinoscope.data.layers import LayerOutputs
+from dinoscope.backbones.base import Backbone, check_backbone
+from dinoscope.backbones.wrapped import Way
+from dinoscope.data.layers import Batch, LayerOutputs, Layers
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 from dinoscope.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Finer(Wrapped):
+class Finer(Way):
     """A backbone whose maps have ``factor`` times as many places along each side.
 
     Place ``(factor * row + i, factor * col + j)`` is patch (row, col) of the input moved up by ``i`` and left
@@ -33,7 +32,6 @@ class Finer(Wrapped):
         factor: divides the patch size.
     """
 
-    inner: Backbone
     factor: int
 
     @property
@@ -44,22 +42,15 @@ class Finer(Wrapped):
             inner,
             name=f"finer{self.factor}:{inner.name}",
             description=f"{inner.name} at {self.factor} times as many, overlapping places along each side",
+            finer=self.factor * inner.finer,
         )
 
     @property
     def origin(self) -> WeightsOrigin:
         """The inner backbone's weights, with a note."""
-        inner = self.inner.origin
-        note = f"{self.factor**2} passes over shifted inputs, interleaved: patches overlap"
-        return replace(inner, notes=(*inner.notes, note))
+        return self.noted(f"{self.factor**2} passes over shifted inputs, interleaved: patches overlap")
 
-    def forward(
-        self,
-        pixels: Float[Tensor, "b 3 H W"],
-        layers: tuple[int, ...] | None = None,
-        *,
-        final_norm: bool = True,
-    ) -> LayerOutputs:
+    def forward(self, pixels: Batch, layers: Layers = None, *, final_norm: bool = True) -> LayerOutputs:
         """See `Backbone.forward`."""
         step = self.inner.spec.patch_size // self.factor
         plain: LayerOutputs | None = None
@@ -78,10 +69,6 @@ class Finer(Wrapped):
             raise InputError(f"a finer grid needs a factor of at least 2, got {self.factor}")
         return replace(plain, patches=patches)
 
-    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Finer:
-        """See `Backbone.to`."""
-        return Finer(self.inner.to(device, dtype), self.factor)
-
 
 def finer_of(backbone: Backbone, factor: int) -> Backbone:
     """A backbone on a finer grid; the backbone itself for 1.
@@ -91,6 +78,7 @@ def finer_of(backbone: Backbone, factor: int) -> Backbone:
     """
     if factor == 1:
         return backbone
+    check_backbone(backbone)
     side = backbone.spec.patch_size
     if factor < 1 or side % factor:
         fits = ", ".join(str(k) for k in range(2, side + 1) if side % k == 0)

@@ -166,7 +166,7 @@ def _shards(index: Path) -> tuple[str, ...] | None:
     """File names of the shards; None for an index that cannot be read."""
     try:
         return tuple(sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values())))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -15,10 +15,11 @@ class ModelRow:
     Attributes:
         name: as the user writes it; placeholders in capitals.
         sources: hub repositories, in the order they are tried, or ``bundled``; empty where none is needed.
+        gated_sources: those of them that ask for a licence to be accepted.
         licence: of the weights.
         gated: whether the authors' own repository asks for a licence to be accepted.
         n_parameters: 0 where there are none, or where the name is a placeholder.
-        size_bytes: of the float32 weights; likewise.
+        size_bytes: of the weights; likewise.
         cached: whether complete weights lie in this package or in the local hub cache; None where none are
             needed.
         description: one sentence.
@@ -26,6 +27,7 @@ class ModelRow:
 
     name: str
     sources: tuple[str, ...]
+    gated_sources: tuple[str, ...]
     licence: str
     gated: bool
     n_parameters: int
@@ -40,6 +42,7 @@ def models() -> tuple[ModelRow, ...]:
         ModelRow(
             name=entry.name,
             sources=("bundled",) if entry.bundled else tuple(source.repo for source in entry.sources),
+            gated_sources=tuple(source.repo for source in entry.sources if source.gated),
             licence=entry.licence,
             gated=entry.gated,
             n_parameters=entry.parameters,
@@ -50,7 +53,7 @@ def models() -> tuple[ModelRow, ...]:
         for entry in ENTRIES.values()
     )
     others = tuple(
-        ModelRow(name, (), "none" if name in CONTROLS else "depends", False, 0, 0, None, description)
+        ModelRow(name, (), (), "none" if name in CONTROLS else "depends", False, 0, 0, None, description)
         for name, description in {**CONTROLS, **PREFIXES}.items()
     )
     return published + others

@@ -9,14 +9,17 @@ from pathlib import Path
 import torch
 
 from dinoscope.backbones import advice, bundled, catalog, hub, licences, normalisation
-from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.base import Backbone, check_backbone
 from dinoscope.backbones.checkpoints import checkpoint as checkpoints
+from dinoscope.backbones.checkpoints.layouts import OTHERWISE
 from dinoscope.backbones.controls import Blurred, Pixels, blurred_spec
 from dinoscope.backbones.facets import facet_of
 from dinoscope.backbones.families import dino
 from dinoscope.backbones.finer import finer_of
 from dinoscope.backbones.memory import check_weights
 from dinoscope.backbones.references import BLUR, FINER, Reference, read_reference, weights_stem
+from dinoscope.data.grid import seed_number
+from dinoscope.data.kinds import check_kind
 from dinoscope.data.spec import IMAGENET_MEAN, IMAGENET_STD, BackboneSpec, WeightsOrigin
 from dinoscope.errors import InputError, WeightsError, shortened
 
@@ -36,7 +39,7 @@ def load_backbone(
             torch.hub names); the path of a checkpoint; ``NAME=PATH``; ``pixels``; ``random:NAME``;
             ``blur:``, a facet (``key:``, see `facet_of`) or a finer grid (``finer2:``, see `finer_of`) before
             any of these; ``timm:NAME``; ``hf:ORG/NAME`` or ``hf:FOLDER``;
-            ``py:MODULE:FUNCTION``, which runs that function. A name
+            ``py:MODULE:FUNCTION``, which runs that function; ``dinotxt`` or ``dinotxt:FOLDER``. A name
             of the catalog wins over a file of that name: write ``./NAME`` for the file. Of a file with
             several networks, ``PATH#PREFIX`` names one.
         weights: a checkpoint file or folder, in the official, timm or Hugging Face layout, PyTorch's or
@@ -52,8 +55,9 @@ def load_backbone(
         MissingExtraError: ``timm:`` without timm.
         InputError: neither name nor weights, or weights for something that takes none.
     """
+    check_kind("" if name is None else name, str, "a name or a path as text, or weights=PATH")
     reference = read_reference(name, weights)
-    built = _built(reference, seed)
+    built = _built(reference, seed_number(seed))
     for way in reversed(reference.ways):
         built = _looked_at(built, way)
     return built.to(torch_device(device), torch_dtype(dtype))
@@ -61,7 +65,10 @@ def load_backbone(
 
 def as_backbone(backbone: Backbone | str) -> Backbone:
     """A backbone as it is; one that is named is loaded, in float32 on the CPU."""
-    return load_backbone(backbone) if isinstance(backbone, str) else backbone
+    if isinstance(backbone, str):
+        return load_backbone(backbone)
+    check_backbone(backbone)
+    return backbone
 
 
 def planned_spec(name: str) -> BackboneSpec | None:
@@ -152,7 +159,23 @@ def _built(reference: Reference, seed: int) -> Backbone:
         from dinoscope.backbones.families.function import load_function
 
         return load_function(reference.rest)
+    if reference.kind == "dinotxt":
+        return _with_words(reference.rest)
     return Pixels()
+
+
+def _with_words(rest: str) -> Backbone:
+    from dinoscope.backbones.families import dinotxt, dinotxt_files
+
+    dinotxt_files.file_at(rest, dinotxt_files.HEAD_FILE)
+    entry = catalog.find(dinotxt_files.VISION)
+    path = dinotxt_files.vision_file(rest, entry)
+    try:
+        vision = _published(entry, Reference("published", entry, path))
+    except WeightsError as error:
+        beside = f"put {entry.official_file} from {entry.official_page} into {dinotxt_files.place(rest)}"
+        raise WeightsError(error.name, error.reason, (beside, *error.steps[:1])) from error
+    return dinotxt.with_head(vision, rest)
 
 
 def _random(entry: catalog.Entry, seed: int) -> Backbone:
@@ -179,11 +202,12 @@ def _published_spec(entry: catalog.Entry) -> BackboneSpec:
         mean=entry.mean,
         std=entry.std,
         licence=entry.licence,
+        toy=entry.bundled,
         description=entry.description,
     )
 
 
-def _published(entry: catalog.Entry, reference: Reference) -> Backbone:
+def _published(entry: catalog.Entry, reference: Reference) -> dino.DinoBackbone:
     """A catalog model, from a checkpoint of the user's own or from the hub."""
     path = reference.path
     notes: tuple[str, ...] = ()
@@ -238,7 +262,7 @@ def _recognised(
     try:
         return checkpoints.recognise(loaded.tensors, loaded.config, inside=inside, named=named)
     except WeightsError as error:
-        raise WeightsError(loaded.source, error.reason, error.steps) from error
+        raise WeightsError(loaded.source, error.reason, error.steps or OTHERWISE) from error
 
 
 def _from_path(path: Path, inside: str) -> Backbone:
@@ -254,19 +278,11 @@ def _from_path(path: Path, inside: str) -> Backbone:
         notes = (f"recognised as {known.name}", *_identity_notes(known, path, loaded.digest))
         licences.give_notice(known.licence)
     elif re.search(r"(?<![a-z])sat(?![a-z])|sat493m", stem.lower()):
-        used = normalisation.assumed(
-            catalog.SATELLITE_MEAN,
-            catalog.SATELLITE_STD,
-            "normalisation of the DINOv3 satellite models assumed, because of the file's name",
-            loaded.described,
-        )
+        why = "normalisation of the DINOv3 satellite models assumed, because of the file's name"
+        used = normalisation.assumed(catalog.SATELLITE_MEAN, catalog.SATELLITE_STD, why, loaded.described)
     else:
-        used = normalisation.assumed(
-            IMAGENET_MEAN,
-            IMAGENET_STD,
-            "normalisation assumed: ImageNet mean and std, as of the published DINO models",
-            loaded.described,
-        )
+        why = "normalisation assumed: ImageNet mean and std, as of the published DINO models"
+        used = normalisation.assumed(IMAGENET_MEAN, IMAGENET_STD, why, loaded.described)
     spec = dino.spec_for(
         found.architecture,
         stem,

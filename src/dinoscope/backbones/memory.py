@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from math import prod
 
+import torch
+
 from dinoscope.backbones.architecture import Architecture
 from dinoscope.backbones.random_weights import parameter_rows
 from dinoscope.errors import InputError
@@ -42,3 +44,20 @@ def check_weights(architecture: Architecture, name: str) -> None:
             f"the weights of {name} need about {needed / 2**30:,.1f} GiB in float32; "
             f"{available / 2**30:,.1f} GiB are available. Choose a smaller model or a larger machine."
         )
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: torch has a type for that on accelerators, and only words on processors, and
+    where a library below it was refused memory.
+    """
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    words = (
+        "can't allocate memory",
+        "not enough memory",
+        "MPS backend out of memory",
+        "CUDA error: out of memory",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+        "CUDNN_STATUS_ALLOC_FAILED",
+    )
+    return isinstance(error, RuntimeError) and any(each in str(error) for each in words)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import math
 import types
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +48,26 @@ def keep_periods(model: nn.Module, periods: Tensor) -> None:
     rope: Any = model.get_submodule("rope_embeddings")
     device = next(model.parameters()).device
     rope.inv_freq = (1.0 / periods.to(torch.float32)).to(device)
+
+
+def block_outputs(model: nn.Module, pixels: Tensor, layers: Sequence[int]) -> dict[int, Tensor]:
+    """What the asked blocks give in one pass, before the final normalisation; no other output is kept."""
+    kept: dict[int, Tensor] = {}
+
+    def keep(layer: int) -> Callable[..., None]:
+        def hook(module: nn.Module, arguments: Any, output: Any) -> None:
+            kept[layer] = cast(Tensor, output[0] if isinstance(output, tuple) else output)
+
+        return hook
+
+    found = blocks(model)
+    hooks = [found[layer].register_forward_hook(keep(layer)) for layer in layers]
+    try:
+        model(pixels)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return kept
 
 
 def blocks(model: nn.Module) -> nn.ModuleList:

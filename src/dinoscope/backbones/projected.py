@@ -7,17 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
-from torch import Tensor
+from jaxtyping import Float64
 
-from dinoscope.backbones.base import Backbone
-from dinoscope.backbones.wrapped import Wrapped
-from dinoscope.data.layers import LayerOutputs
+from dinoscope.backbones.wrapped import Way
+from dinoscope.data.layers import Batch, LayerOutputs, Layers
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Projected(Wrapped):
+class Projected(Way):
     """``x (I - BᵀB)`` of every patch; class and register tokens stay as they are. Nothing is renormalised.
 
     Attributes:
@@ -26,7 +24,6 @@ class Projected(Wrapped):
         what: what the subspace holds, for the label: ``NAME minus WHAT``.
     """
 
-    inner: Backbone
     basis: Float64[np.ndarray, "n dim"]
     what: str
 
@@ -46,13 +43,7 @@ class Projected(Wrapped):
             projection=" ".join(filter(None, (inner.projection, f"{self.what} {digest[:12]}"))),
         )
 
-    def forward(
-        self,
-        pixels: Float[Tensor, "b 3 H W"],
-        layers: tuple[int, ...] | None = None,
-        *,
-        final_norm: bool = True,
-    ) -> LayerOutputs:
+    def forward(self, pixels: Batch, layers: Layers = None, *, final_norm: bool = True) -> LayerOutputs:
         """See `Backbone.forward`."""
         outputs = self.inner.forward(pixels, layers, final_norm=final_norm)
         patches = {}
@@ -60,7 +51,3 @@ class Projected(Wrapped):
             basis = torch.from_numpy(np.array(self.basis)).to(values)
             patches[layer] = values - (values @ basis.T) @ basis
         return replace(outputs, patches=patches)
-
-    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Projected:
-        """This backbone on another device or in another dtype."""
-        return replace(self, inner=self.inner.to(device, dtype))

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -149,32 +150,24 @@ def catching(found: Mapping[int, Projections]) -> Iterator[Mapping[int, Caught]]
     caught = {layer: Caught() for layer in found}
     mine = threading.get_ident()
 
-    def keep(layer: int, name: str, there: Projections) -> Any:
-        def hook(_module: nn.Module, _arguments: Any, made: Tensor) -> None:
-            if threading.get_ident() == mine:
-                caught[layer].made[name] = there.part(name, made)
+    def keep(layer: int, name: str, _module: nn.Module, _arguments: Any, made: Tensor) -> None:
+        if threading.get_ident() == mine:
+            caught[layer].made[name] = found[layer].part(name, made)
 
-        return hook
+    def positions(layer: int, _module: nn.Module, _arguments: Any, named: dict[str, Any]) -> None:
+        if threading.get_ident() == mine:
+            caught[layer].rotary = named.get("position_embeddings", named.get("rope"))
 
-    def positions(layer: int) -> Any:
-        def hook(_module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-            if threading.get_ident() == mine:
-                caught[layer].rotary = named.get("position_embeddings", named.get("rope"))
-
-        return hook
-
-    def mixed(layer: int) -> Any:
-        def hook(_module: nn.Module, arguments: tuple[Any, ...]) -> None:
-            if threading.get_ident() == mine:
-                caught[layer].mixed = arguments[0]
-
-        return hook
+    def mixed(layer: int, _module: nn.Module, arguments: tuple[Any, ...]) -> None:
+        if threading.get_ident() == mine:
+            caught[layer].mixed = arguments[0]
 
     with ExitStack() as stack:
         for layer, there in found.items():
-            handles = [there.linear[name].register_forward_hook(keep(layer, name, there)) for name in NAMES]
-            handles.append(there.attention.register_forward_pre_hook(positions(layer), with_kwargs=True))
-            handles.append(there.output.register_forward_pre_hook(mixed(layer)))
+            handles = [there.linear[n].register_forward_hook(partial(keep, layer, n)) for n in NAMES]
+            hook = partial(positions, layer)
+            handles.append(there.attention.register_forward_pre_hook(hook, with_kwargs=True))
+            handles.append(there.output.register_forward_pre_hook(partial(mixed, layer)))
             for handle in handles:
                 stack.callback(handle.remove)
         yield caught

@@ -9,10 +9,11 @@ from typing import Literal
 
 from dinoscope.backbones import catalog
 from dinoscope.errors import InputError, UnknownBackboneError
+from dinoscope.names import at_home
 
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pkl", ".pth.tar", ".pt.tar")
 _CATALOG_OWNERS = ("facebook", "timm")
-_ELSEWHERE: tuple[Literal["timm", "hf", "py"], ...] = ("timm", "hf", "py")
+_ELSEWHERE: tuple[Literal["timm", "hf", "py", "dinotxt"], ...] = ("timm", "hf", "py", "dinotxt")
 BLUR, FINER = "blur", "finer"
 WAY = re.compile(rf"{BLUR}|{FINER}[1-9][0-9]*|key|query|value|rotated-key|rotated-query")
 """Ways of looking at a model that may stand before its name, followed by a colon."""
@@ -27,15 +28,16 @@ class Reference:
 
     Attributes:
         kind: ``published`` (a catalog entry, with the user's own checkpoint where there is a path),
-            ``checkpoint`` (a path alone), ``random`` (of an entry), ``pixels``, ``timm``, ``hf`` or ``py``.
+            ``checkpoint`` (a path alone), ``random`` (of an entry), ``pixels``, ``timm``, ``hf``, ``py`` or
+            ``dinotxt``.
         entry: of ``published`` and ``random``.
         path: of ``published`` and ``checkpoint``.
         inside: what the names of the network in that file begin with; empty to find it.
-        rest: what stands behind ``timm:``, ``hf:`` or ``py:``.
+        rest: what stands behind ``timm:``, ``hf:``, ``py:`` or ``dinotxt:``.
         ways: what stands before it, outermost first: ``blur``, a facet (``key``), ``finer2`` and the like.
     """
 
-    kind: Literal["published", "checkpoint", "random", "pixels", "timm", "hf", "py"]
+    kind: Literal["published", "checkpoint", "random", "pixels", "timm", "hf", "py", "dinotxt"]
     entry: catalog.Entry | None = None
     path: Path | None = None
     inside: str = ""
@@ -72,7 +74,8 @@ def read_reference(name: str | None, weights: str | Path | None = None) -> Refer
     if path is None:
         if equals and catalog.is_known(before):
             return Reference("published", catalog.find(before), *_file_and_network(after))
-        if _is_path(name):
+        own = equals and not _exists(_file_and_network(name)[0]) and _exists(_file_and_network(after)[0])
+        if _is_path(name) and not own:
             return Reference("checkpoint", None, *_file_and_network(name))
     found = _without_weights(name, prefix, rest)
     if found is None:
@@ -99,6 +102,8 @@ def parted_ways(name: str) -> tuple[tuple[str, ...], str]:
 def _without_weights(name: str, prefix: str, rest: str) -> Reference | None:
     if name == "pixels":
         return Reference("pixels")
+    if name == "dinotxt":
+        return Reference("dinotxt")
     if prefix == "random" and rest:
         return Reference("random", catalog.find(rest))
     return next((Reference(kind, rest=rest) for kind in _ELSEWHERE if kind == prefix and rest), None)
@@ -118,7 +123,7 @@ def weights_stem(path: Path) -> str:
 
 def _file_and_network(text: str | Path) -> tuple[Path, str]:
     """``PATH#PREFIX`` as path and prefix; a file that has such a name itself is that file."""
-    path = Path(text).expanduser()
+    path = at_home(text)
     before, mark, after = str(path).rpartition("#")
     if not mark or _exists(path) or not (_exists(Path(before)) or is_weights_name(before)):
         return path, ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.families.dino import DinoBackbone
 from dinoscope.backbones.networks import blocks
-from dinoscope.data.spec import BackboneSpec
+from dinoscope.data.spec import WeightsOrigin
 from dinoscope.errors import BackboneError
 
 HIDDEN = ("fc2", "weights_out", "down_proj")
@@ -36,7 +37,18 @@ class RepairedBackbone(DinoBackbone):
         self.neurons = {layer: tuple(found) for layer, found in neurons.items()}
         self._inner = backbone
         repaired = backbone.altered(self._listen)
-        super().__init__(repaired.model, backbone.found, _named(backbone.spec), backbone.origin)
+        spec, told = backbone.spec, f"{backbone.spec.name} with a test-time register"
+        spec = replace(spec, name=f"repaired:{spec.name}", description=told)
+        super().__init__(repaired.model, backbone.found, spec, self._told(backbone.origin))
+
+    def _told(self, origin: WeightsOrigin) -> WeightsOrigin:
+        listed = "; ".join(f"layer {k}: {', '.join(map(str, v))}" for k, v in sorted(self.neurons.items()))
+        n = sum(map(len, self.neurons.values()))
+        return replace(
+            origin,
+            notes=(*origin.notes, f"a test-time register takes what {n} neurons write"),
+            register=listed,
+        )
 
     def _listen(self, model: nn.Module) -> None:
         place = 1 + self._inner.spec.registers
@@ -56,10 +68,6 @@ class RepairedBackbone(DinoBackbone):
         place = 1 + self._inner.spec.registers
         kept = super()._run(pixels, layers)
         return {k: torch.cat([t[:, :place], t[:, place + 1 :]], dim=1) for k, t in kept.items()}
-
-
-def _named(spec: BackboneSpec) -> BackboneSpec:
-    return replace(spec, name=f"repaired:{spec.name}", description=f"{spec.name} with a test-time register")
 
 
 def _with_token(place: int) -> Callable[..., Tensor]:
@@ -98,14 +106,11 @@ def activations(backbone: DinoBackbone) -> Iterator[dict[int, Tensor]]:
     """While this lasts, the newest pass leaves every MLP's neurons, "b t hidden", by layer."""
     found: dict[int, Tensor] = {}
 
-    def keep(layer: int) -> Callable[..., None]:
-        def hook(_module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-            found[layer] = arguments[0]
-
-        return hook
+    def keep(layer: int, _module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        found[layer] = arguments[0]
 
     handles = [
-        hidden_layer(block).register_forward_pre_hook(keep(layer))
+        hidden_layer(block).register_forward_pre_hook(partial(keep, layer))
         for layer, block in enumerate(backbone.blocks)
     ]
     try:
@@ -123,6 +128,7 @@ def as_repairable(backbone: Backbone) -> DinoBackbone:
     """
     if not isinstance(backbone, DinoBackbone) or backbone.architecture.family == "dinov3-convnext":
         raise BackboneError(
-            f"{backbone.spec.name} cannot be given a test-time register; DINOv2 and DINOv3 ViTs can"
+            f"{backbone.spec.name} cannot be given a test-time register; DINOv2 and DINOv3 ViTs can, "
+            "looked at by their tokens on a plain grid"
         )
     return backbone

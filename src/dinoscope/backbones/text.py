@@ -13,8 +13,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.families import dinotxt_files, dinotxt_words
 from dinoscope.backbones.families.hub_folder import find_place
 from dinoscope.backbones.projections import VALUE, attention_blocks, projections
+from dinoscope.backbones.quiet import quietly
 from dinoscope.backbones.wrapped import Wrapped
 from dinoscope.errors import BackboneError, InputError, WeightsError
 
@@ -31,12 +33,18 @@ class Route:
         padding: what the tokenizer is told; as the family was trained.
         words: what is done, for people to read.
         align: patches of that facet in the words' space, given the vision trunk and the whole model.
+        pooled: which pooled vector of a stored photograph is compared with words.
+        align_pooled: that vector in the words' space, as ``align``.
+        pooled_words: what is done with it, for people to read.
     """
 
     facet: str
     padding: str
     words: str
     align: Callable[[Tensor, Any, Any], Tensor]
+    pooled: str
+    align_pooled: Callable[[Tensor, Any, Any], Tensor]
+    pooled_words: str
 
 
 def _as_they_are(patches: Tensor, trunk: Any, whole: Any) -> Tensor:
@@ -50,6 +58,11 @@ def _projected(values: Tensor, trunk: Any, whole: Any) -> Tensor:
     return torch.as_tensor(whole.visual_projection(trunk.post_layernorm(mixed)))
 
 
+def _class_projected(tokens: Tensor, trunk: Any, whole: Any) -> Tensor:
+    """The class token after its norm, as the model's own image vector."""
+    return torch.as_tensor(whole.visual_projection(tokens))
+
+
 def _pooled_alone(patches: Tensor, trunk: Any, whole: Any) -> Tensor:
     """Each patch as the pooling head would see it if it were the only one it looked at."""
     head = trunk.head
@@ -59,13 +72,50 @@ def _pooled_alone(patches: Tensor, trunk: Any, whole: Any) -> Tensor:
     return torch.as_tensor(mixed + head.mlp(head.layernorm(mixed)))
 
 
+_CLIP = (
+    VALUE,
+    "longest",
+    "the last attention's values, projected (MaskCLIP)",
+    _projected,
+    "cls",
+    _class_projected,
+    "the class token, projected: the model's own image vector",
+)
 ROUTES: Mapping[str, Route] = {
-    "tipsv2": Route(TOKEN, "max_length", "patch tokens, which were trained against words", _as_they_are),
-    "clip": Route(VALUE, "longest", "the last attention's values, projected (MaskCLIP)", _projected),
-    "metaclip_2": Route(VALUE, "longest", "the last attention's values, projected (MaskCLIP)", _projected),
-    "siglip": Route(TOKEN, "max_length", "the value path of the pooling head", _pooled_alone),
+    "tipsv2": Route(
+        TOKEN,
+        "max_length",
+        "patch tokens, which were trained against words",
+        _as_they_are,
+        "mean",
+        _as_they_are,
+        "the mean patch token as it is",
+    ),
+    "clip": Route(*_CLIP),
+    "metaclip_2": Route(*_CLIP),
+    "siglip": Route(
+        TOKEN,
+        "max_length",
+        "the value path of the pooling head",
+        _pooled_alone,
+        "mean",
+        _pooled_alone,
+        "the mean patch token by the pooling head's value path: not the model's own image vector",
+    ),
 }
 """By ``model_type``. SigLIP 2 of a fixed size is a ``siglip``."""
+
+DINOTXT = Route(
+    TOKEN,
+    "max_length",
+    "patch tokens behind the vision head, with the half of a text's vector that was trained against them",
+    _as_they_are,
+    "mean",
+    _as_they_are,
+    "the mean patch token behind the vision head: the second half of the model's own image vector",
+)
+READERS = f"as hf:ORG/NAME: {', '.join(ROUTES)}; and {dinotxt_files.NAME}"
+"""Who reads words, for people."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,11 +158,32 @@ class TextTower:
 
     def align(self, patches: Float[Tensor, "n dim"], backbone: Backbone) -> Float[Tensor, "n dim_text"]:
         """Patches of the route's facet in the space of the words."""
-        inner: Any = backbone
-        while isinstance(inner, Wrapped):
-            inner = inner.inner
         with torch.no_grad():
-            return self.route.align(patches, inner.model, self.whole).float()
+            return self.route.align(patches, _trunk(backbone), self.whole).float()
+
+    def align_pooled(
+        self, vectors: Float[Tensor, "n dim"], backbone: Backbone
+    ) -> Float[Tensor, "n dim_text"]:
+        """Vectors of the route's pooling in the space of the words."""
+        with torch.no_grad():
+            return self.route.align_pooled(vectors, _trunk(backbone), self.whole).float()
+
+
+def _trunk(backbone: Backbone) -> Any:
+    inner: Any = backbone
+    while isinstance(inner, Wrapped):
+        inner = inner.inner
+    return inner.model
+
+
+def check_reads_words(name: str) -> None:
+    """Refuse a model that cannot have a text tower, by its name.
+
+    Raises:
+        BackboneError: it has none; names the families that have.
+    """
+    if not name.startswith(PREFIX) and name.partition(":")[0] != dinotxt_files.NAME:
+        raise BackboneError(f"{name} reads no words; these families do, {READERS}")
 
 
 def text_tower(backbone: Backbone) -> TextTower:
@@ -123,14 +194,15 @@ def text_tower(backbone: Backbone) -> TextTower:
         WeightsError: its tokenizer or its text weights are not beside the others.
     """
     name = backbone.spec.name
-    if not name.startswith(PREFIX):
-        raise BackboneError(f"{name} reads no words; these families do, as hf:ORG/NAME: {', '.join(ROUTES)}")
+    check_reads_words(name)
     attention_blocks(backbone)
     return _loaded(name)
 
 
 @lru_cache(maxsize=2)
 def _loaded(name: str) -> TextTower:
+    if not name.startswith(PREFIX):
+        return TextTower(name, DINOTXT, *dinotxt_words.load_words(name.partition(":")[2]))
     import transformers
 
     folder = find_place(name.removeprefix(PREFIX), name).folder
@@ -139,12 +211,12 @@ def _loaded(name: str) -> TextTower:
         route = ROUTES.get(config.model_type)
         if route is None or not hasattr(config, "text_config"):
             raise BackboneError(
-                f"{name} is a {config.model_type} model, which reads no words; these families do: "
-                + ", ".join(ROUTES)
+                f"{name} is a {config.model_type} model, which reads no words; these families do, {READERS}"
             )
-        whole: Any = transformers.AutoModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
-        )
+        with quietly():
+            whole: Any = transformers.AutoModel.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            )
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)

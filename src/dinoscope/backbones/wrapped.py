@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import cast
+
 import torch
 
 from dinoscope.backbones.base import Backbone
@@ -37,3 +40,18 @@ class Wrapped:
     def dtype(self) -> torch.dtype:
         """The dtype of the inner backbone."""
         return self.inner.dtype
+
+    def noted(self, note: str) -> WeightsOrigin:
+        """The inner backbone's weights, with a note."""
+        return replace(self.inner.origin, notes=(*self.inner.origin.notes, note))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Way(Wrapped):
+    """A way of looking at the backbone inside, which alone goes to other devices."""
+
+    inner: Backbone
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Backbone:
+        """See `Backbone.to`."""
+        return cast(Backbone, replace(self, inner=self.inner.to(device, dtype)))

@@ -34,7 +34,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one photograph.
+    """What one photograph costs.
 
     Attributes:
         seconds: of the forward pass with what surrounds it, as measured on this machine: median over

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.facets import FACETS, TOKEN, facet_of
@@ -31,6 +32,7 @@ from dinoscope.pipeline.memory import check_grid, forward_bytes
 from dinoscope.pipeline.run import Run
 
 METRICS = (*READOUTS, *OF_MAPS)
+EXACT = str(torch.float32)
 FEWEST = 6
 """Photographs with classes that a choice needs at least."""
 
@@ -57,6 +59,13 @@ class Sweep:
     mask_kind: str | None = None
 
     def __post_init__(self) -> None:
+        for name in ("layers", "grids", "facets"):
+            if (asked := getattr(self, name)) != "all":
+                object.__setattr__(self, name, tuple(dict.fromkeys(asked)))  # each once
+        try:
+            re.compile(self.group or "")
+        except re.error as error:
+            raise InputError(f"the group pattern {self.group!r} is no regular expression: {error}") from error
         if self.by not in METRICS:
             raise InputError(f"choose by {', '.join(METRICS)}, not {self.by!r}")
         if not self.grids or not self.facets or not self.layers:
@@ -85,6 +94,7 @@ def choose(
     folder: str | Path | None = None,
     on_failure: Callable[[Failure], None] = lambda _: None,
     on_progress: Callable[[int], None] = lambda _: None,
+    on_readout: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Choice:
     """Which backbone, layer, grid and facet is best for these photographs, on photographs held out.
 
@@ -107,6 +117,7 @@ def choose(
         folder: keep what is gathered there, and go on from what is there.
         on_failure: called with each photograph left out.
         on_progress: called with how many photographs are done with.
+        on_readout: called after that, with how many readouts of settings are done, and how many there are.
 
     Raises:
         InputError: masks without classes, too few photographs or groups, an impossible sweep.
@@ -115,7 +126,14 @@ def choose(
     chosen = layers if layers == "all" else tuple(layers)
     sweep = Sweep(chosen, tuple(grids), tuple(facets), by, group, mask_kind)
     return chosen_of(
-        photos, masks, backbones, sweep, folder=folder, on_failure=on_failure, on_progress=on_progress
+        photos,
+        masks,
+        backbones,
+        sweep,
+        folder=folder,
+        on_failure=on_failure,
+        on_progress=on_progress,
+        on_readout=on_readout,
     )
 
 
@@ -128,14 +146,18 @@ def chosen_of(
     folder: str | Path | None = None,
     on_failure: Callable[[Failure], None] = lambda _: None,
     on_progress: Callable[[int], None] = lambda _: None,
+    on_readout: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Choice:
     """`choose` by a sweep that is made already."""
-    (known,) = open_masks(masks, plan.mask_kind)
+    opened = open_masks(masks, plan.mask_kind)
+    if len(opened) != 1:
+        raise InputError(f"choosing takes one folder of label images, got {len(opened)}")
+    (known,) = opened
     if plan.by in READOUTS and not known.kind.has_classes:
         raise InputError(
             f"the masks are {known.kind.name} ({known.kind.because}): which are alike in other photographs "
-            f"is not known, so that no class can be read out. Choose by {' or '.join(OF_MAPS)}, or say that "
-            "they are classes (--mask-kind)"
+            f"is not known, so that no class can be read out. Choose by {' or '.join(OF_MAPS)} (--by)"
+            + ("" if known.laid_out else ", or say that they are classes (--mask-kind)")
         )
     models = as_backbones(backbones)
     labels = unique_labels(models)
@@ -156,21 +178,23 @@ def chosen_of(
                 raise InputError("the same photograph as one before; used once")
             if photograph.digest not in gathering:
                 one = _gather(photograph, known, runs, plan, failed)
-                if one is None:
-                    continue
-                gathering.add(photograph.digest, one)
-            order.append(photograph.digest)
+                if one is not None:
+                    gathering.add(photograph.digest, one)
+            if photograph.digest in gathering:
+                order.append(photograph.digest)
         except DinoscopeError as error:
             failed(failure_of(image, error))
         on_progress(done)
     if len(order) < FEWEST:
+        some = f"{len(order)} photograph{'s' * (len(order) != 1)}"
         raise InputError(
-            f"{len(order)} photographs with masks can be used, and choosing needs at least {FEWEST}: with "
-            "fewer the best is a matter of luck"
+            f"{some} with masks can be used, and choosing needs at least {FEWEST}: with fewer the best is a "
+            "matter of luck"
         )
     n_bytes = [_bytes(b, setting.grid) for b, _, of_run in runs for setting in of_run]
     rows = [gathering.read(digest) for digest in order]
-    return replace(decided(tried, rows, order, plan.by, n_bytes), failures=tuple(failures))
+    choice = decided(tried, rows, order, plan.by, n_bytes, on_readout)
+    return replace(choice, failures=tuple(failures))
 
 
 _Runs = Sequence[tuple[Backbone, Run, tuple[Setting, ...]]]
@@ -181,7 +205,8 @@ def _runs(models: Sequence[Backbone], labels: Sequence[str], plan: Sweep) -> _Ru
     runs = []
     for model, label in zip(models, labels, strict=True):
         depth = model.spec.depth
-        layers = tuple(range(depth)) if plan.layers == "all" else check_layers(tuple(plan.layers), depth)
+        asked = None if plan.layers == "all" else tuple(plan.layers)
+        layers = tuple(range(depth)) if asked is None else check_layers(asked, depth, model.spec.name)
         for facet in plan.facets:
             for grid in plan.grids:
                 check_grid(model.spec, grid)
@@ -193,7 +218,8 @@ def _runs(models: Sequence[Backbone], labels: Sequence[str], plan: Sweep) -> _Ru
 def _gather(
     photograph: Photograph, known: OpenMasks, runs: _Runs, plan: Sweep, failed: Callable[[Failure], None]
 ) -> Gathered | None:
-    annotation = known.read(photograph, failed)
+    group = _group(photograph.name, plan.group)
+    annotation = known.read(photograph, failed, so="left out, for its mask")
     if annotation is None:
         return None
     classes = annotation.classes if annotation.classes is not None else np.full((1, 1), UNKNOWN)
@@ -213,9 +239,7 @@ def _gather(
             axes = axes_of(features, seen, masked=True)
             for key in OF_MAPS:
                 values[key].append(axes[key])
-    return Gathered(
-        photograph.name, _group(photograph.name, plan.group), labels, tuple(vectors), values, seconds
-    )
+    return Gathered(photograph.name, group, labels, tuple(vectors), values, seconds)
 
 
 def _group(name: str, pattern: str | None) -> str:
@@ -235,10 +259,14 @@ def _bytes(backbone: Backbone, grid: int) -> int:
 def _settings(
     models: Sequence[Backbone], tried: Sequence[Setting], known: OpenMasks, plan: Sweep
 ) -> dict[str, object]:
-    return {
+    settings: dict[str, object] = {
         "weights": [model.origin.digest for model in models],
         "settings": [str(setting) for setting in tried],
         "masks": [known.name, known.kind.name, known.digest],
         "group": plan.group,
         "places": PLACES,
     }
+    dtypes = [str(model.dtype) for model in models]
+    if set(dtypes) != {EXACT}:  # else as journals have it that were written before
+        settings["dtypes"] = dtypes
+    return settings

@@ -18,11 +18,11 @@ from dinoscope.shell.panels import INPUT, MODEL
 def choose_command(
     photos: options.Photos,
     *,
-    masks: Annotated[
-        Path,
-        option("Folder of class masks, or of scenes.", INPUT, metavar="DIR", show_default=False),
-    ],
+    recursive: options.Recursive = False,
+    pixel_range: options.PixelRange = "full",
+    masks: Annotated[Path, option("Folder of class masks, or of scenes.", INPUT, metavar="DIR")],
     mask_kind: options.MaskKind = None,
+    layout: options.Layout = None,
     models: options.Models,
     layers: Annotated[
         str,
@@ -48,7 +48,6 @@ def choose_command(
         option(
             "Regular expression: photographs whose names match by the same text are held out as one.",
             metavar="PATTERN",
-            show_default=False,
         ),
     ] = None,
     device: options.Device = "auto",
@@ -63,21 +62,25 @@ def choose_command(
     """Which backbone, layer, grid and facet for these photographs and masks? Scored on what is held out."""
     from dinoscope.choice.choose import Sweep, chosen_of
     from dinoscope.choice.output import choice_json, choice_text, write_choice
+    from dinoscope.comparison.masks import laid_out, photographs_of
     from dinoscope.data.results import Failure
     from dinoscope.shell.paths import check_folders, check_out
+    from dinoscope.shell.stages import Stage, stages
     from dinoscope.shell.terminal import (
         end,
         load_models,
         note,
-        progress,
         read_ints,
         read_photographs,
         read_words,
+        with_kinds,
     )
 
     check_folders([masks], "masks")
-    check_out(out)
-    paths, failures = read_photographs(photos)
+    known = laid_out([masks], layout) or [masks]
+    check_out(out, photos, recursive=recursive)
+    paths, failures = read_photographs(photos, recursive=recursive, pixel_range=pixel_range)
+    paths = photographs_of(paths, known)
     sides = read_ints(grids, "--grids")
     sweep = Sweep(
         "all" if layers.strip() == "all" else read_ints(layers, "--layers"),
@@ -89,11 +92,18 @@ def choose_command(
     )
     backbones = load_models(models, grid=max(sides), device=device, dtype=dtype, seed=seed)
     told: list[Failure] = []
-    with progress("photographs", len(paths)) as advance:
+    with stages(Stage("photographs", total=len(paths)), Stage("readouts")) as course:
         choice = chosen_of(
-            paths, masks, backbones, sweep, folder=out, on_failure=note(told), on_progress=advance
+            paths,
+            known[0],
+            backbones,
+            sweep,
+            folder=out,
+            on_failure=note(told),
+            on_progress=course.advance,
+            on_readout=course.so_far,
         )
     if out is not None:
         write_choice(choice, out)
-    print(choice_json(choice) if as_json else choice_text(choice), end="" if as_json else "\n")
+    print(choice_json(choice) if as_json else with_kinds(choice_text(choice), backbones), end="")
     end([*failures, *told])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -12,12 +12,18 @@ from dinoscope.choice.gathered import Gathered
 from dinoscope.data.results import FEWEST_TO_JUDGE
 from dinoscope.errors import InputError
 from dinoscope.maths.folds import FOLDS, fold_of
-from dinoscope.maths.intervals import column_differences, column_intervals, paired_difference
+from dinoscope.maths.intervals import (
+    SHARE,
+    column_differences,
+    column_intervals,
+    mean_interval,
+    paired_difference,
+)
 from dinoscope.maths.nested import miou_of_photographs, nested_choice, nested_readout
 from dinoscope.maths.segments import knn_labels, linear_labels
 
 READOUTS = ("place_knn_miou", "place_linear_miou")
-"""Of places, photograph by photograph: not `knn_miou` and `linear_miou`, of the patches of all together."""
+"""Measures at places, photograph by photograph: not `knn_miou` and `linear_miou`, of all patches together."""
 
 OF_MAPS = ("boundary_auc", "matched_coherence_auc")
 
@@ -28,6 +34,7 @@ def decided(
     digests: Sequence[str],
     by: str,
     n_bytes: Sequence[int],
+    on_readout: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Choice:
     """The best setting, what choosing it is worth, and what cannot be told from it.
 
@@ -37,6 +44,7 @@ def decided(
         digests: of the photographs.
         by: the metric to choose by.
         n_bytes: memory of each setting.
+        on_readout: called with how many readouts of settings are done, and how many there are.
 
     Raises:
         InputError: too few parts to hold out, or a single class.
@@ -49,9 +57,11 @@ def decided(
     inner = _inner(folds, digests)
     classes = np.concatenate([row.classes for row in rows])
     owner = np.repeat(np.arange(len(rows)), [len(row.classes) for row in rows])
-    for key in READOUTS if len(np.unique(classes)) > 1 else ():
+    readable = READOUTS if len(np.unique(classes)) > 1 else ()
+    for place, key in enumerate(readable):
         tables = []
         for s in range(len(tried)):
+            on_readout(place * len(tried) + s, len(readable) * len(tried))
             vectors = np.concatenate([row.vectors[s] for row in rows]).astype(np.float32)
             readout = _knn if key == READOUTS[0] else _linear
             predicted = nested_readout(
@@ -63,12 +73,13 @@ def decided(
         nested = table if key == by else nested
     if nested is None:
         raise InputError("the masks hold a single class: there is nothing to tell apart")
-    chosen, honest = nested_choice(nested, folds)
     own = _by_group(every[by].T, groups)
-    told = _by_group(honest[:, None], groups)
-    means = np.nanmean(every[by], axis=1)
+    firsts = [groups.index(name) for name in sorted(set(groups))] if any(groups) else slice(None)
+    without = np.stack([_by_group(table.T, groups).T for table in nested])
+    chosen, told = nested_choice(without, folds[firsts])
+    means = np.nanmean(own, axis=0)
     best = int(np.nanargmax(means))
-    differences = column_differences(own[:, [best]] - own)
+    differences = column_differences(own[:, [best]] - own, SHARE)
     seconds = np.median([row.seconds for row in rows], axis=0)
     costs = tuple(Cost(float(s), b) for s, b in zip(seconds, n_bytes, strict=True))
     alike = [best]
@@ -83,13 +94,13 @@ def decided(
         groups,
         by,
         every,
-        {key: column_intervals(_by_group(v.T, groups)) for key, v in every.items()},
+        {key: column_intervals(_by_group(v.T, groups), SHARE) for key, v in every.items()},
         best,
-        column_intervals(told)[0],
+        mean_interval(told, SHARE),
         tuple(int(s) for s in chosen),
         differences,
         last,
-        paired_difference(told[:, 0], own[:, last]),
+        paired_difference(told, own[:, last], SHARE),
         min(alike, key=lambda s: (round(costs[s].seconds, 3), -means[s])),
     )
 

@@ -12,7 +12,10 @@ import numpy as np
 from jaxtyping import Float16, Int64
 
 from dinoscope.atomic import write_bytes
+from dinoscope.errors import InputError, shortened
+from dinoscope.io.arrays import open_npz
 from dinoscope.io.journal import Journal
+from dinoscope.names import readable
 
 ROWS, PLACES = "rows.jsonl", "places"
 
@@ -51,7 +54,9 @@ class Gathering:
         self._journal = None if folder is None else Journal(folder / ROWS, settings)
 
     def __contains__(self, digest: object) -> bool:
-        return digest in (self._held if self._journal is None else self._journal)
+        if self._journal is None or self._folder is None:
+            return digest in self._held
+        return digest in self._journal and self._places(str(digest)).is_file()
 
     def add(self, digest: str, one: Gathered) -> None:
         """Keep a photograph."""
@@ -60,18 +65,35 @@ class Gathering:
             return
         out = io.BytesIO()
         np.savez(out, classes=one.classes, **{f"s{k}": v for k, v in enumerate(one.vectors)})  # type: ignore[arg-type]
-        write_bytes(self._folder / PLACES / f"{digest}.npz", out.getvalue())
+        write_bytes(self._places(digest), out.getvalue())
         values = {key: [None if v != v else float(v) for v in row] for key, row in one.values.items()}
         row = {"image": one.image, "group": one.group, "values": values, "seconds": list(one.seconds)}
         self._journal.add(digest, row)
 
     def read(self, digest: str) -> Gathered:
-        """A photograph that is there."""
+        """A photograph that is there.
+
+        Raises:
+            InputError: what was kept of it is damaged.
+        """
         if self._journal is None or self._folder is None:
             return self._held[digest]
-        row: Any = self._journal.read(digest)
-        with np.load(self._folder / PLACES / f"{digest}.npz", allow_pickle=False) as arrays:
-            vectors = tuple(arrays[f"s{k}"] for k in range(len(arrays.files) - 1))
-            classes = arrays["classes"]
-        values = {key: [np.nan if v is None else v for v in line] for key, line in row["values"].items()}
-        return Gathered(row["image"], row["group"], classes, vectors, values, row["seconds"])
+        path = self._places(digest)
+        try:
+            with open_npz(path) as arrays:
+                vectors = tuple(arrays.read(f"s{k}") for k in range(len(arrays.names) - 1))
+                classes = arrays.read("classes")
+        except Exception as error:  # a damaged file can raise anything
+            raise InputError(
+                f"{readable(path)!r} is damaged ({shortened(error)}): delete it and run the same command "
+                "again, which looks at that photograph again"
+            ) from error
+
+        def gathered(row: dict[str, Any]) -> Gathered:
+            values = {key: [np.nan if v is None else v for v in line] for key, line in row["values"].items()}
+            return Gathered(row["image"], row["group"], classes, vectors, values, row["seconds"])
+
+        return self._journal.read(digest, gathered)
+
+    def _places(self, digest: str) -> Path:
+        return (self._folder or Path()) / PLACES / f"{digest}.npz"

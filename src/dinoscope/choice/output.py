@@ -7,14 +7,26 @@ from pathlib import Path
 
 from dinoscope import __version__
 from dinoscope.atomic import write_bytes
+from dinoscope.backbones.bundled import kind_of
 from dinoscope.choice.choice import Choice
 from dinoscope.choice.figures.pareto import plot_choice
-from dinoscope.choice.words import shown, title_of, verdict
+from dinoscope.choice.words import title_of, verdict
+from dinoscope.data.spec import kind_flags
 from dinoscope.drawing.figure_files import png_bytes
+from dinoscope.drawing.text_table import text_table, wrapped
+from dinoscope.drawing.verdicts import with_ends
 from dinoscope.io.json_files import json_text, write_json
 
 SCHEMA_VERSION = 1
 FILE, PICTURE = "choose.json", "choose.png"
+HEADS = {
+    "place_knn_miou": "k-NN",
+    "place_linear_miou": "linear",
+    "boundary_auc": "boundary",
+    "matched_coherence_auc": "coherence",
+}
+"""Titles of the text's columns."""
+
 MOST = 12
 """Settings that the text lists, best first."""
 
@@ -31,6 +43,10 @@ def choice_content(choice: Choice) -> dict[str, object]:
     return {
         "schema_version": SCHEMA_VERSION,
         "version": __version__,
+        "models": [
+            {"label": label, **kind_flags(kind_of(label))}
+            for label in dict.fromkeys(setting.model for setting in choice.settings)
+        ],
         "by": choice.by,
         "best": asdict(choice.settings[choice.best]),
         "honest": choice.honest,
@@ -63,18 +79,27 @@ def choice_json(choice: Choice) -> str:
 
 def choice_text(choice: Choice) -> str:
     """The verdict, and the best settings with their scores and costs."""
-    keys = list(choice.summaries)
+    keys = sorted(choice.summaries, key=lambda key: (key != choice.by, list(HEADS).index(key)))
     order = sorted(range(len(choice.settings)), key=lambda s: -choice.summaries[choice.by][s].mean)
-    pareto, listed = choice.pareto(), [verdict(choice), ""]
+    pareto, rows = choice.pareto(), []
     for s in order[:MOST]:
-        scores = "  ".join(f"{title_of(key)} {choice.summaries[key][s].mean:.3f}" for key in keys)
         cost = choice.costs[s]
-        mark = "*" if s in pareto else " "
-        listed.append(
-            f"{mark} {choice.settings[s]}: {scores}; {cost.seconds:.2f} s, {cost.n_bytes / 2**20:.0f} MiB; "
-            f"best minus this {shown(choice.from_best[s].interval, '+')}"
+        rows.append(
+            [
+                f"{'*' if s in pareto else ' '} {choice.settings[s]}",
+                *(f"{choice.summaries[key][s].mean:.3f}".replace("nan", "-") for key in keys),
+                f"{cost.seconds:.2f}",
+                f"{cost.n_bytes / 2**20:.0f}",
+                with_ends(choice.from_best[s].interval, "+"),
+            ]
         )
+    header = ["setting", *(HEADS[key] for key in keys), "s", "MiB", "best minus this"]
+    listed = [wrapped(verdict(choice)), "", text_table(rows, header, right=range(1, len(header) - 1))]
     if len(order) > MOST:
         listed.append(f"  and {len(order) - MOST} more")
-    listed.append("* no cheaper setting is as good; seconds are of the pass that gives all layers")
+    names = ", ".join(f"{HEADS[key]}: {title_of(key)}" for key in keys)
+    listed += [
+        wrapped(names),
+        "* no cheaper setting is as good; seconds are of the pass that gives all layers",
+    ]
     return "\n".join(listed)

@@ -9,8 +9,8 @@ from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
 
 PLACES = 96
-"""Of each photograph. A place is a pixel with a class: what is read off its patch counts as the pixel's, so
-that scores on different grids are scores of pixels, not of patches."""
+"""Places of each photograph. A place is a pixel with a class: what its patch tells counts as the pixel's,
+so that scores on different grids are scores of pixels, not of patches."""
 
 
 def drawn_places(

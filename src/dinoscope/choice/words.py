@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from dinoscope.choice.choice import Choice
-from dinoscope.data.results import FEWEST_TO_JUDGE, Interval
-from dinoscope.drawing.verdicts import direction
+from dinoscope.data.results import FEWEST_TO_JUDGE
+from dinoscope.drawing.verdicts import direction, with_ends
 from dinoscope.metrics.registry import METRICS
 
 TITLES = {"place_knn_miou": "k-NN mIoU of places", "place_linear_miou": "linear mIoU of places"}
@@ -22,10 +20,10 @@ def verdict(choice: Choice) -> str:
     mean = choice.summaries[choice.by][choice.best].mean
     said = [
         f"Highest {title} on average: {best} ({mean:.3f}, which is too good: it was chosen for it). Chosen "
-        f"without the {units} that it is scored on: {shown(choice.honest)}."
+        f"without the {units} that it is scored on: {with_ends(choice.honest)}."
     ]
     default = choice.settings[choice.default]
-    gain = shown(choice.gain.interval, "+")
+    gain = with_ends(choice.gain.interval, "+")
     if n < FEWEST_TO_JUDGE:
         said.append(
             f"With {n} {units}, fewer than {FEWEST_TO_JUDGE}, no settings can be told apart. Against "
@@ -49,10 +47,3 @@ def verdict(choice: Choice) -> str:
 def title_of(key: str) -> str:
     """A metric's name within a sentence."""
     return TITLES[key] if key in TITLES else METRICS[key].short
-
-
-def shown(interval: Interval, sign: str = "") -> str:
-    """A mean with its interval where it has one."""
-    if math.isnan(interval.low):
-        return f"{interval.mean:{sign}.3f}"
-    return f"{interval.mean:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"

@@ -18,6 +18,7 @@ from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import AxisChecks, Measurements, PairedDifference
 from dinoscope.maths.channels import channels_of, standardised
 from dinoscope.maths.intervals import column_differences
+from dinoscope.metrics.registry import range_of
 from dinoscope.metrics.subject import Seen
 from dinoscope.pipeline.workers import measuring, worker_count
 
@@ -45,8 +46,13 @@ def blur_checks(
     columns = {key: column[:, None] for key, column in half.items()}
     return AxisChecks(
         half_blur_patches=HALF_BLUR,
-        half_blur={key: column_differences(one - values[key][:, :1])[0] for key, one in columns.items()},
-        beyond_blur={key: column_differences(values[key][:, 1:] - one) for key, one in columns.items()},
+        half_blur={
+            key: column_differences(one - values[key][:, :1], range_of(key))[0]
+            for key, one in columns.items()
+        },
+        beyond_blur={
+            key: column_differences(values[key][:, 1:] - one, range_of(key)) for key, one in columns.items()
+        },
     )
 
 
@@ -70,7 +76,8 @@ def with_standardised(
 
     def measure(k: int) -> list[dict[str, float]]:
         photograph = sample.photographs[digests[k]]
-        seen = seen_on(maps[k][0].grid, photograph, annotation=read(photograph))
+        before = sample.seen[digests[k]]
+        seen = seen_on(maps[k][0].grid, photograph, annotation=read(photograph), before=before)
         return [
             axes_of(standardised(one, its), seen, masked=masked)
             for one, its in zip(maps[k], channels, strict=True)
@@ -84,14 +91,14 @@ def with_standardised(
         checks=replace(
             measured.checks,
             n_sampled=len(rows),
-            sampled={key: _minus_first(measured.values[key][rows]) for key in found[0][0]},
+            sampled={key: _minus_first(key, measured.values[key][rows]) for key in found[0][0]},
             standardised={
-                key: _minus_first(np.array([[values[key] for values in row] for row in found]))
+                key: _minus_first(key, np.array([[values[key] for values in row] for row in found]))
                 for key in found[0][0]
             },
         ),
     )
 
 
-def _minus_first(table: Table) -> tuple[PairedDifference, ...]:
-    return column_differences(table[:, 1:] - table[:, :1])
+def _minus_first(key: str, table: Table) -> tuple[PairedDifference, ...]:
+    return column_differences(table[:, 1:] - table[:, :1], range_of(key))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -19,8 +20,8 @@ from dinoscope.comparison.row import Row
 from dinoscope.comparison.sample import Features, Sample, collection_numbers
 from dinoscope.data.annotation import MaskKind
 from dinoscope.data.results import Curve, Measurements
-from dinoscope.maths.intervals import column_differences, column_intervals
-from dinoscope.metrics.registry import CURVES, METRICS
+from dinoscope.maths.intervals import Bounds, column_differences, column_intervals
+from dinoscope.metrics.registry import CURVES, METRICS, range_of
 
 T = TypeVar("T")
 
@@ -32,7 +33,8 @@ class Beside:
     Attributes:
         label: to show.
         rows: of those photographs, by digest, with one column.
-        collection: one value for each metric of a collection.
+        collection: one value for each metric of a collection; where there is none, and there are rows, it is
+            the first model's.
     """
 
     label: str
@@ -102,6 +104,7 @@ class Collected:
         *,
         seed: int,
         derive: Callable[[Features], Features] = lambda features: features,
+        moved: Mapping[int, frozenset[str]] = MappingProxyType({}),
         other: Beside | None = None,
     ) -> Measurements:
         """Per image values, means with intervals, and paired differences to the first model.
@@ -109,19 +112,23 @@ class Collected:
         Args:
             seed: of what is drawn over the collection.
             derive: from a sampled photograph's features to one map for each model and control.
+            moved: as of `collection_numbers`.
             other: one more control, which comes last.
         """
         n = len(self.models)
         tables = {name: np.array(rows, dtype=np.float64) for name, rows in self._values.items()}
         tables = {name: tables[name] for name in METRICS if name in tables}
         curves = {name: self._mean_curve(name) for name in CURVES if name in self._sums}
-        whole = collection_numbers(self.sample, derive, masked=self.masked, seed=seed)
+        whole = collection_numbers(self.sample, derive, moved=moved, masked=self.masked, seed=seed)
         controls = self.controls
         if other is not None:
             controls = (*controls, other.label)
             tables = {name: np.column_stack([t, self._beside(name, other)]) for name, t in tables.items()}
             curves = {name: np.vstack([c, _mean_line(name, other)]) for name, c in curves.items()}
-            whole = {name: (*v, *other.collection.get(name, (math.nan,))) for name, v in whole.items()}
+            whole = {
+                name: (*v, *other.collection.get(name, v[:1] if other.rows else (math.nan,)))
+                for name, v in whole.items()
+            }
         part = _Part(tables, curves, whole)
         beside = None
         if controls:
@@ -178,10 +185,12 @@ class Collected:
 
 def _by_metric(
     tables: Mapping[str, Float64[np.ndarray, "images columns"]],
-    of_columns: Callable[[Float64[np.ndarray, "images columns"]], Sequence[T]],
+    of_columns: Callable[[Float64[np.ndarray, "images columns"], Bounds], Sequence[T]],
 ) -> dict[str, tuple[T, ...]]:
-    """What a function of one wide table says of each metric's part of it: once is enough."""
-    wide = iter(of_columns(np.concatenate(list(tables.values()), axis=1)) if tables else ())
+    """What a function of one wide table and its bounds says of each metric's part of it: once is enough."""
+    bounds = [range_of(name) for name, table in tables.items() for _ in range(table.shape[1])]
+    whole = np.concatenate(list(tables.values()), axis=1) if bounds else None
+    wide = iter(() if whole is None else of_columns(whole, np.array(bounds)))
     return {name: tuple(islice(wide, table.shape[1])) for name, table in tables.items()}
 
 

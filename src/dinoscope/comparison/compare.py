@@ -11,15 +11,20 @@ import torch
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.load import torch_dtype
+from dinoscope.comparison.closer.attention import AttentionLook
+from dinoscope.comparison.closer.repaired import with_repaired
+from dinoscope.comparison.closer.upsampled import check_way, upsampled_ledger, upsampled_look
 from dinoscope.comparison.controls import plan_controls
 from dinoscope.comparison.fairness import fairness_ledger
+from dinoscope.comparison.further import FurtherLayers
 from dinoscope.comparison.maps import POINTS, MapOptions, aligned, drawn
 from dinoscope.comparison.masks import Masks, masks_entry, open_masks
 from dinoscope.comparison.measuring import features_of, measurements_of, raise_failure
 from dinoscope.comparison.plan import MeasuringPlan, as_backbones, plan_for
+from dinoscope.comparison.recolour import recoloured
 from dinoscope.comparison.sample import Features
 from dinoscope.data.photograph import Photograph
-from dinoscope.data.results import Comparison, Failure, Measurements
+from dinoscope.data.results import Comparison, Failure, FurtherLayer, Measurements
 from dinoscope.io.images import PREVIEW_PX, preview
 from dinoscope.maths.foreground import PC1_RULE
 from dinoscope.pipeline.extract import ImageLike
@@ -37,10 +42,15 @@ def compare(
     at: Sequence[tuple[float, float]] = POINTS,
     components: tuple[int, int, int] = (0, 1, 2),
     foreground: str = "none",
+    colours: str = "pca",
     masks: Masks | Sequence[Masks] | None = None,
     mask_kind: str | None = None,
     controls: bool = True,
     layers: Sequence[int | None] | None = None,
+    further_layers: Sequence[int] = (),
+    attention: str | tuple[float, float] | None = None,
+    repair: str = "none",
+    upsample: str = "none",
     resize: str = "bilinear",
     seed: int = 0,
     batch_size: int | None = None,
@@ -64,8 +74,18 @@ def compare(
         components: the three 0-based components shown as red, green and blue.
         foreground: ``none``; or ``pc1``: mask by the rule `PC1_RULE` of each model, refit the basis on
             its foreground, black elsewhere.
+        colours: of the maps: ``pca``; ``spectral``: the second to fourth eigenvector of the normalised cut;
+            ``clusters``: k-means. Over all photographs at once, a further model's made to look like the
+            first's.
         masks, mask_kind, controls: as for `measure`; controls are measured, not shown.
         layers: one for each backbone; None for the last.
+        further_layers: of every backbone, to look at beside that one; not measured.
+        attention: a place ``(x, y)`` in ``[0, 1]²``, or ``cls``: what it attends to in the first photographs,
+            for one more forward pass each; None for none.
+        repair: ``registers``: beside each model that has high-norm patches, itself with a test-time register,
+            fitted on the first photographs (`dinoscope.pipeline.repair.repair`); or ``none``.
+        upsample: a way as for `dinoscope.pipeline.upsample.upsample`: colours between the patches of the
+            first photographs, to look at; or ``none``.
         resize: as for `extract`.
         seed: of the controls, and of what is drawn over the collection.
         batch_size: as for `extract`.
@@ -76,24 +96,30 @@ def compare(
 
     Raises:
         NoUsablePhotographError: none could be used.
-        InputError: an impossible grid, place, component, filter or foreground rule; a way of computing that
-            is too far from float32.
+        InputError: an impossible grid, place, component, filter, foreground rule or kind of colours; a way
+            of computing that is too far from float32.
         GridMismatchError: the models cannot be brought to one grid.
     """
     run = Run(grid, resize=resize, batch_size=batch_size, seed=seed)
     arithmetic = Arithmetic(None if dtype is None else torch_dtype(dtype), autocast, compiled, allow_inexact)
-    options = MapOptions(tuple(at), components, foreground)
+    options = MapOptions(tuple(at), components, foreground, colours)
     models = as_backbones(backbones)
     options.check(models)
-    plan = plan_for(models, run, layers)
-    if isinstance(images, Sized) and not isinstance(images, str):
-        _check_kept(len(images), models, grid)
+    check_way(upsample)
+    plan_for(models, run, layers)
+    n_images = len(images) if isinstance(images, Sized) and not isinstance(images, str) else None
+    repaired, images = with_repaired(models, layers, images, run, repair)
+    plan = plan_for(repaired.models, run, repaired.layers)
+    if n_images is not None:
+        _check_kept(n_images, plan.models, grid)
     plan = replace(
         plan,
         controls=plan_controls(models, seed=seed) if controls else None,
         masks=open_masks(masks, mask_kind),
     )
     plan, images = plan.proven(arithmetic, images)
+    further = FurtherLayers.of(plan, further_layers)
+    looked = AttentionLook(plan, attention)
     photographs: list[Photograph] = []
     rows: list[Features] = []
     failures: list[Failure] = []
@@ -105,11 +131,18 @@ def compare(
     def kept() -> Iterator[tuple[Photograph, Features]]:
         for photograph, features in features_of(images, plan, failed=failed, on_progress=on_progress):
             photographs.append(preview(photograph, longest_px=PREVIEW_PX))
-            rows.append(features[: len(models)])
+            rows.append(features[: len(plan.models)])
+            further.add(photograph, features)
+            looked.add(photograph)
             yield photograph, features
 
     measurements = measurements_of(kept(), plan, failed=failed)
-    return assemble(plan, photographs, rows, measurements, options, failures=failures)
+    made = assemble(plan, photographs, rows, measurements, options, failures=failures, further=further)
+    return replace(
+        made,
+        closer=(*looked.found(), *upsampled_look(made, options, upsample), *repaired.look(made)),
+        ledger=(*made.ledger, *repaired.ledger(), *upsampled_ledger(upsample)),
+    )
 
 
 def assemble(
@@ -120,6 +153,7 @@ def assemble(
     options: MapOptions,
     *,
     failures: Sequence[Failure] = (),
+    further: FurtherLayers | None = None,
 ) -> Comparison:
     """The comparison of features that are there already; see `compare`.
 
@@ -128,14 +162,20 @@ def assemble(
         rows: one for each photograph, with one map for each model.
         measurements: of these rows.
         options: what the maps show.
+        further: layers beside the measured ones.
     """
+    beside = further.found if further else {}
+    features = [*zip(*rows, strict=True), *(tuple(several) for several in beside.values())]
+    places = [*enumerate(plan.blocks), *beside]
     columns = [
-        drawn(label, model, layer, column, options)
-        for label, model, layer, column in zip(
-            plan.labels, plan.models, plan.blocks, zip(*rows, strict=True), strict=True
-        )
+        drawn(plan.labels[m], plan.models[m], layer, several, options)
+        for (m, layer), several in zip(places, features, strict=True)
     ]
-    columns[1:] = [aligned(column, columns[0], options) for column in columns[1:]]
+    if options.colours == "pca":
+        columns[1:] = [aligned(column, columns[0], options) for column in columns[1:]]
+    else:
+        columns = recoloured(columns, features, options.colours, plan.run.seed)
+    columns, others = columns[: len(plan.models)], columns[len(plan.models) :]
     results = tuple(result for result, _ in columns)
     run = plan.run
     return Comparison(
@@ -147,7 +187,9 @@ def assemble(
         components=options.components,
         measurements=measurements,
         ledger=(
-            *fairness_ledger(results, photographs, rows, official_resize=run.resize == "official"),
+            *fairness_ledger(
+                results, photographs, rows, official_resize=run.resize == "official", colours=options.colours
+            ),
             *masks_entry(measurements),
         ),
         failures=tuple(failures),
@@ -159,6 +201,13 @@ def assemble(
             **({"arithmetic": list(plan.notes)} if plan.notes else {}),
             "versions": _versions(),
         },
+        colours=options.colours,
+        further=tuple(
+            FurtherLayer(m, result, several, tuple(maps))
+            for (m, _), several, (result, maps) in zip(
+                beside, features[len(plan.models) :], others, strict=True
+            )
+        ),
     )
 
 

@@ -15,6 +15,9 @@ from dinoscope.backbones.load import load_backbone
 from dinoscope.backbones.references import FINER, parted_ways
 from dinoscope.data.features import PatchFeatures
 
+MOVED = frozenset({"places", "reference"})
+"""What is not as for the first model's features where they are shuffled: some of `metrics.facts.SIGHTS`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Controls:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 
 import torch
 
 from dinoscope.backbones.base import Backbone
-from dinoscope.data.photograph import Photograph
-from dinoscope.errors import DinoscopeError
+from dinoscope.comparison.first import FirstPhotographs
 from dinoscope.pipeline.certificate import LEAST_MEAN, guarded
-from dinoscope.pipeline.extract import ImageLike, each_image, load_photograph
+from dinoscope.pipeline.extract import ImageLike, each_image
 from dinoscope.pipeline.run import Arithmetic, Run
 
 N_PHOTOGRAPHS = 2
@@ -38,7 +36,7 @@ def exact_enough(
     Raises:
         InputError: a way that is too far from float32, unless ``allow_inexact``.
     """
-    looked_at = _FirstPhotographs(each_image(images))
+    looked_at = FirstPhotographs(each_image(images))
     models: list[Backbone] = []
     notes: list[str] = []
     for backbone, layer in zip(backbones, layers, strict=True):
@@ -56,28 +54,3 @@ def exact_enough(
                 "allowed by name"
             )
     return models, looked_at.all(), tuple(notes)
-
-
-class _FirstPhotographs:
-    """The photographs that can be read, from the first on, as often as asked for; those read are kept."""
-
-    def __init__(self, source: Iterator[ImageLike]) -> None:
-        self._source = source
-        self._taken: list[ImageLike] = []
-        self._read: list[Photograph] = []
-
-    def __iter__(self) -> Iterator[Photograph]:
-        yield from self._read
-        for image in self._source:
-            self._taken.append(image)
-            try:
-                photograph = load_photograph(image)
-            except DinoscopeError:
-                continue  # told when it is its turn to be measured
-            self._read.append(photograph)
-            yield photograph
-
-    def all(self) -> Iterator[ImageLike]:
-        """Everything given, in order."""
-        self._read = []
-        return chain(self._taken, self._source)

@@ -11,6 +11,7 @@ from dinoscope.comparison.fairness_models import (
     own_normalisation,
     same_arithmetic,
     same_depth,
+    same_fineness,
     same_registers,
     unseen_photographs,
 )
@@ -18,6 +19,7 @@ from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import LedgerEntry, ModelResult
+from dinoscope.maths.clusters import RULE
 
 ANISOTROPY_STATED = 0.05
 """A resize that changes the aspect ratio by more than this share is flagged."""
@@ -29,6 +31,7 @@ def fairness_ledger(
     features: Sequence[Sequence[PatchFeatures]],
     *,
     official_resize: bool,
+    colours: str = "pca",
 ) -> tuple[LedgerEntry, ...]:
     """Each condition of a fair comparison, whether it was met, and the facts.
 
@@ -37,9 +40,11 @@ def fairness_ledger(
         photographs: or previews of them.
         features: ``features[photograph][model]``.
         official_resize: each family's own resize filter was asked for.
+        colours: as in `dinoscope.data.results.Comparison`.
     """
     return (
         _equal_grids(models, features),
+        *same_fineness(models),
         _whole_image(features),
         _not_enlarged(models, features),
         _one_filter(features, official=official_resize),
@@ -49,8 +54,8 @@ def fairness_ledger(
         same_arithmetic(models),
         one_kind(models),
         same_registers(models),
-        _shared_basis(models),
-        _aligned_colours(models),
+        _shared_basis(models, colours),
+        _aligned_colours(models, colours),
         unseen_photographs(models, photographs),
         one_difference(models),
     )
@@ -129,16 +134,25 @@ def _one_filter(features: Sequence[Sequence[PatchFeatures]], *, official: bool) 
     return LedgerEntry("One resize filter for all models", len(filters) == 1, detail)
 
 
-def _shared_basis(models: Sequence[ModelResult]) -> LedgerEntry:
-    return LedgerEntry(
-        "One colour basis per model over all photographs",
-        True,
-        f"exact PCA of {models[0].pca.n_patches:,} patches a model; signs, order and colour limits by a "
-        "stated rule, none chosen by eye.",
-    )
+_BASES = {
+    "pca": "exact PCA of {} patches a model; signs, order and colour limits by a stated rule, none chosen by "
+    "eye.",
+    "spectral": "exact normalised cut of {} patches a model; signs, order and colour limits by a stated "
+    "rule, none chosen by eye.",
+    "clusters": "k-means of {} patches a model; their number " + RULE + ".",
+}
 
 
-def _aligned_colours(models: Sequence[ModelResult]) -> LedgerEntry:
+def _shared_basis(models: Sequence[ModelResult], colours: str) -> LedgerEntry:
+    detail = _BASES[colours].format(f"{models[0].pca.n_patches:,}")
+    return LedgerEntry("One colour basis per model over all photographs", True, detail)
+
+
+def _aligned_colours(models: Sequence[ModelResult], colours: str) -> LedgerEntry:
+    if colours == "clusters":
+        detail = "clusters that share most patches have one number (Hungarian method); "
+        detail += "; ".join(f"{m.label}: {m.coloured_by}" for m in models)
+        return LedgerEntry("Colours are aligned to the first model's", True, f"{detail}.")
     aligned = [m for m in models if m.alignment is not None]
     detail = (
         "; ".join(

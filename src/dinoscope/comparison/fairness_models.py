@@ -101,10 +101,11 @@ def unseen_photographs(models: Sequence[ModelResult], photographs: Sequence[Phot
     """Whether what is shown was learned from, as far as that is known."""
     learned = {m.label: bundled.trained_on(m.origin) for m in _trained(models)}
     unknown = [label for label, known in learned.items() if known is None]
-    shown = np.stack([fingerprint(photograph) for photograph in photographs])
+    asked = photographs if len(unknown) < len(learned) else ()
+    shown = [fingerprint(photograph) for photograph in asked]
     seen: dict[str, list[str]] = {}
     for label, known in learned.items():
-        if known is not None and (found := known_among(shown, known)).any():
+        if known is not None and (found := known_among(np.stack(shown), known)).any():
             names = [p.name for p, is_known in zip(photographs, found, strict=True) if is_known]
             seen.setdefault(_some(names), []).append(label)
     known_ones = [label for label in learned if label not in unknown]
@@ -174,7 +175,32 @@ def _ways(models: Sequence[ModelResult]) -> list[str]:
     # Position's directions are each model's own: two models without them have lost different ones.
     if len({m.origin.projection for m in models}) > 1:
         differing.append("the directions taken out of their patches")
+    if len({m.origin.register for m in models}) > 1:
+        differing.append("a test-time register")
+    if len({m.spec.finer for m in models}) > 1:
+        differing.append("how fine their grid is")
+    if len({m.spec.facet for m in models}) > 1:
+        differing.append("what of the attention is looked at")
     return differing
+
+
+def same_fineness(models: Sequence[ModelResult]) -> tuple[LedgerEntry, ...]:
+    """What a finer grid is, where there is one."""
+    finer = [m for m in models if m.spec.finer > 1]
+    if not finer:
+        return ()
+    listed = "; ".join(
+        f"{m.label}: {m.spec.finer} times as many places along each side, from {m.spec.finer**2} passes over "
+        f"inputs moved by {m.spec.patch_size // m.spec.finer} px"
+        for m in finer
+    )
+    detail = (
+        f"{listed}. Every place is a whole patch that begins there, so neighbours overlap: more places, no "
+        "finer detail, and smoother by itself than a plain grid."
+    )
+    return (
+        LedgerEntry("Every model's grid is equally fine", len({m.spec.finer for m in models}) == 1, detail),
+    )
 
 
 def _trained(models: Sequence[ModelResult]) -> list[ModelResult]:

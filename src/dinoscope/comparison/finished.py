@@ -48,7 +48,7 @@ class FinishedRows:
         """Those of photographs that were seen, each once."""
         for digest in self._order:
             if self._journal is not None and digest in self:
-                yield Row.from_json(self._journal.read(digest))
+                yield self._journal.read(digest, Row.from_json)
             elif digest in self._held:
                 yield self._held.pop(digest)
 
@@ -116,5 +116,6 @@ def open_journal(path: str | Path, plan: MeasuringPlan) -> Journal:
 
 
 def _otherwise(model: Backbone) -> list[str]:
-    """How a model computes, where its dtype does not say it all."""
-    return [way_of(model)] if is_autocast(model) or runs_compiled(model) else []
+    """How a model computes, where its weights and its dtype do not say it all."""
+    ways = [way_of(model)] if is_autocast(model) or runs_compiled(model) else []
+    return [*ways, model.origin.register] if model.origin.register else ways

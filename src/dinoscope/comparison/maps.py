@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
+from jaxtyping import Float, Float64
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.features import PatchFeatures
-from dinoscope.data.maps import PatchPCA
+from dinoscope.data.maps import ColourAlignment, PatchPCA
 from dinoscope.data.results import Maps, ModelResult
 from dinoscope.errors import InputError
 from dinoscope.maths.align import align_colours
@@ -24,6 +25,7 @@ POINTS = ((0.5, 0.5), (0.12, 0.12), (0.7, 0.75))
 """Reference places unless others are named: fixed, so that nobody picks the pretty ones."""
 
 FOREGROUNDS = ("none", "pc1")
+COLOURS = ("pca", "spectral", "clusters")
 
 Drawn: TypeAlias = tuple[ModelResult, list[Maps]]
 
@@ -37,19 +39,27 @@ class MapOptions:
         components: the three 0-based components shown as red, green and blue.
         foreground: ``none``; or ``pc1``: mask by the rule `PC1_RULE` of each model, refit the basis on its
             foreground, black elsewhere.
+        colours: ``pca``; ``spectral``: the second to fourth eigenvector of the normalised cut of all patches;
+            ``clusters``: of all patches.
 
     Raises:
-        InputError: no place, one outside the photograph, or an unknown rule.
+        InputError: no place, one outside the photograph, an unknown rule or kind of colours, or a foreground
+            of colours that are not principal components.
     """
 
     at: Sequence[tuple[float, float]] = POINTS
     components: tuple[int, int, int] = (0, 1, 2)
     foreground: str = "none"
+    colours: str = "pca"
 
     def __post_init__(self) -> None:
         if self.foreground not in FOREGROUNDS:
             known = ", ".join(FOREGROUNDS)
             raise InputError(f"no foreground rule {self.foreground!r}; there are {known}")
+        if self.colours not in COLOURS:
+            raise InputError(f"no colours {self.colours!r}; there are {', '.join(COLOURS)}")
+        if self.colours != "pca" and self.foreground != "none":
+            raise InputError("a foreground is a rule of principal components: ask for colours 'pca'")
         if not self.at:
             raise InputError("at least one reference place is needed")
         for x, y in self.at:
@@ -110,24 +120,70 @@ def aligned(column: Drawn, reference: Drawn, options: MapOptions) -> Drawn:
     A foreground-only basis keeps its own colours: the two models' masks differ.
     """
     result, maps = column
-    first, first_maps = reference
-    components = options.components
     if options.foreground != "none":
         return column
+    turned = turned_basis(column, reference, options)
+    if turned is None:
+        return column
+    basis, alignment = turned
+    coloured = [replace(m, colours=basis.colours(basis.turned(m.scores))) for m in maps]
+    return replace(result, alignment=alignment), coloured
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Basis:
+    """How component scores of one model become colours, for maps of any photograph or grid.
+
+    Attributes:
+        pca: the components.
+        components: the three that are shown.
+        rotation: of their whitened scores, to a reference's; None: scores as they are.
+        limits: (1%, 99%) of the three over all photographs.
+    """
+
+    pca: PatchPCA
+    components: tuple[int, int, int]
+    rotation: Float64[np.ndarray, "3 3"] | None
+    limits: Float64[np.ndarray, "3 2"]
+
+    def turned(self, scores: Float[np.ndarray, "h w n"]) -> Float64[np.ndarray, "h w 3"]:
+        """What becomes red, green and blue: a linear function of the scores."""
+        if self.rotation is None:
+            return np.asarray(scores[..., list(self.components)], dtype=np.float64)
+        flat = _whitened(scores, self.pca, self.components) @ self.rotation
+        return np.asarray(flat.reshape(*scores.shape[:2], 3))
+
+    def colours(self, turned: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
+        """Colours in [0, 1]."""
+        return to_rgb(turned, limits=self.limits)
+
+
+def own_basis(column: Drawn, options: MapOptions) -> Basis:
+    """The basis of a model whose colours are its own."""
+    pca = column[0].pca
+    return Basis(pca, options.components, None, np.asarray(pca.limits[list(options.components)]))
+
+
+def turned_basis(
+    column: Drawn, reference: Drawn, options: MapOptions
+) -> tuple[Basis, ColourAlignment] | None:
+    """The basis of a model whose colours are turned to a reference's; None where that has no colours."""
+    result, maps = column
+    first, first_maps = reference
+    components = options.components
     mine = np.concatenate([_whitened(m.scores, result.pca, components) for m in maps])
     theirs = np.concatenate([_whitened(m.scores, first.pca, components) for m in first_maps])
     if not theirs.any():
-        return column
+        return None
     alignment = align_colours(mine, theirs, reference_name=first.label)
-    turned = mine @ alignment.rotation
-    limits = np.quantile(turned, QUANTILES, axis=0).T
-    coloured = []
-    for m in maps:
-        scores = (_whitened(m.scores, result.pca, components) @ alignment.rotation).reshape(
-            *m.scores.shape[:2], 3
-        )
-        coloured.append(replace(m, colours=to_rgb(scores, limits=limits)))
-    return replace(result, alignment=alignment), coloured
+    limits = np.quantile(mine @ alignment.rotation, QUANTILES, axis=0).T
+    return Basis(result.pca, components, np.asarray(alignment.rotation), limits), alignment
+
+
+def basis_beside(column: Drawn, reference: Drawn | None, options: MapOptions) -> Basis:
+    """A model's basis, its colours turned to a reference's where there is one that has colours."""
+    turned = None if reference is None else turned_basis(column, reference, options)
+    return own_basis(column, options) if turned is None else turned[0]
 
 
 def _whitened(scores: np.ndarray, pca: PatchPCA, components: tuple[int, int, int]) -> np.ndarray:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from dinoscope.comparison.people import CEILING
 from dinoscope.data.results import Measurements
 from dinoscope.metrics.registry import METRICS
 
 
 def masks_told(measured: Measurements) -> tuple[str, ...]:
     """Sentences without their full stops; none where nothing was scored against masks."""
-    return (*_kind(measured), *_people(measured), *undefined_told(measured))
+    return (*_kind(measured), *_unscored(measured), *_people(measured), *undefined_told(measured))
 
 
 def undefined_told(measured: Measurements) -> tuple[str, ...]:
@@ -43,6 +46,21 @@ def _kind(measured: Measurements) -> tuple[str, ...]:
     return (
         f"masks: {measured.masks}, taken for {kind.name} ({kind.reason}): a guess, which mask_kind or "
         "--mask-kind overrules",
+    )
+
+
+def _unscored(measured: Measurements) -> tuple[str, ...]:
+    """Photographs that no metric of which patches belong together has a number for."""
+    asked = [measured.values[key] for key in CEILING if key in measured.values]
+    if measured.mask_kind is None or not asked:
+        return ()
+    unscored = np.isnan(np.concatenate(asked, axis=1)).all(axis=1)
+    if not unscored.any():
+        return ()
+    named = [name for name, alone in zip(measured.images, unscored, strict=True) if alone]
+    return (
+        f"no scores against masks for {len(named)} of {len(unscored)} photographs, which have none or one "
+        f"label alone on this grid: {', '.join(named[:3])}{', …' if len(named) > 3 else ''}",
     )
 
 

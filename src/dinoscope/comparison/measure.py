@@ -10,6 +10,7 @@ import torch
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.load import torch_dtype
+from dinoscope.comparison.closer.repaired import with_repaired
 from dinoscope.comparison.controls import plan_controls
 from dinoscope.comparison.finished import FinishedRows, Queue, open_journal
 from dinoscope.comparison.masks import Masks, open_masks
@@ -31,6 +32,7 @@ def measure(
     passes: bool = False,
     journal: str | Path | None = None,
     layers: Sequence[int | None] | None = None,
+    repair: str = "none",
     resize: str = "bilinear",
     seed: int = 0,
     batch_size: int | None = None,
@@ -62,6 +64,7 @@ def measure(
             where the masks know a second view. Not for controls.
         journal: a file to write every finished photograph's row to, and to go on from where it is there.
         layers: one for each backbone; None for the last.
+        repair: as for `compare`; what it did is among the warnings.
         resize: as for `extract`.
         seed: of the controls, and of whatever is drawn.
         batch_size: as for `extract`.
@@ -81,8 +84,10 @@ def measure(
     arithmetic = Arithmetic(None if dtype is None else torch_dtype(dtype), autocast, compiled, allow_inexact)
     failed = on_failure or raise_failure
     models = as_backbones(backbones)
+    plan_for(models, run, layers)
+    repaired, images = with_repaired(models, layers, images, run, repair)
     plan = replace(
-        plan_for(models, run, layers),
+        plan_for(repaired.models, run, repaired.layers),
         controls=plan_controls(models, seed=seed) if controls else None,
         masks=open_masks(masks, mask_kind),
         passes=passes,
@@ -95,4 +100,5 @@ def measure(
     )
     result = measurements_of(stream, plan, failed=failed, finished=rows)
     on_progress(queue.done)
-    return result
+    told = tuple(f"repair of {words}" for words in repaired.words)
+    return replace(result, warnings=(*told, *result.warnings))

@@ -22,12 +22,14 @@ def measure_command(
     pixel_range: options.PixelRange = "full",
     masks: options.Masks = None,
     mask_kind: options.MaskKind = None,
+    layout: options.Layout = None,
     models: options.Models,
     layer: options.Layer = None,
     facet: options.Facet = "token",
     grid: options.Grid = 32,
     finer: options.Finer = 1,
     resize: options.ResizeFilter = "bilinear",
+    repair: options.Repair = "none",
     remove_position: options.RemovePosition = 0,
     controls: options.Controls = True,
     passes: Annotated[
@@ -46,20 +48,18 @@ def measure_command(
     seed: options.Seed = 0,
     out: Annotated[
         Path | None,
-        out_option(
-            "Folder for metrics.csv, .json, table.md, .tex and plane.svg, .png; resumes there.",
-            show_default=True,
-        ),
+        out_option("Folder for metrics.csv, .json, table.md, .tex and plane.svg, .png; resumes there."),
     ] = None,
     as_json: options.Json = False,
     profile: options.Profile = False,
 ) -> None:
     """Measure models on photographs; no pictures, memory does not grow with their number."""
+    from dinoscope.backbones.bundled import toys_told
     from dinoscope.backbones.load import torch_device
     from dinoscope.comparison.content_free import without_position
+    from dinoscope.comparison.masks import laid_out, photographs_of
     from dinoscope.comparison.measure import measure
     from dinoscope.comparison.tables.files import measurements_json, measurements_text, write_measurements
-    from dinoscope.io.pixel_range import read_range, use_range
     from dinoscope.names import printable
     from dinoscope.pipeline.fast import wanted_dtype
     from dinoscope.pipeline.profile import profile_told, timed
@@ -67,10 +67,11 @@ def measure_command(
     from dinoscope.shell.stages import Stage, stages
     from dinoscope.shell.terminal import end, load_models, looked_at, note, read_photographs, tell
 
-    use_range(read_range(pixel_range))
-    paths, failures = read_photographs(photos, recursive=recursive)
+    paths, failures = read_photographs(photos, recursive=recursive, pixel_range=pixel_range)
     check_folders(masks or (), "masks")
-    check_out(out)
+    known = laid_out(masks, layout)
+    paths = photographs_of(paths, known)
+    check_out(out, photos, recursive=recursive)
     arithmetic = wanted_dtype(dtype, torch_device(device), autocast=autocast)
     backbones = load_models(
         looked_at(models, facet, finer), grid=grid, device=device, dtype="float32", seed=seed
@@ -84,12 +85,13 @@ def measure_command(
                 paths,
                 backbones,
                 grid=grid,
-                masks=masks or None,
+                masks=known,
                 mask_kind=mask_kind,
                 controls=controls,
                 passes=passes,
                 journal=None if out is None else out / "rows.jsonl",
                 layers=[layer] * len(backbones),
+                repair=repair,
                 resize=resize,
                 seed=seed,
                 dtype=arithmetic,
@@ -103,7 +105,11 @@ def measure_command(
         if out is not None:
             with timed("write"):
                 write_measurements(result, failures, out)
-    print(measurements_json(result, failures) if as_json else measurements_text(result))
+    if as_json:
+        print(measurements_json(result, failures))
+    else:
+        toys = toys_told(backbone.spec.name for backbone in backbones)
+        print("\n".join([measurements_text(result), *([f"note: {toys}"] if toys else [])]))
     if out is not None and not as_json:
         print(f"\nnumbers: {printable(str(out))}")
     end(failures)

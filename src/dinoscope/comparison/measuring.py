@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -10,12 +10,12 @@ from functools import partial
 from dinoscope.comparison.axes import with_standardised
 from dinoscope.comparison.collected import Collected
 from dinoscope.comparison.content_free import position_curve
-from dinoscope.comparison.controls import with_controls
+from dinoscope.comparison.controls import MOVED, with_controls
 from dinoscope.comparison.finished import FinishedRows
 from dinoscope.comparison.others import others_beside
 from dinoscope.comparison.passes import numbers_of_passes
 from dinoscope.comparison.plan import MeasuringPlan
-from dinoscope.comparison.row import Job
+from dinoscope.comparison.row import Job, Row
 from dinoscope.comparison.rows import rows_of
 from dinoscope.comparison.sample import Features
 from dinoscope.data.features import PatchFeatures
@@ -82,27 +82,35 @@ def measurements_of(
                 if plan.passes
             ]
             every = with_controls(plan.controls, features) if plan.controls else features
-            yield Job(photograph, every, annotation, extra, plan.others(photograph, failed))
+            moved = {len(every) - 1: MOVED} if plan.controls else {}
+            seen = collected.sample.seen.get(photograph.digest)
+            others = plan.others(photograph, failed)
+            yield Job(photograph, every, annotation, extra, others, seen, moved=moved)
 
     with closing(rows_of(jobs(), masked=bool(plan.masks), n_models=len(plan.models))) as measured:
         for row in measured:
             rows.add(row)
+    own: dict[str, Row] = {}
     for row in rows.in_order():
         collected.add(row)
+        if row.digest in collected.sample.rows:
+            own[row.digest] = row
     if not collected.images:
         raise NoUsablePhotographError("none of the photographs could be used")
-    return _over_all(collected, plan)
+    return _over_all(collected, own, plan)
 
 
-def _over_all(collected: Collected, plan: MeasuringPlan) -> Measurements:
+def _over_all(collected: Collected, own: Mapping[str, Row], plan: MeasuringPlan) -> Measurements:
     """With what needs the whole sample: a control, standardised channels, and the curve of position."""
     sample, beside, seed = collected.sample, plan.controls, plan.run.seed
     if beside is None:
         measured = collected.measurements(seed=seed)
     else:
         masked = bool(plan.masks)
-        other = others_beside(sample, beside.other, plan.annotation, masked=masked, seed=beside.seed)
-        measured = collected.measurements(seed=seed, derive=partial(with_controls, beside), other=other)
+        other = others_beside(sample, beside.other, plan.annotation, own, masked=masked, seed=beside.seed)
+        moved = {len(plan.models) + len(beside.labels) - 1: MOVED}
+        derive = partial(with_controls, beside)
+        measured = collected.measurements(seed=seed, derive=derive, moved=moved, other=other)
     measured = with_standardised(measured, sample, plan.annotation)
     measured = replace(measured, warnings=(*plan.notes, *measured.warnings))
     if not plan.passes:

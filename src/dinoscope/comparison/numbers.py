@@ -15,8 +15,8 @@ from dinoscope.data.photograph import Photograph
 from dinoscope.io.images import PREVIEW_PX, preview
 from dinoscope.maths.discovery import Box
 from dinoscope.maths.masks import UNKNOWN, patch_labels
-from dinoscope.maths.patches import PatchMap, prepared
-from dinoscope.metrics.facts import Metric
+from dinoscope.maths.patches import PatchMap, PreparedMap, prepared
+from dinoscope.metrics.facts import CurveOf, Metric
 from dinoscope.metrics.registry import AXES, CURVES, METRICS, PHOTOGRAPH
 from dinoscope.metrics.subject import Regions, Seen, Subject
 
@@ -36,9 +36,36 @@ class Numbers:
     curves: dict[str, Float64[np.ndarray, " points"]]
 
 
-def seen_on(grid: PatchGrid, photograph: Photograph, *, annotation: Annotation | None = None) -> Seen:
-    """A photograph, and its masks, as patches of a grid."""
-    pixels = np.array(preview(photograph, longest_px=PREVIEW_PX).pixels)
+@dataclass(frozen=True, slots=True, eq=False)
+class Same:
+    """Numbers of the same patches and class token: what they did not look at need not be measured again.
+
+    Attributes:
+        numbers: of these patches.
+        but: what was not the same, of `dinoscope.metrics.facts.SIGHTS`.
+    """
+
+    numbers: Numbers
+    but: frozenset[str]
+
+    def holds(self, *measures: Metric | CurveOf) -> bool:
+        """Whether the numbers of all of these are known."""
+        return not any(measure.looks_at & self.but for measure in measures)
+
+
+def seen_on(
+    grid: PatchGrid,
+    photograph: Photograph,
+    *,
+    annotation: Annotation | None = None,
+    before: Seen | None = None,
+) -> Seen:
+    """A photograph, and its masks, as patches of a grid.
+
+    Args:
+        before: the photograph on that grid, where it was looked at before.
+    """
+    pixels = preview(photograph, longest_px=PREVIEW_PX).pixels if before is None else before.pixels
     regions = None
     if annotation is not None:
         labels = patch_labels(annotation.regions, grid)
@@ -47,11 +74,17 @@ def seen_on(grid: PatchGrid, photograph: Photograph, *, annotation: Annotation |
             labels if annotation.kind.has_background else None,
             _object_boxes(annotation.regions) if annotation.kind.has_objects else (),
         )
-    return Seen(grid.shape, pixels, regions)
+    return Seen(grid.shape, pixels, regions, before)
 
 
 def numbers_of(
-    features: PatchFeatures, seen: Seen, *, reference: PatchFeatures | None = None, masked: bool = False
+    features: PatchFeatures,
+    seen: Seen,
+    *,
+    reference: PatchMap | None = None,
+    known: PreparedMap | None = None,
+    same: Same | None = None,
+    masked: bool = False,
 ) -> Numbers:
     """Every per-photograph metric of one model's features.
 
@@ -59,28 +92,36 @@ def numbers_of(
         features: on any grid.
         seen: what they are features of, on that grid.
         reference: the first model's features on the same grid; None for the first model itself.
+        known: the features prepared, where they are.
+        same: their numbers elsewhere, where these are known.
         masked: whether masks were asked for: without regions their metrics are then NaN.
     """
-    subject = Subject(prepared(features), seen, features.cls, reference)
-    values = _measured(subject, lambda metric: metric.reported, masked=masked)
+    subject = Subject(known or prepared(features), seen, features.cls, reference)
+    values = _measured(subject, lambda metric: metric.reported, same, masked=masked)
     return Numbers(
         {key: values[key] for key in METRICS if key in values},
-        {key: curve.measure(subject) for key, curve in CURVES.items()},
+        {
+            key: same.numbers.curves[key] if same and same.holds(curve) else curve.measure(subject)
+            for key, curve in CURVES.items()
+        },
     )
 
 
 def axes_of(features: PatchMap, seen: Seen, *, masked: bool) -> dict[str, float]:
-    """The metrics of the plane alone; see `numbers_of`."""
-    return _measured(Subject(prepared(features), seen), lambda metric: metric.key in ON_AXES, masked=masked)
+    """The metrics of the plane alone; see `numbers_of`. Areas are read off cosines in float32."""
+    subject = Subject(prepared(features, rough=True), seen)
+    return _measured(subject, lambda metric: metric.key in ON_AXES, masked=masked)
 
 
-def _measured(subject: Subject, asked: Callable[[Metric], bool], *, masked: bool) -> dict[str, float]:
+def _measured(
+    subject: Subject, asked: Callable[[Metric], bool], same: Same | None = None, *, masked: bool
+) -> dict[str, float]:
     values: dict[str, float] = {}
     for family in PHOTOGRAPH:
-        wanted = [m.key for m in family.metrics if asked(m) and (masked or not m.needs_masks)]
+        wanted = [m for m in family.metrics if asked(m) and (masked or not m.needs_masks)]
         if wanted:
-            found = family.measure(subject)
-            values |= {key: float(found[key]) for key in wanted}
+            found = same.numbers.values if same and same.holds(*wanted) else family.measure(subject)
+            values |= {m.key: float(found[m.key]) for m in wanted}
     return values
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from dinoscope.atomic import work_folder
-from dinoscope.comparison.figures.maps import write_figures
+from dinoscope.atomic import move_in, work_folder
+from dinoscope.comparison.figures.captions import CAPTIONS
+from dinoscope.comparison.figures.maps import check_formats, write_figures
 from dinoscope.comparison.figures.plane_files import PLANE_FILES, write_plane
 from dinoscope.comparison.report.report import write_report
-from dinoscope.comparison.tables.files import (
-    write_manifest,
-    write_metrics_csv,
-    write_metrics_json,
-    write_paper_tables,
-)
+from dinoscope.comparison.tables.files import write_tables
 from dinoscope.data.results import Comparison
+from dinoscope.drawing.figure_files import FORMATS
 from dinoscope.errors import InputError
 
+FIGURES = "figures"
 FILES = (
     "report.html",
     "metrics.csv",
@@ -25,30 +24,37 @@ FILES = (
     "manifest.json",
     "table.md",
     "table.tex",
-    "figures",
+    FIGURES,
 )
 """And `PLANE_FILES` where sharpness and coherence were measured."""
 
 
-def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
-    """Write everything beside ``folder`` first, then move it in; earlier results of the same names are
-    replaced, other files in the folder stay.
+def write_comparison(comparison: Comparison, folder: str | Path, *, formats: Sequence[str] = ()) -> Path:
+    """Write everything beside ``folder`` first, then move it in; earlier results are replaced, other files in
+    the folder and in its `FIGURES` stay.
+
+    Args:
+        comparison: as `compare` returns it.
+        folder: where to.
+        formats: of a figure for each photograph: some of ``png``, ``pdf`` and ``svg``; without any there is
+            the overview alone, as PNG.
 
     Returns:
         The report's path.
 
     Raises:
-        InputError: ``folder`` is a file, or cannot be written to.
+        InputError: ``folder`` is a file, or cannot be written to; another format.
     """
+    check_formats(formats)
     folder = Path(folder)
     try:
         with work_folder(folder) as work:
-            _write_all(comparison, work)
+            _write_all(comparison, work, formats)
             for name in (*FILES, *PLANE_FILES):
                 target = folder / name
-                if target.is_dir():
-                    shutil.rmtree(target)
-                if (work / name).exists():
+                if name == FIGURES:
+                    move_in(work / name, target, _earlier_figures(target))
+                elif (work / name).exists():
                     (work / name).replace(target)
                 else:
                     target.unlink(missing_ok=True)
@@ -57,11 +63,16 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
     return folder / "report.html"
 
 
-def _write_all(comparison: Comparison, folder: Path) -> None:
+def _earlier_figures(folder: Path) -> list[str]:
+    """Names of the figures that an earlier comparison wrote there: its captions head each by its stem."""
+    captions = folder / CAPTIONS
+    text = captions.read_text(encoding="utf-8", errors="replace") if captions.is_file() else ""
+    stems = re.findall(r"^## ([\w-]+)$", text, re.MULTILINE | re.ASCII)
+    return [f"{stem}.{kind}" for stem in stems for kind in FORMATS]
+
+
+def _write_all(comparison: Comparison, folder: Path, formats: Sequence[str]) -> None:
     write_report(comparison, folder / "report.html")
-    write_metrics_csv(comparison, folder / "metrics.csv")
-    write_metrics_json(comparison, folder / "metrics.json")
-    write_manifest(comparison, folder / "manifest.json")
-    write_paper_tables(comparison.measurements, folder)
+    write_tables(comparison, folder)
     write_plane(comparison, folder)
-    write_figures(comparison, folder / "figures")
+    write_figures(comparison, folder / FIGURES, formats)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.base import Backbone, check_backbone
 from dinoscope.backbones.load import as_backbone
 from dinoscope.comparison.controls import Controls
 from dinoscope.comparison.exactness import exact_enough
@@ -48,7 +48,7 @@ class MeasuringPlan:
     def blocks(self) -> tuple[int, ...]:
         """Absolute layers, one for each model."""
         return tuple(
-            check_layers(None if layer is None else (layer,), model.spec.depth)[0]
+            check_layers(None if layer is None else (layer,), model.spec.depth, model.spec.name)[0]
             for layer, model in zip(self.layers, self.models, strict=True)
         )
 
@@ -98,6 +98,8 @@ def as_backbones(backbones: Backbone | str | Sequence[Backbone | str]) -> list[B
         InputError: none.
         UnknownBackboneError, WeightsError: as `load_backbone`.
     """
+    if not isinstance(backbones, Iterable):
+        check_backbone(backbones)
     several = [backbones] if isinstance(backbones, Backbone | str) else backbones
     models = [as_backbone(backbone) for backbone in several]
     if not models:

@@ -11,12 +11,15 @@ import numpy as np
 from jaxtyping import Float64
 
 from dinoscope.comparison.axes import half_blurred_axes
-from dinoscope.comparison.numbers import numbers_of, seen_on
+from dinoscope.comparison.numbers import Numbers, Same, numbers_of, seen_on
 from dinoscope.comparison.people import people_numbers
 from dinoscope.data.annotation import Annotation
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
+from dinoscope.maths.patches import prepared
 from dinoscope.metrics.registry import CURVES
+from dinoscope.metrics.subject import Seen
+from dinoscope.strict_json import strict
 
 NUMBERS_VERSION = 5
 """Version of what the metrics mean: rows of different versions do not mix."""
@@ -33,6 +36,10 @@ class Job:
         annotation: its masks.
         extra: further numbers of the first columns; NaN for the rest.
         others: further people's masks.
+        seen: the photograph on the grid, where it was looked at before.
+        same: numbers of the first features elsewhere, where these are known.
+        moved: columns of the first features again, with what is changed in them, of
+            `dinoscope.metrics.facts.SIGHTS`.
     """
 
     photograph: Photograph
@@ -40,6 +47,9 @@ class Job:
     annotation: Annotation | None = None
     extra: Sequence[Mapping[str, float]] = ()
     others: Sequence[Annotation | None] = ()
+    seen: Seen | None = None
+    same: Same | None = None
+    moved: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,15 +71,22 @@ class Row:
     people: Mapping[str, Sequence[float]] = field(default_factory=dict)
     half_blur: Mapping[str, float] = field(default_factory=dict)
 
+    def column(self, j: int) -> Numbers:
+        """The numbers of one model or control."""
+        return Numbers(
+            {name: values[j] for name, values in self.values.items()},
+            {name: lines[j] for name, lines in self.curves.items()},
+        )
+
     def as_json(self) -> dict[str, object]:
         """JSON values; undefined is null."""
         return {
             "image": self.image,
-            "values": _numbers(self.values),
-            "people": _numbers(self.people),
-            "half_blur": {name: _number(value) for name, value in self.half_blur.items()},
+            "values": strict(self.values),
+            "people": strict(self.people),
+            "half_blur": strict(self.half_blur),
             "curves": {
-                name: [[_number(float(f"{v:.7g}")) for v in line] for line in lines]
+                name: strict([[float(f"{v:.7g}") for v in line] for line in lines])
                 for name, lines in self.curves.items()
             },
         }
@@ -98,11 +115,14 @@ def row_of(job: Job, *, masked: bool = False, n_models: int | None = None) -> Ro
     """
     features, grid = job.features, job.features[0].grid
     last = len(features) if n_models is None else n_models
-    seen = seen_on(grid, job.photograph, annotation=job.annotation)
-    columns = [
-        numbers_of(f, seen, reference=features[0] if 0 < j < last else None, masked=masked)
-        for j, f in enumerate(features)
-    ]
+    seen = seen_on(grid, job.photograph, annotation=job.annotation, before=job.seen)
+    first = prepared(features[0])
+    own = numbers_of(features[0], seen, known=first, same=job.same, masked=masked)
+    columns = [own]
+    for j, f in enumerate(features[1:], 1):
+        reference = first if j < last else None
+        same = Same(own, job.moved[j]) if j in job.moved else None
+        columns.append(numbers_of(f, seen, reference=reference, same=same, masked=masked))
     values = {name: [column.values[name] for column in columns] for name in columns[0].values}
     undefined = [math.nan] * (len(features) - len(job.extra))
     for name in job.extra[0] if job.extra else ():
@@ -117,13 +137,5 @@ def row_of(job: Job, *, masked: bool = False, n_models: int | None = None) -> Ro
     )
 
 
-def _numbers(values: Mapping[str, Sequence[float]]) -> dict[str, list[float | None]]:
-    return {name: [_number(v) for v in line] for name, line in values.items()}
-
-
 def _values(numbers: Mapping[str, Sequence[float | None]]) -> dict[str, list[float]]:
     return {name: [math.nan if v is None else v for v in line] for name, line in numbers.items()}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

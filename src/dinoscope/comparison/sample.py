@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Int64
@@ -14,9 +15,9 @@ from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
 from dinoscope.io.images import PREVIEW_PX, preview
 from dinoscope.maths.masks import UNKNOWN, patch_labels
-from dinoscope.metrics.facts import Values
+from dinoscope.metrics.facts import OfCollection, Values
 from dinoscope.metrics.registry import COLLECTION
-from dinoscope.metrics.subject import Collection
+from dinoscope.metrics.subject import Collection, Seen
 from dinoscope.pipeline.workers import measuring, worker_count
 
 KEPT = 48
@@ -32,11 +33,12 @@ Features = tuple[PatchFeatures, ...]
 
 @dataclass
 class Sample:
-    """The photographs with the smallest digests: features by each model and classes, and previews."""
+    """The photographs with the smallest digests: features by each model, classes, previews, what is seen."""
 
     kept: int = KEPT
     rows: dict[str, tuple[Features, Int64[np.ndarray, "h w"] | None]] = field(default_factory=dict)
     photographs: dict[str, Photograph] = field(default_factory=dict)
+    seen: dict[str, Seen] = field(default_factory=dict)
 
     def wants(self, digest: str) -> bool:
         """Whether a photograph belongs to the sample, as far as is known."""
@@ -51,9 +53,10 @@ class Sample:
         labels = None if classes is None else patch_labels(classes, features[0].grid).labels
         self.rows[digest] = (features, labels)
         self.photographs[digest] = preview(photograph, longest_px=PREVIEW_PX)
+        self.seen[digest] = Seen(features[0].grid.shape, self.photographs[digest].pixels)
         if len(self.rows) > self.kept:
             last = max(self.rows)
-            del self.rows[last], self.photographs[last]
+            del self.rows[last], self.photographs[last], self.seen[last]
 
     def n_classes(self) -> int:
         """How many classes its labels hold."""
@@ -65,6 +68,7 @@ def collection_numbers(
     sample: Sample,
     derive: Callable[[Features], Features] = lambda features: features,
     *,
+    moved: Mapping[int, frozenset[str]] = MappingProxyType({}),
     masked: bool = False,
     seed: int = 0,
 ) -> dict[str, tuple[float, ...]]:
@@ -73,6 +77,9 @@ def collection_numbers(
     Args:
         sample: of the collection.
         derive: from the kept features to those measured, one for each model.
+        moved: columns of the first model's features again, with what is changed in them, of
+            `dinoscope.metrics.facts.SIGHTS`. Where that moves nothing the first column's number is theirs; of
+            a first column that is one itself, metrics that nothing moves are left out.
         masked: whether masks were asked for.
     """
     rows = [(derive(features), labels) for _, (features, labels) in sorted(sample.rows.items())]
@@ -84,30 +91,32 @@ def collection_numbers(
         Collection(column, [column[i] for i in labelled], classes, seed=seed) for column in columns
     ]
     asked = [
-        family.measure for family in COLLECTION if masked or not any(m.needs_masks for m in family.metrics)
+        (family, j)
+        for family in COLLECTION
+        for j in range(n_models)
+        if (masked or not any(m.needs_masks for m in family.metrics))
+        and (j not in moved or any(m.is_moved_by(moved[j]) for m in family.metrics))
     ]
-    numbers: dict[str, list[float]] = {}
-    for found in _of_each(asked, collections, one_at_a_time=_large(columns)):
+    numbers: dict[str, dict[int, float]] = {}
+    large = any(sum(features.values.nbytes for features in column) > LARGE_BYTES for column in columns)
+    answers = _of_each([(family, collections[j]) for family, j in asked], one_at_a_time=large)
+    for (_, j), found in zip(asked, answers, strict=True):
         for name, value in found.items():
-            numbers.setdefault(name, []).append(value)
-    return {name: tuple(values) for name, values in numbers.items()}
+            numbers.setdefault(name, {})[j] = value
+    return {
+        name: tuple(by_column.get(j, by_column[0]) for j in range(n_models))
+        for name, by_column in numbers.items()
+    }
 
 
-def _of_each(
-    asked: Sequence[Callable[[Collection], Values]], models: Sequence[Collection], *, one_at_a_time: bool
-) -> Iterator[Values]:
-    """What was asked of every model, question by question, on one thread for each core.
+def _of_each(asked: Sequence[tuple[OfCollection, Collection]], *, one_at_a_time: bool) -> Iterator[Values]:
+    """What each was asked, in that order, on one thread for each core.
 
     What the metrics import when they need it is imported here, on one thread: two that import it at once find
     it half made.
     """
-    for module in ("sklearn.cluster", "sklearn.linear_model"):
-        import_module(module)
+    import_module("sklearn.linear_model")
     with measuring(1 if one_at_a_time else worker_count()) as pool:
-        answers = [pool.submit(question, model) for question in asked for model in models]
+        answers = [pool.submit(family.measure, model) for family, model in asked]
         for answer in answers:
             yield answer.result()
-
-
-def _large(columns: Sequence[Sequence[PatchFeatures]]) -> bool:
-    return any(sum(features.values.nbytes for features in column) > LARGE_BYTES for column in columns)

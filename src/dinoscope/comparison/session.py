@@ -67,7 +67,7 @@ class Session:
         self._preview_bytes = preview_bytes
         self._rows: OrderedDict[tuple[str, int], Features] = OrderedDict()
         self._previews: dict[str, Photograph] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def check(self, grid: int) -> None:
         """Refuse a grid that is impossible for any photograph.
@@ -112,7 +112,7 @@ class Session:
         self.check(grid)
         self._check_room(photograph, grid)
         seen = self._previews.get(photograph.digest) or self._fitting_preview(photograph)
-        plan = self._at(grid)
+        plan = self.plan(grid)
         if not self._is_proven:
             plan, _ = plan.proven(self._arithmetic, [photograph])
             self._plan, self._is_proven = plan, True
@@ -139,7 +139,20 @@ class Session:
         """
         if not digests:
             raise InputError("there is no photograph to compare")
-        plan, digests = self._at(grid), list(dict.fromkeys(digests))
+        plan, digests = self.plan(grid), list(dict.fromkeys(digests))
+        with self._lock:
+            rows = self.features(digests, grid)
+            photographs = [self._previews[digest] for digest in digests]
+        stream = zip(photographs, rows, strict=True)
+        measurements = measurements_of(stream, plan, failed=raise_failure)
+        return assemble(plan, photographs, rows, measurements, self._options)
+
+    def features(self, digests: Sequence[str], grid: int) -> list[Features]:
+        """Features of photographs added before, a row each, models in their order.
+
+        Raises:
+            InputError: one was not added at this grid.
+        """
         with self._lock:
             missing = [digest for digest in digests if not self.has(digest, grid)]
             if missing:
@@ -148,11 +161,11 @@ class Session:
                 )
             for digest in digests:
                 self._rows.move_to_end((digest, grid))
-            photographs = [self._previews[digest] for digest in digests]
-            rows = [self._rows[digest, grid] for digest in digests]
-        stream = zip(photographs, rows, strict=True)
-        measurements = measurements_of(stream, plan, failed=raise_failure)
-        return assemble(plan, photographs, rows, measurements, self._options)
+            return [self._rows[digest, grid] for digest in digests]
+
+    def plan(self, grid: int) -> MeasuringPlan:
+        """Models, their labels and layers, and how photographs become features at this grid."""
+        return replace(self._plan, run=replace(self._plan.run, grid=grid))
 
     def forget(self, digest: str) -> None:
         """Let go of everything about one photograph; nothing happens where there is none."""
@@ -160,9 +173,6 @@ class Session:
             for key in [key for key in self._rows if key[0] == digest]:
                 del self._rows[key]
             self._previews.pop(digest, None)
-
-    def _at(self, grid: int) -> MeasuringPlan:
-        return replace(self._plan, run=replace(self._plan.run, grid=grid))
 
     def _check_room(self, photograph: Photograph, grid: int) -> None:
         needed = sum(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from dinoscope.data.results import Comparison, Interval, Measurements, ModelResult
+from dinoscope.data.spec import KIND_WORDS
+from dinoscope.drawing.style import plain
 from dinoscope.metrics.registry import METRICS
 
 TRIPLE = ("neighbour", "random_pair", "locality")
 """The smoothness metrics, which are shown together wherever there is room for three numbers."""
 
-CONTROL = "control, not a trained model"
+CONTROL = KIND_WORDS["control"]
 
 
 def title(metric: str) -> str:
@@ -49,14 +52,33 @@ def fitting(value: Interval, *, sign: str = "") -> str:
     >>> fitting(Interval(0.0432, 0.0021, 0.0843, 8), sign="+")
     '+0.043 [+0.002, +0.084]'
     """
-    half = (value.high - value.low) / 2
-    if not (math.isfinite(half) and half > 0):
+    digits = _decimals(value)
+    if digits is None:
         return interval(value, sign=sign)
-    ends = [abs(end) for end in (value.low, value.high) if end]
-    digits = max(0, math.ceil(-math.log10(half / 3)), *(math.ceil(-math.log10(2 * end)) for end in ends))
-    digits = min(digits, 4)
     mean, low, high = (number(v, sign=sign, digits=digits) for v in (value.mean, value.low, value.high))
     return f"{mean} [{low}, {high}]"
+
+
+def spread(value: Interval, *, sign: str = "") -> str:
+    """The mean and how far its interval reaches, where it is not cut at a bound; decimals as in `fitting`.
+
+    >>> spread(Interval(0.7312, 0.7042, 0.7582, 8)), spread(Interval(0.5, float("nan"), float("nan"), 1))
+    ('0.731 ± 0.027', '0.500')
+    """
+    digits = _decimals(value)
+    if digits is None:
+        return number(value.mean, sign=sign)
+    half = max(value.high - value.mean, value.mean - value.low)
+    return f"{number(value.mean, sign=sign, digits=digits)} ± {number(half, digits=digits)}"
+
+
+def _decimals(value: Interval) -> int | None:
+    half = (value.high - value.low) / 2
+    if not (math.isfinite(half) and half > 0):
+        return None
+    ends = [abs(end) for end in (value.low, value.high) if end]
+    digits = max(0, math.ceil(-math.log10(half / 3)), *(math.ceil(-math.log10(2 * end)) for end in ends))
+    return min(digits, 4)
 
 
 def percent(share: float) -> str:
@@ -78,8 +100,27 @@ def variance_shown(comparison: Comparison, model: ModelResult) -> float:
 
 
 def kind(model: ModelResult) -> str:
-    """``layer 11``, or that it is a control."""
-    return CONTROL if model.spec.control else f"layer {model.layer}"
+    """``layer 11``, that it is a toy, or that it is a control."""
+    layer = f"layer {model.layer}"
+    return {"": layer, "toy": f"toy model, {layer}", "control": CONTROL}[model.spec.kind]
+
+
+def kinds(models: Iterable[ModelResult]) -> tuple[str, ...]:
+    """What has to be said of the toys and of the controls among models, a sentence each; none without any."""
+    labels: dict[str, list[str]] = {"toy": [], "control": [], "": []}
+    for model in models:
+        labels[model.spec.kind].append(plain(model.label, 60))
+    toys, controls = labels["toy"], labels["control"]
+    told = []
+    if toys:
+        told.append(
+            f"{', '.join(toys)}: {'toy models' if len(toys) > 1 else 'a toy model'}, to show how things work "
+            "and not how well; neither DINOv2 nor DINOv3."
+        )
+    if controls:
+        what = "controls, not trained models" if len(controls) > 1 else f"a {CONTROL}"
+        told.append(f"{', '.join(controls)}: {what}.")
+    return tuple(told)
 
 
 def input_facts(comparison: Comparison, photograph: int, model: int) -> str:
@@ -100,28 +141,6 @@ def triple(comparison: Comparison, photograph: int, model: int) -> list[tuple[st
 def smoothness(measured: Measurements) -> list[str]:
     """Those of `TRIPLE` that were measured."""
     return [name for name in TRIPLE if name in measured.values]
-
-
-def colours_note(comparison: Comparison) -> str:
-    """What the PCA colours are, and what they leave out."""
-    shares = "; ".join(
-        f"{m.label}: {percent(variance_shown(comparison, m))} of the variance of {m.spec.dim:,} channels"
-        for m in comparison.models
-    )
-    text = (
-        f"Colours: principal components {component_list(comparison)} as red, green, blue, one basis per "
-        f"model over all photographs ({shares}); everything else is not shown."
-    )
-    for m in comparison.models:
-        if m.alignment is not None:
-            text += (
-                f" Colours of {m.label} are rotated towards those of {m.alignment.reference} (Procrustes "
-                f"residual {number(m.alignment.residual, digits=2)}; 0: the same map, 1: nothing in "
-                "common), so none of its channels is a single component."
-            )
-    if any(maps.foreground is not None for row in comparison.maps for maps in row):
-        text += f" Black: not foreground ({comparison.settings.get('foreground', 'rule not recorded')})."
-    return text
 
 
 COSINES_NOTE = (

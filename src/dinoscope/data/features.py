@@ -13,7 +13,7 @@ from dinoscope.errors import InputError, ProvenanceMismatchError, ShapeError, sh
 from dinoscope.names import well_formed
 
 SQUASHED = 3.0
-"""Of other tools' features: at most, one scale of their resize (horizontal, vertical) over the other."""
+"""Largest ratio of the two scales (horizontal, vertical) of the resize behind other tools' features."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Provenance:
         tiles: how the photograph was cut where it went through in tiles; empty where it went through whole.
         seam: of tiles: mean of 1 − cosine between what two neighbours say of the same patch; None where no
             two overlap.
+        reduction: how many stored pixels became one along each side as the photograph was decoded.
     """
 
     image: str
@@ -47,6 +48,7 @@ class Provenance:
     std: tuple[float, float, float] | None = None
     tiles: str = ""
     seam: float | None = None
+    reduction: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image", well_formed(self.image))
@@ -145,7 +147,7 @@ class PatchFeatures:
             raise ShapeError("vector", expected=f"dim={self.dim}", actual=vector.shape)
         query = vector.astype(np.float64)
         flat = self.values.reshape(-1, self.dim).astype(np.float64)
-        lengths = np.linalg.norm(flat, axis=1) * np.linalg.norm(query)
+        lengths = np.sqrt(np.einsum("nd,nd->n", flat, flat)) * np.linalg.norm(query)
         cosines = np.divide(flat @ query, lengths, out=np.zeros(len(flat)), where=lengths > 0)
         return np.clip(cosines, -1.0, 1.0).astype(np.float32).reshape(self.grid.shape)
 

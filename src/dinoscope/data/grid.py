@@ -125,8 +125,7 @@ class PatchGrid:
         Raises:
             InputError: the place is outside ``[0, 1]²`` or not a number.
         """
-        if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
-            raise InputError(f"a place in an image is (x, y) in [0, 1]², got ({x}, {y})")
+        x, y = place((x, y))
         return min(math.floor(y * self.h), self.h - 1), min(math.floor(x * self.w), self.w - 1)
 
     def patch_at_pixel(self, px: int, py: int) -> tuple[int, int]:
@@ -164,7 +163,34 @@ class PatchGrid:
             raise InputError(f"no patch ({row}, {col}) in a grid of {self.h}x{self.w}")
 
 
-def whole_number(value: object) -> int:
+def place(values: object) -> tuple[float, float]:
+    """A place ``(x, y)`` of an image.
+
+    Raises:
+        InputError: not two numbers in ``[0, 1]``.
+    """
+    try:
+        x, y = (float(value) for value in values)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        x = y = math.nan
+    if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
+        raise InputError(f"a place in an image is (x, y) in [0, 1]², got {str(values)[:80]}")
+    return x, y
+
+
+def seed_number(value: object) -> int:
+    """A seed, which every generator of random numbers takes.
+
+    Raises:
+        InputError: no whole number from 0 to 2^63 - 1.
+    """
+    seed = whole_number(value, "a seed")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"a seed is a whole number from 0 to 2^63 - 1, got {seed}")
+    return seed
+
+
+def whole_number(value: object, what: str = "a number of patches or pixels") -> int:
     """A count, from an int or whatever else is one (a NumPy integer, but no bool, float or text).
 
     Raises:
@@ -175,9 +201,7 @@ def whole_number(value: object) -> int:
             return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         pass
-    raise InputError(
-        f"a number of patches or pixels is a whole number, got {str(value)[:80]!r} ({type(value).__name__})"
-    )
+    raise InputError(f"{what} is a whole number, got {str(value)[:80]!r} ({type(value).__name__})")
 
 
 def _two(values: object, what: str) -> tuple[object, object]:

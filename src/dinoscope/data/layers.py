@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
+Batch = Float[Tensor, "b 3 H W"]
+"""Normalised pixels."""
+
+Layers = tuple[int, ...] | None
+"""Absolute 0-based numbers; None for the last."""
+
 
 @dataclass(frozen=True, slots=True)
 class LayerOutputs:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
+from dinoscope.data.kinds import check_features
 from dinoscope.errors import ShapeError
 
 
@@ -81,6 +82,7 @@ class PatchPCA:
 
     def project(self, features: PatchFeatures) -> Float[np.ndarray, "h w n"]:
         """Component scores of every patch."""
+        check_features(features)
         if features.dim != len(self.mean):
             raise ShapeError(
                 "feature map", expected=f"h w dim={len(self.mean)}", actual=features.values.shape

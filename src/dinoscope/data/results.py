@@ -13,6 +13,7 @@ from dinoscope.data.features import PatchFeatures
 from dinoscope.data.maps import ColourAlignment, PatchPCA, SimilarityMap
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
+from dinoscope.data.views import CloserLook
 from dinoscope.errors import ShapeError
 from dinoscope.names import well_formed
 
@@ -89,7 +90,9 @@ class ModelResult:
         layer: absolute 0-based block number.
         dtype: the arithmetic of the forward pass, and what else of the way it was run may change numbers.
         pca: one basis over all photographs.
-        alignment: of the colours to the first model's; None for the first model itself.
+        alignment: of the colours to the first model's; None for the first model itself, and where colours
+            are not turned.
+        coloured_by: what its colours show and how much of it, in a few words; empty for principal components.
     """
 
     label: str
@@ -99,6 +102,23 @@ class ModelResult:
     dtype: str
     pca: PatchPCA
     alignment: ColourAlignment | None = None
+    coloured_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FurtherLayer:
+    """Another layer of a comparison's model, to look at; nothing of it is measured.
+
+    Attributes:
+        of: which of the comparison's models.
+        model: as that, but for the layer, its basis and its colours.
+        features, maps: by photograph.
+    """
+
+    of: int
+    model: ModelResult
+    features: tuple[PatchFeatures, ...]
+    maps: tuple[Maps, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +262,9 @@ class Comparison:
         ledger: whether the comparison was fair, line by line.
         failures: photographs that could not be used.
         settings: what was asked for: grid, resize, seed, versions.
+        colours: what the maps' colours show: ``pca``, ``spectral`` or ``clusters``.
+        further: other layers of the models, to look at.
+        closer: further ways of looking at the first photographs, as far as they were asked for.
     """
 
     photographs: tuple[Photograph, ...]
@@ -254,6 +277,9 @@ class Comparison:
     ledger: tuple[LedgerEntry, ...]
     failures: tuple[Failure, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
+    colours: str = "pca"
+    further: tuple[FurtherLayer, ...] = ()
+    closer: tuple[CloserLook, ...] = ()
 
     def __repr__(self) -> str:
         models = ", ".join(model.label for model in self.models)

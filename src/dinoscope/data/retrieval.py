@@ -175,7 +175,7 @@ class RetrievalScores:
         n_images: labelled photographs that were ranked.
         n_unlabelled: photographs without a label: not ranked, but suppressions may be fitted on them.
         n_undefined: queries without any relevant photograph: in no mean.
-        settings: what was asked for: folds, ranks, draws, seed.
+        settings: what was asked for: folds, ranks, draws, seed; and the backbone of a store.
         warnings: what must be read beside these numbers.
     """
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from dinoscope.data.grid import whole_number
 from dinoscope.errors import InputError, LayerError
 from dinoscope.names import well_formed
 
@@ -19,6 +21,16 @@ STAGED = CONVOLUTIONAL | {"hf-stages"}
 Statistics = Literal["published", "stated", "assumed", "contradicted"]
 """Where a model's mean and std come from: its authors; the folder of its weights; nowhere; its authors,
 though the folder of its weights states others."""
+
+Kind = Literal["", "control", "toy"]
+"""What has to stand beside a model's name wherever it is shown; empty for most."""
+
+KIND_WORDS: Mapping[str, str] = {"": "", "control": "control, not a trained model", "toy": "toy model"}
+
+
+def kind_flags(kind: Kind) -> dict[str, bool]:
+    """What a file of results says of a model's kind."""
+    return {"control": kind == "control", "toy": kind == "toy"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +50,11 @@ class BackboneSpec:
         std: likewise, divided by.
         licence: of the weights (SPDX where there is one).
         control: true for anything that is not a trained model.
+        toy: true for a model that comes with the package, to show how things work and not how well.
         description: one sentence for people.
         final_norm: whether it has a final normalisation of its patches.
+        finer: how many overlapping places its maps have for each patch, along each side.
+        facet: what of a layer its features are: ``token``, or a part of its attention.
     """
 
     name: str
@@ -53,8 +68,16 @@ class BackboneSpec:
     std: tuple[float, float, float] = IMAGENET_STD
     licence: str = "unknown"
     control: bool = False
+    toy: bool = False
     description: str = ""
     final_norm: bool = True
+    finer: int = 1
+    facet: str = "token"
+
+    @property
+    def kind(self) -> Kind:
+        """What has to stand beside its name wherever it is shown."""
+        return "control" if self.control else "toy" if self.toy else ""
 
     @property
     def staged(self) -> bool:
@@ -77,6 +100,7 @@ class WeightsOrigin:
         notes: what a reader must know: assumed normalisation, ignored training-only keys, ...
         statistics: where mean and std come from.
         projection: what was taken out of the patches, and the digest of those directions; empty for nothing.
+        register: the neurons that a test-time register takes, in words; empty without one.
     """
 
     source: str
@@ -85,6 +109,7 @@ class WeightsOrigin:
     notes: tuple[str, ...] = ()
     statistics: Statistics = "published"
     projection: str = ""
+    register: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", well_formed(self.source))
@@ -113,18 +138,26 @@ def evenly(k: int, depth: int) -> tuple[int, ...]:
     return tuple((i + 1) * depth // k - 1 for i in range(k))
 
 
-def check_layers(layers: tuple[int, ...] | None, depth: int) -> tuple[int, ...]:
+def check_layers(layers: tuple[int, ...] | None, depth: int, backbone: str = "") -> tuple[int, ...]:
     """Layers as asked for, or the last one; each absolute, known and named once.
+
+    Args:
+        layers: None for the last.
+        depth: how many there are.
+        backbone: its name, for the error.
 
     Raises:
         LayerError: a layer below 0 or not below ``depth``.
-        InputError: none, or the same one twice.
+        InputError: none, the same one twice, or what is no whole number.
     """
     if layers is None:
         return (depth - 1,)
+    if not isinstance(layers, tuple | list):
+        raise InputError(f"layers are a tuple of whole numbers, got {str(layers)[:80]!r}")
+    layers = tuple(whole_number(layer, "a layer") for layer in layers)
     for layer in layers:
         if not 0 <= layer < depth:
-            raise LayerError(layer, depth)
+            raise LayerError(layer, depth, backbone)
     if not layers or len(set(layers)) != len(layers):
         raise InputError(f"layers must be named once each, got {layers}")
-    return tuple(layers)
+    return layers

@@ -10,7 +10,7 @@ import typer
 from dinoscope.errors import InputError
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
+from dinoscope.shell.option import argument, option
 from dinoscope.shell.panels import COMPUTE, INPUT, OUTPUT
 
 STORE_DAMAGED = 4
@@ -23,12 +23,7 @@ STORE_DAMAGED = 4
 )
 def doctor_command(
     store: Annotated[
-        str | None,
-        typer.Argument(
-            help="Instead: check every file of this store against its digest.",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
+        str | None, argument("Instead: check every file of this store against its digest.", INPUT)
     ] = None,
     *,
     explain: Annotated[
@@ -38,13 +33,13 @@ def doctor_command(
             "MODEL?layer=8&norm=false, or a file of features (.npy, .npz, .safetensors).",
             INPUT,
             metavar="OLD NEW PHOTO",
-            show_default=False,
         ),
     ] = None,
     compiled: Annotated[
         bool,
         option("Check torch.compile too; takes about a minute.", COMPUTE, "--compiled"),
     ] = False,
+    pixel_range: options.PixelRange = "full",
     device: Annotated[
         str,
         option("Where --explain computes.", COMPUTE, metavar="cpu|cuda|mps|auto"),
@@ -74,14 +69,17 @@ def doctor_command(
     if explain is not None:
         from dinoscope.backbones.load import torch_device
         from dinoscope.doctor.explain.explain import explain as find_cause
+        from dinoscope.io.pixel_range import read_range, use_range
         from dinoscope.shell.stages import Stage, stages
+        from dinoscope.strict_json import strict_json
 
+        use_range(read_range(pixel_range))
         old, new, photo = explain
         with stages(Stage("changes tried")) as course:
             diagnosis = find_cause(
                 old, new, photo, device=str(torch_device(device)), seed=seed, on_progress=course.so_far
             )
-        print(text.diagnosis_json(diagnosis) if as_json else text.diagnosis_text(diagnosis))
+        print(strict_json(diagnosis) if as_json else text.diagnosis_text(diagnosis))
         return
     from dinoscope.doctor.health import examine
 

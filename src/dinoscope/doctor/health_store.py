@@ -7,10 +7,11 @@ from pathlib import Path
 
 from dinoscope.doctor.diagnosis import Finding, Health, State
 from dinoscope.errors import CorruptStoreError, InputError, StoreError
+from dinoscope.store.derived.index import damaged_indexes
 from dinoscope.store.digests import cure, damaged_files, is_index, missing_digests, read_digests
-from dinoscope.store.lance import data_files, exists, open_dataset
+from dinoscope.store.lance import exists, open_dataset
 from dinoscope.store.reading import patch_statistics
-from dinoscope.store.store import FeatureStore, FeatureTable, open_store
+from dinoscope.store.store import FeatureStore, open_store
 
 
 def examine_store(path: str | Path, *, on_bytes: Callable[[int], None] = lambda _: None) -> Health:
@@ -28,6 +29,10 @@ def examine_store(path: str | Path, *, on_bytes: Callable[[int], None] = lambda 
     findings: list[Finding] = []
     for name in store.tables:
         findings += _table_findings(store, name, on_bytes)
+    for file in store.lost_tables:
+        words = f"{str(file)!r} is gone"
+        advice = "put it back from a copy, or embed with the same settings again, which writes it anew"
+        findings.append(Finding(f"table {file.parent.name}", file.name, "problem", words, advice))
     if not findings:
         findings.append(Finding("store", "tables", "note", "there are none", "`dinoscope embed` makes one"))
     return Health(tuple(findings))
@@ -65,23 +70,15 @@ def _table_findings(store: FeatureStore, name: str, on_bytes: Callable[[int], No
         return
     try:
         table = store.table(name)
-        lost = _lost_files(table)
-        if lost:
-            raise CorruptStoreError(f"{str(lost[0])!r} is gone: {cure(lost[0])}")
+        if exists(table.errors_path):
+            open_dataset(table.errors_path)
         rows = len(table)
         if rows:
             patch_statistics(table)
     except (StoreError, InputError) as error:
         yield Finding(topic, "reading", "problem", str(error), "do what it says")
         return
+    for path in damaged_indexes(table):
+        words = "it is gone, or its content is not what was written"
+        yield Finding(topic, path.relative_to(folder).as_posix(), "note", words, cure(path))
     yield Finding(topic, "files", "ok", f"{rows} photographs; every file with a digest is as it was written")
-
-
-def _lost_files(table: FeatureTable) -> list[Path]:
-    """Data files that the newest versions name, and that are not there."""
-    lost = []
-    for path in (table.vectors_path, table.errors_path):
-        if exists(path):
-            fragments = open_dataset(path).get_fragments()
-            lost += [file for f in fragments for file in data_files(path, f) if not file.exists()]
-    return lost

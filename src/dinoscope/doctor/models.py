@@ -23,7 +23,7 @@ def hub_findings() -> Iterator[Finding]:
     bundled = [row.name for row in rows if row.sources == ("bundled",)]
     cached = [row.name for row in rows if row.cached and row.name not in bundled]
     missing = [row.name for row in rows if not row.cached]
-    yield Finding("models", "bundled", "ok", ", ".join(bundled))
+    yield Finding("models", "bundled", "ok", f"{', '.join(bundled)} (toy models)")
     if cached:
         yield Finding("models", "cached", "ok", ", ".join(cached))
     else:

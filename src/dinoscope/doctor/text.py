@@ -67,11 +67,6 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
     return "\n\n".join(parts)
 
 
-def diagnosis_json(diagnosis: Diagnosis) -> str:
-    """One object with the fields of `Diagnosis`; what is not a number is null."""
-    return strict_json(diagnosis)
-
-
 def _table(title: str, effects: Sequence[Effect], n: int) -> str:
     rows = [
         (_number(e.to_new), _number(e.to_old), "~" if e.averaged else "", e.change, e.meaning)

@@ -1,1 +1,1 @@
-"""The drawing kit: style, sheets, HTML, figure files."""
+"""The drawing kit: style, canvases, HTML, figure files."""

@@ -8,12 +8,15 @@ from functools import cache, lru_cache
 import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
+from matplotlib.axis import Tick, XAxis, YAxis
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 from dinoscope.drawing.style import ACCENT, INK, LINE, QUIET, REPLACEMENT, cosine_colours, plain
 
@@ -25,6 +28,32 @@ MOST_STRETCHED = 5.0
 """Panels of longer or taller photographs are drawn at this ratio of their sides."""
 
 
+class _NoTicks:
+    majorTicks = minorTicks = ()  # noqa: N815 (matplotlib's names)
+
+    def get_major_ticks(self, numticks: int | None = None) -> list[Tick]:
+        return []
+
+    get_minor_ticks = get_major_ticks
+
+
+class _BareX(_NoTicks, XAxis):  # type: ignore[misc]
+    pass
+
+
+class _BareY(_NoTicks, YAxis):  # type: ignore[misc]
+    pass
+
+
+class Panel(Axes):
+    """Axes that never have ticks: making those of a picture takes several times the picture's own time."""
+
+    def _init_axis(self) -> None:
+        self.xaxis, self.yaxis = _BareX(self, clear=False), _BareY(self, clear=False)
+        self.spines.bottom.register_axis(self.xaxis)
+        self.spines.left.register_axis(self.yaxis)
+
+
 class Canvas:
     """A white figure; positions and sizes in inches, x to the right, y down."""
 
@@ -34,15 +63,14 @@ class Canvas:
         self.figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
         FigureCanvasAgg(self.figure)
 
-    def axes(self, x: float, y: float, width: float, height: float) -> Axes:
+    def axes(self, x: float, y: float, width: float, height: float, kind: type[Axes] = Axes) -> Axes:
         """Axes whose top left corner is at ``(x, y)``."""
-        return self.figure.add_axes(
-            (x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height)
-        )
+        place = (x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height)
+        return self.figure.add_axes(place, axes_class=kind)
 
     def panel(self, x: float, y: float, width: float, height: float) -> Axes:
         """Axes without ticks or frame, for a picture that fills them."""
-        axes = self.axes(x, y, width, height)
+        axes = self.axes(x, y, width, height, Panel)
         axes.set_axis_off()
         return axes
 
@@ -88,6 +116,12 @@ class Canvas:
         )
         return text_width(shown, size, weight)
 
+    def line(self, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
+        """A thin straight line, over everything."""
+        xs, ys = ([start[k], end[k]] for k in (0, 1))
+        across, down = [x / self.width for x in xs], [1 - y / self.height for y in ys]
+        self.figure.add_artist(Line2D(across, down, color=colour, linewidth=0.5))
+
     def paragraph(self, x: float, y: float, text: str, *, width: float, size: float = 6.5) -> float:
         """Quiet text in lines no wider than ``width``; returns the y below it."""
         for line in lines(text, width, size):
@@ -130,8 +164,22 @@ def picture(axes: Axes, pixels: UInt8[np.ndarray, "H W 3"], size: tuple[int, int
     """A photograph that fills its axes, in pixels of the original of this ``(W, H)``."""
     width, height = size
     axes.imshow(
-        pixels, extent=(0, width, height, 0), aspect="auto", origin="upper", interpolation="antialiased"
+        _drawn_twice_over(axes, pixels),
+        extent=(0, width, height, 0),
+        aspect="auto",
+        origin="upper",
+        interpolation="antialiased",
     )
+
+
+def _drawn_twice_over(axes: Axes, pixels: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "H2 W2 3"]:
+    """At most two pixels a side for each that is drawn: making fewer of many is matplotlib's slowest work."""
+    height, width = pixels.shape[:2]
+    box = axes.get_window_extent()
+    drawn = min(width, max(1, round(2 * box.width))), min(height, max(1, round(2 * box.height)))
+    if drawn == (width, height):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize(drawn, Image.Resampling.BOX))
 
 
 def patch_map(
@@ -194,7 +242,7 @@ def lines(text: str, width: float, size: float) -> list[str]:
 
 @lru_cache(maxsize=10_000)
 def text_width(text: str, size: float, weight: str = "normal") -> float:
-    """Of one line in the canvas's face, in inches."""
+    """Width of one line in the canvas's face, in inches."""
     font = FontProperties(family=FACE, size=size, weight=weight)
     width, _, _ = _ruler().get_text_width_height_descent(text, font, False)  # type: ignore[no-untyped-call]
     return float(width) / DPI

@@ -8,6 +8,7 @@ import io
 import numpy as np
 from jaxtyping import Float, UInt8
 from markupsafe import Markup, escape
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -29,10 +30,10 @@ def name(foreign: str) -> Markup:
     return Markup("<bdi>{}</bdi>").format(plain(foreign))
 
 
-def jpeg_uri(pixels: UInt8[np.ndarray, "H W 3"]) -> str:
-    """A photograph, at most `PREVIEW_PX` on the long side."""
+def jpeg_uri(pixels: UInt8[np.ndarray, "H W 3"], *, longest_px: int = PREVIEW_PX) -> str:
+    """A photograph, at most ``longest_px`` on the long side."""
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    image.thumbnail((PREVIEW_PX, PREVIEW_PX), Image.Resampling.LANCZOS)
+    image.thumbnail((longest_px, longest_px), Image.Resampling.LANCZOS)
     return _uri(image, "jpeg", quality=_JPEG_QUALITY, optimize=True)
 
 
@@ -44,8 +45,12 @@ def colours_uri(colours: Float[np.ndarray, "h w 3"]) -> str:
 
 def cosines_uri(cosines: Float[np.ndarray, "h w"]) -> str:
     """A similarity map in the one scale of all cosine maps, one pixel for each patch."""
-    colours, scale = cosine_colours()
-    rgba = colours(scale(cosines), bytes=True)
+    return coloured_uri(cosines, *cosine_colours())
+
+
+def coloured_uri(values: Float[np.ndarray, "h w"], colours: Colormap, scale: Normalize) -> str:
+    """Numbers as colours, one pixel for each."""
+    rgba = colours(scale(values), bytes=True)
     return _uri(Image.fromarray(np.ascontiguousarray(rgba[..., :3])), "png", optimize=True)
 
 

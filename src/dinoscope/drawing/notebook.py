@@ -13,7 +13,7 @@ from dinoscope.data.features import PatchFeatures
 from dinoscope.data.maps import SimilarityMap
 
 LONG_SIDE_PX = 448
-"""Of a map in a notebook: each patch is a square of whole pixels, as many as fit."""
+"""Longest side of a map in a notebook: each patch is a square of whole pixels, as many as fit."""
 
 
 def register() -> None:

@@ -18,7 +18,7 @@ from dinoscope.drawing.style import plain
 from dinoscope.drawing.view.bundle import view_text
 
 STATIC_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""Of a report without a view: no script, no request."""
+"""The content security policy of a report without a view: no script, no request."""
 
 
 @dataclass(frozen=True, slots=True)

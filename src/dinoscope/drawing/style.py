@@ -7,7 +7,7 @@ from functools import cache
 
 import matplotlib
 import numpy as np
-from matplotlib.colors import Colormap, ListedColormap, Normalize
+from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap, Normalize
 
 INK = "#161616"
 QUIET = "#5c5c5c"
@@ -36,6 +36,29 @@ NEGATIVE = (
 )
 """Minus the cosine, and its colour: out of viridis' darkest into pale pink."""
 
+DIFFERENCE = ("#7cc4ff", "#2f7fd0", "#141414", "#d0432f", "#ff9d7c")
+"""Differences of cosines, at equal steps: blue below 0, red above it, darkest at 0 as the cosines are."""
+
+LABEL_COLOURS = (
+    (78, 121, 167),
+    (242, 142, 43),
+    (89, 161, 79),
+    (225, 87, 89),
+    (118, 183, 178),
+    (237, 201, 72),
+    (176, 122, 161),
+    (156, 117, 95),
+    (255, 157, 167),
+    (186, 176, 172),
+    (160, 203, 232),
+    (255, 190, 125),
+    (140, 209, 125),
+    (134, 188, 182),
+    (212, 166, 200),
+    (121, 112, 110),
+)
+"""Colours of clusters, by number, largest first: told apart beside each other, and no order among them."""
+
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -49,6 +72,11 @@ def cosine_colours() -> tuple[Colormap, Normalize]:
     return ListedColormap(np.concatenate([below, above]), "cosine"), Normalize(*COSINE_LIMITS)
 
 
+def difference_colours(limit: float) -> tuple[Colormap, Normalize]:
+    """`DIFFERENCE`, on a scale from minus to plus a limit."""
+    return LinearSegmentedColormap.from_list("difference", DIFFERENCE), Normalize(-limit, limit)
+
+
 def model_colour(index: int, *, control: bool) -> str:
     """The colour of a model's marks."""
     return CONTROL_COLOUR if control else MODEL_COLOURS[index % len(MODEL_COLOURS)]
@@ -60,9 +88,11 @@ def plain(text: str, longest: int | None = None) -> str:
     >>> plain("a\nb.jpg"), plain("a-very-long-name.jpg", 12)
     ('a�b.jpg', 'a-very…e.jpg')
     """
-    shown = "".join(
-        " " if unicodedata.category(c) == "Zs" else c if c.isprintable() else REPLACEMENT for c in text
-    )
+    # a picture in a page is a megabyte of the first kind
+    shown = text
+    if not (text.isascii() and text.isprintable()):
+        kinds = ((c, unicodedata.category(c)) for c in text)
+        shown = "".join(" " if kind == "Zs" else c if c.isprintable() else REPLACEMENT for c, kind in kinds)
     if longest is None or len(shown) <= longest:
         return shown
     head = longest // 2

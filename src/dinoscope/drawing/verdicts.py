@@ -13,6 +13,19 @@ AGREE = 0.05
 """Two-sided p of the sign test below which photographs agree."""
 
 
+def with_ends(interval: Interval, sign: str = "") -> str:
+    """A mean with its interval, to three decimals; alone where there is none.
+
+    >>> with_ends(Interval(0.25, 0.125, 0.5, 6)), with_ends(Interval(0.25, math.nan, math.nan, 1), "+")
+    ('0.250 [0.125, 0.500]', '+0.250')
+    """
+    if math.isnan(interval.mean):
+        return "undefined"
+    if math.isnan(interval.low):
+        return f"{interval.mean:{sign}.3f}"
+    return f"{interval.mean:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
+
+
 def direction(interval: Interval) -> int:
     """1 or -1 where all of it lies above or below 0; 0 otherwise, and with fewer than `FEWEST_TO_JUDGE`."""
     if interval.n < FEWEST_TO_JUDGE:

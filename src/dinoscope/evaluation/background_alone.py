@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from dinoscope.evaluation.pictures_values import CARRIED, PARTLY, BackgroundAlon
 from dinoscope.evaluation.stored import labelled_rows
 from dinoscope.io.labels import Labels
 from dinoscope.maths.background import LEAST_BACKGROUND, background_means
+from dinoscope.maths.intervals import SHARE
 from dinoscope.maths.left_out import jackknife_intervals
 from dinoscope.maths.retrieval_scores import EXCESS, score_columns, scores_named
 from dinoscope.maths.suppression import no_suppression
@@ -96,6 +98,13 @@ def background_case(
             "ahead": front_sums["ap"] - back_sums["ap"],
         },
         judged.counts_left_out(),
+        {
+            "background": SHARE,
+            "foreground": SHARE,
+            "excess": (-math.inf, 1.0),
+            "foreground_excess": (-math.inf, 1.0),
+            "ahead": (-1.0, 1.0),
+        },
     )
     return BackgroundAlone(
         **found,

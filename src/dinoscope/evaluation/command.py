@@ -19,13 +19,7 @@ def evaluate_command(
     store: options.Store,
     *,
     labels: Annotated[
-        str,
-        option(
-            "folders, or a CSV or JSON file of names and labels.",
-            INPUT,
-            metavar="folders|FILE",
-            show_default=False,
-        ),
+        str, option("folders, or a CSV or JSON file of names and labels.", INPUT, metavar="folders|FILE")
     ],
     table: options.Table = None,
     poolings: Annotated[
@@ -42,7 +36,7 @@ def evaluate_command(
     as_json: options.Json = False,
 ) -> None:
     """Score a store by class: every pooling and suppression, with held-out ranks, intervals and controls."""
-    from dinoscope.backbones.bundled import toys_told
+    from dinoscope.backbones.bundled import kind_told
     from dinoscope.errors import InputError
     from dinoscope.evaluation.background_alone import background_alone
     from dinoscope.evaluation.evaluate import evaluate_retrieval
@@ -73,5 +67,5 @@ def evaluate_command(
         pictures = retrieval_pictures(opened, scores, labels=labels) if shows else None
         tell(f"page: {write_retrieval(scores, out, pictures, backgrounds)}")
     print(scores_json(scores, backgrounds) if as_json else scores_text(scores, backgrounds))
-    if (toys := toys_told([opened.table().settings.backbone])) and not as_json:
-        print(f"note: {toys}")
+    if (said := kind_told(opened.table().settings.backbone)) and not as_json:
+        print(f"note: {said}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from dinoscope.errors import InputError
 from dinoscope.evaluation.protocol import KS, MAX_QUERIES, Protocol
 from dinoscope.evaluation.scoring import evaluate_vectors
 from dinoscope.evaluation.stored import fold_statistics, labelled_rows, stored_vectors
-from dinoscope.io.labels import Labels
+from dinoscope.io.labels import Labels, labels_told
 from dinoscope.maths.folds import FOLDS, folds_of
 from dinoscope.maths.retrieval_scores import CUTOFFS
 from dinoscope.store.store import FeatureStore
@@ -77,6 +78,12 @@ def evaluate_retrieval(
         max_queries=max_queries,
         seed=seed,
     )
-    return evaluate_vectors(
+    scores = evaluate_vectors(
         vectors, known, fold, fold_statistics(chosen, rows, fold, vectors["mean"]), protocol
+    )
+    told = labels_told(labels, known, [row.source for row in rows], [row.digest for row in rows])
+    return replace(
+        scores,
+        settings={"backbone": chosen.settings.backbone, **scores.settings},
+        warnings=(*scores.warnings, *told),
     )

@@ -66,7 +66,7 @@ def retrieval_pictures(
     fold = folds_of([row.digest for row in rows], _folds_of_scores(scores, rows))
     means = stored_vectors(opened, ("mean",))["mean"].astype(np.float64)
     fits = _fits(opened, rows, fold, means, chosen)
-    album = _Album(rows, known)
+    album = _Album(opened, rows, known)
     asked = _one_a_label(scores, rows, known, album, n_queries)
     queries = tuple(_query_row(i, means, fits[int(fold[i])], known, album, n_hits) for i in asked)
     removed, problem = _maps(opened, backbone, rows, album, fits, fold, _more(asked, rows, album, n_maps))
@@ -115,8 +115,8 @@ def _fits(
 class _Album:
     """Thumbnails of stored photographs that are still there."""
 
-    def __init__(self, rows: Sequence[StoredRow], labels: Sequence[str | None]) -> None:
-        self.rows, self.labels = rows, labels
+    def __init__(self, table: FeatureTable, rows: Sequence[StoredRow], labels: Sequence[str | None]) -> None:
+        self._table, self.rows, self.labels = table, rows, labels
         self._read: dict[int, Photograph | None] = {}
 
     def photograph(self, place: int) -> Photograph | None:
@@ -124,7 +124,7 @@ class _Album:
         if place not in self._read:
             row = self.rows[place]
             try:
-                self._read[place] = stored_photograph(row.source, row.digest)
+                self._read[place] = stored_photograph(self._table, row.source, row.digest)
             except ImageError:
                 self._read[place] = None
         return self._read[place]

@@ -12,14 +12,14 @@ from dinoscope.data.photograph import Photograph
 from dinoscope.data.retrieval import RevisitedScores
 from dinoscope.errors import InputError
 from dinoscope.evaluation.revisited_truth import RevisitedQuery, RevisitedTruth
-from dinoscope.io.images import photograph_from_array, read_photograph
+from dinoscope.io.images import photograph_from_array
 from dinoscope.maths.patches import unit
 from dinoscope.maths.retrieval_scores import CUTOFFS, DECIMALS, revisited_scores
 from dinoscope.maths.suppression import Suppression
 from dinoscope.retrieval.fits import suppression_for
-from dinoscope.retrieval.queries import Region, features_of, pooled
+from dinoscope.retrieval.queries import Region, features_of, photograph_of, pooled
 from dinoscope.store.reading import each_row, pooled_vectors
-from dinoscope.store.store import FeatureStore
+from dinoscope.store.store import FeatureStore, FeatureTable, table_of
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -54,7 +54,7 @@ def evaluate_revisited(
         InputError: photographs that the store or the folder lacks, a query that was embedded too, or a box
             outside its photograph.
     """
-    chosen = store.table(table)
+    chosen = table_of(store, table)
     place_of = {PurePosixPath(row.source).stem: place for place, row in enumerate(each_row(chosen))}
     missing = [name for name in truth.names if name not in place_of]
     if missing:
@@ -72,7 +72,7 @@ def evaluate_revisited(
     places = [place_of[name] for name in truth.names]
     searched = unit(fitted.apply(pooled_vectors(chosen, pooling)[places].astype(np.float64)))
     asked = [
-        pooled(features_of(chosen, _crop(Path(queries), query), backbone), pooling, Region())
+        pooled(features_of(chosen, _crop(chosen, Path(queries), query), backbone), pooling, Region())
         for query in truth.queries
     ]
     cosines = unit(fitted.apply(np.stack(asked).astype(np.float64))) @ searched.T
@@ -84,11 +84,11 @@ def evaluate_revisited(
     return revisited_scores(ranking, easy=lists("easy"), hard=lists("hard"), junk=lists("junk"), ks=ks)
 
 
-def _crop(folder: Path, query: RevisitedQuery) -> Photograph:
+def _crop(table: FeatureTable, folder: Path, query: RevisitedQuery) -> Photograph:
     found = next((p for s in SUFFIXES if (p := folder / f"{query.name}{s}").is_file()), None)
     if found is None:
         raise InputError(f"no photograph of the query {query.name!r} in {str(folder)!r}")
-    photograph = read_photograph(found)
+    photograph = photograph_of(table, found)
     width, height = photograph.size
     left, top, right, bottom = (round(value) for value in query.box)
     left, top, right, bottom = max(left, 0), max(top, 0), min(right, width), min(bottom, height)

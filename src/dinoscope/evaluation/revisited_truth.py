@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dinoscope.errors import InputError
+from dinoscope.errors import InputError, shortened
+from dinoscope.io.limits import read_text
 
 LISTS = ("easy", "hard", "junk")
 
@@ -65,19 +66,19 @@ def read_revisited(path: str | Path) -> RevisitedTruth:
             "(the three lines are in the documentation of dinoscope.evaluation.revisited_truth)"
         )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"the ground truth {str(path)!r} cannot be read ({error})") from None
+        content = json.loads(read_text(path))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"the ground truth {str(path)!r} cannot be read ({shortened(error)})") from None
     try:
         names = tuple(str(name) for name in content["imlist"])
         asked = [str(name) for name in content["qimlist"]]
         queries = tuple(
             _query(name, given, len(names)) for name, given in zip(asked, content["gnd"], strict=True)
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"the ground truth {str(path)!r} needs imlist, qimlist and, for every query, gnd with bbx, easy, "
-            f"hard and junk: {error!r}"
+            f"hard and junk: {shortened(repr(error))}"
         ) from None
     both = set(names) & set(asked)
     if both:

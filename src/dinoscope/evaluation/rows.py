@@ -10,7 +10,7 @@ from jaxtyping import Float64, Int64
 
 from dinoscope.data.results import FEW_IMAGES, FEW_WARNING, PairedDifference
 from dinoscope.data.retrieval import FIRST, RankCurve, RetrievalRow
-from dinoscope.maths.intervals import by_chance, with_shares
+from dinoscope.maths.intervals import SHARE, by_chance, with_shares
 from dinoscope.maths.left_out import jackknife_intervals
 from dinoscope.maths.suppression import RANKED
 
@@ -89,7 +89,7 @@ def rows_of(
             at = one.scores[k][FIRST], one.sums_at[k]
             table.add(f"{i} curve {k}", at)
             table.add(f"{i} curve gain {k}", at, (values[own][FIRST], tried[own].sums[FIRST]))
-    intervals = jackknife_intervals(table.values, table.sums, counts)
+    intervals = jackknife_intervals(table.values, table.sums, counts, table.bounds)
 
     def paired(i: int, what: str) -> dict[str, PairedDifference]:
         names = {key: f"{i} {what} {key}" for key in values[i] if f"{i} {what} {key}" in intervals}
@@ -128,10 +128,12 @@ class _Table:
 
     values: dict[str, Column] = field(default_factory=dict)
     sums: dict[str, LeftOut] = field(default_factory=dict)
+    bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def add(
         self, name: str, one: tuple[Column, LeftOut], minus: tuple[Column, LeftOut] | None = None
     ) -> None:
+        self.bounds[name] = SHARE if minus is None else (-1.0, 1.0)
         self.values[name], self.sums[name] = one if minus is None else (one[0] - minus[0], one[1] - minus[1])
 
 

@@ -16,7 +16,7 @@ from dinoscope.maths.pooling import FOREGROUND_RULE, own_foreground
 from dinoscope.maths.suppression import background_moments, merged
 from dinoscope.store.reading import StoredRow, each_dense, each_row, pooled_vectors
 from dinoscope.store.schema import POOLED
-from dinoscope.store.store import FeatureStore, FeatureTable
+from dinoscope.store.store import FeatureStore, FeatureTable, table_of
 
 
 def labelled_rows(
@@ -27,7 +27,7 @@ def labelled_rows(
     Raises:
         EmptyIndexError: a table without photographs.
     """
-    chosen = store.table(table)
+    chosen = table_of(store, table)
     rows = list(each_row(chosen))
     if not rows:
         raise EmptyIndexError(f"the table {chosen.name} has no photographs: embed some first")

@@ -131,14 +131,13 @@ def is_baseline(row: RetrievalRow) -> bool:
     return (row.pooling, row.suppression, row.control) == ("mean", "none", "")
 
 
-def interval_words(interval: Interval, *, sign: str = "") -> str:
-    """Mean and interval, three digits; the mean alone without an interval, a dash where undefined."""
+def interval_words(interval: Interval, *, sign: str = "", digits: int = 3) -> str:
+    """Mean and interval; the mean alone without an interval, a dash where undefined."""
     if not math.isfinite(interval.mean):
         return "–"
-    if not math.isfinite(interval.low):
-        return f"{round(interval.mean, 3) + 0.0:{sign}.3f}"
-    mean, low, high = (f"{round(v, 3) + 0.0:{sign}.3f}" for v in (interval.mean, interval.low, interval.high))
-    return f"{mean} [{low}, {high}]"
+    known = [interval.mean, interval.low, interval.high][: 3 if math.isfinite(interval.low) else 1]
+    mean, *ends = (f"{round(value, digits) + 0.0:{sign}.{digits}f}" for value in known)
+    return f"{mean} [{', '.join(ends)}]" if ends else mean
 
 
 def scores_json(scores: RetrievalScores, backgrounds: BackgroundAlone | None = None) -> str:

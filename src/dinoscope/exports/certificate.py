@@ -46,12 +46,12 @@ class Reading:
 
     @property
     def mean(self) -> float:
-        """Over the patches; NaN where it could not be run."""
+        """The mean cosine over the patches; NaN where it could not be run."""
         return float("nan") if self.cosines is None else float(self.cosines.mean())
 
     @property
     def worst(self) -> float:
-        """Of the patches; NaN where it could not be run."""
+        """The lowest cosine of the patches; NaN where it could not be run."""
         return float("nan") if self.cosines is None else float(self.cosines.min())
 
     @property
@@ -92,8 +92,8 @@ class ExportCertificate:
 
     @property
     def worst(self) -> float:
-        """Of all patches; NaN where the export could be run nowhere."""
-        return min((r.worst for r in self.readings if r.cosines is not None), default=float("nan"))
+        """The lowest cosine of all patches; NaN where the export could be run nowhere."""
+        return _worst_of(self.readings)
 
     @property
     def passed(self) -> bool:
@@ -104,11 +104,8 @@ class ExportCertificate:
     @property
     def by_grid(self) -> dict[tuple[int, int], tuple[float, float]]:
         """Mean and worst cosine on each grid; NaN where it could not be run."""
-        grids = dict.fromkeys(r.grid for r in self.readings)
-        return {
-            grid: (mean_of(r for r in self.readings if r.grid == grid), _worst_on(self.readings, grid))
-            for grid in grids
-        }
+        on = {grid: [r for r in self.readings if r.grid == grid] for grid in (r.grid for r in self.readings)}
+        return {grid: (mean_of(readings), _worst_of(readings)) for grid, readings in on.items()}
 
     @property
     def verdict(self) -> str:
@@ -131,5 +128,5 @@ def mean_of(readings: Iterable[Reading]) -> float:
     return float(np.concatenate(every).mean()) if every else float("nan")
 
 
-def _worst_on(readings: Iterable[Reading], grid: tuple[int, int]) -> float:
-    return min((r.worst for r in readings if r.grid == grid and r.cosines is not None), default=float("nan"))
+def _worst_of(readings: Iterable[Reading]) -> float:
+    return min((r.worst for r in readings if r.cosines is not None), default=float("nan"))

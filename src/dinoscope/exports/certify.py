@@ -21,8 +21,10 @@ from dinoscope.errors import DinoscopeError, InputError, NoUsablePhotographError
 from dinoscope.exports.cause import Cause, Failed, likeliest
 from dinoscope.exports.certificate import LIMITS, ExportCertificate, Limits, Reading
 from dinoscope.exports.onnx_file import OnnxModel
+from dinoscope.exports.openvino_file import OpenvinoModel
 from dinoscope.exports.outputs import patches_in
 from dinoscope.io.foreign_features import ForeignFeatures, holds_features, read_foreign_features
+from dinoscope.names import at_home
 from dinoscope.pipeline.certificate import patch_cosines
 from dinoscope.pipeline.extract import ImageLike, OnFailure, each_image, load_photograph
 from dinoscope.pipeline.photographs import report
@@ -47,8 +49,9 @@ def certify(
 
     Args:
         model: in float32; the truth.
-        exported: an ``.onnx`` file; a backbone, or a function of normalised pixels (what it may return is
-            said at `dinoscope.training.tokens.tokens_of`); or a file of features of the one photograph given
+        exported: an ``.onnx`` file, or OpenVINO's ``.xml`` with its ``.bin`` beside it; a backbone, or a
+            function of normalised pixels (what it may return is said at
+            `dinoscope.training.tokens.tokens_of`); or a file of features of the one photograph given
             (``.safetensors``, ``.npz``, ``.npy``), as another machine computed them.
         photos: real photographs: noise excites other directions than they do.
         grids: each photograph is resized to every one of these ``(h, w)``, in patches. An export of a fixed
@@ -63,7 +66,7 @@ def certify(
         InputError: no export that can be read; no patch tokens in it; other channels than the model's; a
             fixed size that is no whole number of patches; a model that is not in float32.
         NoUsablePhotographError: no photograph can be used.
-        MissingExtraError: ``.onnx`` without the extra.
+        MissingExtraError: ``.onnx`` or ``.xml`` without the extra.
     """
     backbone = as_backbone(model)
     if backbone.dtype != torch.float32:
@@ -86,28 +89,38 @@ def certify(
                 failed.append(Failed(reading, ForeignFeatures(rows, grid), renderer, recipe))
     if not readings:
         raise NoUsablePhotographError("no photograph to certify with")
-    notes = _notes(runner)
+    notes = _notes(runner, backbone.spec.name)
     found = ExportCertificate(backbone.spec.name, name, tuple(readings), limits, notes=notes)
-    cause = Cause() if found.passed else likeliest(found, failed, _arithmetic(runner), search=name_cause)
+    arithmetic = runner.arithmetic if isinstance(runner, GraphFile) else ""
+    cause = Cause() if found.passed else likeliest(found, failed, arithmetic, search=name_cause)
     return ExportCertificate(
         found.model, name, found.readings, limits, cause.words, cause.change, (*notes, *cause.notes)
     )
 
 
-Runner: TypeAlias = "OnnxModel | ForeignFeatures | Backbone | Callable[[Float[torch.Tensor, '1 3 H W']], Any]"
+GraphFile = OnnxModel | OpenvinoModel
+Runner: TypeAlias = (
+    "OnnxModel | OpenvinoModel | ForeignFeatures | Backbone | Callable[[Float[torch.Tensor, '1 3 H W']], Any]"
+)
 
 
 def _opened(exported: Exported) -> Runner:
-    if not isinstance(exported, str | Path):
+    if isinstance(exported, Backbone) or callable(exported):
         return exported
-    path = Path(exported).expanduser()
+    if not isinstance(exported, str | Path):
+        raise InputError(
+            f"an export is a file, a backbone or a function of pixels, not {type(exported).__name__}"
+        )
+    path = at_home(exported)
     if path.suffix.lower() == ".onnx":
         return OnnxModel(path)
+    if path.suffix.lower() == ".xml":
+        return OpenvinoModel(path)
     if holds_features(path):
         return read_foreign_features(path)
     raise InputError(
-        f"{str(exported)!r} is neither an .onnx file nor a file of features (.npy, .npz, .safetensors of "
-        "dinoscope); give anything else as a function of pixels"
+        f"{str(exported)!r} is neither an .onnx or .xml file nor a file of features (.npy, .npz, "
+        ".safetensors of dinoscope); give anything else as a function of pixels"
     )
 
 
@@ -126,7 +139,7 @@ def _grids(runner: Runner, asked: Sequence[tuple[int, int]], backbone: Backbone)
         if runner.shape is None:
             raise InputError("the file holds a bare sequence n dim: its patches need a grid, h w dim")
         return [runner.shape]
-    if not isinstance(runner, OnnxModel) or runner.size == (None, None):
+    if not isinstance(runner, GraphFile) or runner.size == (None, None):
         return asked
     first = asked[0]
     height, width = (px if px is not None else n * side for px, n in zip(runner.size, first, strict=True))
@@ -148,17 +161,17 @@ def _check_photograph(features: ForeignFeatures, photographs: Sequence[Photograp
         )
 
 
-def _notes(runner: Runner) -> tuple[str, ...]:
-    if isinstance(runner, OnnxModel) and runner.size != (None, None):
+def _notes(runner: Runner, model: str) -> tuple[str, ...]:
+    if isinstance(runner, ForeignFeatures) and runner.provenance is not None:
+        stated = runner.provenance.backbone
+        is_other = stated not in ("", model)
+        return (f"the file says that its features are of {stated}, not of {model}",) if is_other else ()
+    if isinstance(runner, GraphFile) and runner.size != (None, None):
         height, width = (side or "any" for side in runner.size)
         return (
             f"its input is fixed to {height}x{width} pixels: no other resolution was or can be certified",
         )
     return ()
-
-
-def _arithmetic(runner: Runner) -> str:
-    return runner.arithmetic if isinstance(runner, OnnxModel) else ""
 
 
 def _photographs(photos: Any, on_failure: OnFailure | None) -> Iterator[Photograph]:
@@ -200,7 +213,7 @@ def _rows(
     if isinstance(runner, ForeignFeatures):
         return runner.rows
     pixels, _ = wrong_pixels(photograph, recipe, backbone.spec)  # with the recipe's mistakes: none
-    if isinstance(runner, OnnxModel):
+    if isinstance(runner, GraphFile):
         try:
             outputs = runner(pixels.numpy())
         except InputError as error:

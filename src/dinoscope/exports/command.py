@@ -10,12 +10,10 @@ import typer
 from dinoscope.errors import InputError
 from dinoscope.shell import choices, options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option, out_option
+from dinoscope.shell.option import argument, option, out_option
 from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
-Model = Annotated[
-    str, typer.Argument(help="NAME, PATH or NAME=PATH.", show_default=False, rich_help_panel=MODEL)
-]
+Model = Annotated[str, argument("NAME, PATH or NAME=PATH.", MODEL)]
 
 
 @examples(
@@ -26,14 +24,14 @@ def certify_command(
     model: Model,
     exported: Annotated[
         Path,
-        typer.Argument(
-            help="An .onnx file, or a file of features of one photograph (.safetensors, .npz, .npy).",
-            show_default=False,
-            rich_help_panel=INPUT,
+        argument(
+            "An .onnx or OpenVINO .xml file, or features of one photograph (.safetensors, .npz, .npy).", INPUT
         ),
     ],
     photos: options.Photos,
     *,
+    recursive: options.Recursive = False,
+    pixel_range: options.PixelRange = "full",
     grids: Annotated[
         str,
         option(
@@ -56,17 +54,19 @@ def certify_command(
 
     Ends with 0 where it passes and 1 where it does not.
     """
+    from dinoscope.atomic import write_bytes, write_text
     from dinoscope.backbones.load import load_backbone
+    from dinoscope.drawing.figure_files import png_bytes
     from dinoscope.exports.certificate import Limits
     from dinoscope.exports.certify import certify
-    from dinoscope.exports.files import write_certificate
+    from dinoscope.exports.figures import plot_certificate
     from dinoscope.exports.text import certificate_json, certificate_text
     from dinoscope.shell.paths import check_files, check_out
     from dinoscope.shell.terminal import end, note, read_photographs
 
     check_files([exported])
-    check_out(out)
-    paths, failures = read_photographs(photos)
+    check_out(out, photos, recursive=recursive)
+    paths, failures = read_photographs(photos, recursive=recursive, pixel_range=pixel_range)
     found = certify(
         load_backbone(model),
         exported,
@@ -77,7 +77,8 @@ def certify_command(
         on_failure=note(failures),
     )
     if out is not None:
-        write_certificate(found, out)
+        write_text(out / "certificate.json", certificate_json(found))
+        write_bytes(out / "where.png", png_bytes(plot_certificate(found)))
     print(certificate_json(found) if as_json else certificate_text(found))
     if not found.passed:
         raise typer.Exit(1)
@@ -86,7 +87,7 @@ def certify_command(
 
 @examples(
     "dinoscope export mini -o mini.onnx",
-    "dinoscope export dinov3-vits16=checkpoint.pth -o vits16.onnx --json",
+    "dinoscope export dinov3-vits16=checkpoint.pth -o vits16.xml --format openvino",
 )
 def export_command(
     model: Model,
@@ -101,17 +102,23 @@ def export_command(
     """Write a DINO ViT as a file that takes photographs of any size, and certify it on drawn photographs."""
     from dinoscope.backbones.load import load_backbone
     from dinoscope.exports.certify import certify
-    from dinoscope.exports.export import write_onnx
+    from dinoscope.exports.export import write_onnx, write_openvino
     from dinoscope.exports.text import certificate_json, certificate_text
+    from dinoscope.io.images import photograph_from_array
     from dinoscope.scenes.generate import scenes
     from dinoscope.shell.paths import check_out
 
     check_out(out.parent)
-    if out.suffix.lower() != ".onnx":
-        raise InputError(f"{str(out)!r}: the file of an ONNX export ends in .onnx")
+    named, ending = {"onnx": ("ONNX", ".onnx"), "openvino": ("OpenVINO", ".xml")}[file_format]
+    if out.suffix != ending:
+        raise InputError(f"{str(out)!r}: the file of an {named} export ends in {ending}")
     backbone = load_backbone(model)
-    write_onnx(backbone, out)
-    found = certify(backbone, out, [scene.first.image for scene in scenes(2, 0)])
+    (write_openvino if file_format == "openvino" else write_onnx)(backbone, out)
+    drawn = [
+        photograph_from_array(scene.first.image, name=f"drawn scene {k}")
+        for k, scene in enumerate(scenes(2, 0), 1)
+    ]
+    found = certify(backbone, out, drawn)
     print(certificate_json(found) if as_json else f"{out}: {certificate_text(found)}")
     if not found.passed:
         raise typer.Exit(1)

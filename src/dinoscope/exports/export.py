@@ -1,30 +1,26 @@
-"""A backbone as an ONNX file that takes photographs of any size."""
+"""A backbone as an ONNX or an OpenVINO file that takes photographs of any size."""
 
 from __future__ import annotations
 
 import json
 import os
-import warnings
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from dinoscope.atomic import write_whole
+from dinoscope.atomic import work_folder, write_whole
 from dinoscope.backbones.base import Backbone
-from dinoscope.backbones.families.dino import DinoBackbone
 from dinoscope.backbones.load import as_backbone
+from dinoscope.backbones.traced import open_network, write_traced
 from dinoscope.doctor.explain.variants import n_prefix
-from dinoscope.errors import InputError, MissingExtraError
-from dinoscope.exports.positions import keep_sizes_open
+from dinoscope.errors import InputError
+from dinoscope.exports.openvino_file import onnx_to_openvino
+from dinoscope.extras import extra_package
 
-OPSET = 17
-"""The first with LayerNormalization as one operator."""
-
-LARGEST_BYTES = 2**31 - 2**20
-"""Of one ONNX file, with room for the graph beside the weights: its format holds 2 GB."""
+AXES = {"patches": {0: "b", 1: "n"}, "cls": {0: "b"}}
+"""Outputs of an export, and which of their axes may have any length."""
 
 
 def write_onnx(model: Backbone | str, path: str | Path) -> Path:
@@ -37,29 +33,25 @@ def write_onnx(model: Backbone | str, path: str | Path) -> Path:
         The path.
 
     Raises:
-        InputError: no ViT of the DINO families, or weights of more than 2 GB.
+        InputError: no ViT of the DINO families, one with a test-time register, or weights of more than 2 GB.
         MissingExtraError: without the extra.
     """
     backbone, path = as_backbone(model), Path(path)
-    try:
-        import onnx
-    except ImportError as error:
-        raise MissingExtraError("writing an ONNX file", "onnx") from error
-    graph = _graph(backbone)
-    n_bytes = sum(p.numel() * 4 for p in graph.parameters())
-    if n_bytes > LARGEST_BYTES:
-        raise InputError(
-            f"{backbone.spec.name} has {n_bytes / 1e9:.1f} GB of weights, and an ONNX file holds 2 GB at most"
-        )
-    spec = backbone.spec
+    onnx = extra_package("onnx", "writing an ONNX file", "onnx")
+    network = open_network(backbone)
+    spec, before = backbone.spec, n_prefix(backbone.spec)
     facts = {"model": spec.name, "patch_size": spec.patch_size, "mean": spec.mean, "std": spec.std}
     facts |= {"licence": spec.licence, "layer": spec.depth - 1, "final_norm": True}
     path.parent.mkdir(parents=True, exist_ok=True)
 
+    def outputs(network: nn.Module, pixels: Float[Tensor, "b 3 H W"]) -> tuple[Tensor, ...]:
+        hidden = network(pixels).last_hidden_state
+        return hidden[:, before:], hidden[:, 0]
+
     def write(file: BinaryIO) -> None:
         beside = Path(f"{os.fspath(path)}.{os.getpid()}.part")
         try:
-            _trace(graph, spec.patch_size, beside)
+            write_traced(network, outputs, AXES, spec.patch_size, beside)
             model = onnx.load(beside)
         finally:
             beside.unlink(missing_ok=True)
@@ -71,42 +63,20 @@ def write_onnx(model: Backbone | str, path: str | Path) -> Path:
     return path
 
 
-class _Patches(nn.Module):
-    """Patches and class token of a network's last block, after the final norm."""
+def write_openvino(model: Backbone | str, path: str | Path) -> Path:
+    """As `write_onnx`, for OpenVINO: the graph in ``path``, which ends in .xml, the weights in .bin beside.
 
-    def __init__(self, network: nn.Module, before: int) -> None:
-        super().__init__()
-        self.network, self.before = network, before
+    Returns:
+        The path.
 
-    def forward(self, pixels: Float[Tensor, "b 3 H W"]) -> tuple[Tensor, Tensor]:
-        hidden = self.network(pixels).last_hidden_state
-        return hidden[:, self.before :], hidden[:, 0]
-
-
-def _graph(backbone: Backbone) -> nn.Module:
-    spec = backbone.spec
-    if not isinstance(backbone, DinoBackbone) or spec.family not in ("dinov2", "dinov3"):
-        raise InputError(f"only ViTs of DINOv2 and DINOv3 are exported, not {spec.name}")
-    found: list[nn.Module] = []
-    backbone.to("cpu", torch.float32).altered(found.append)  # a copy, which may be changed
-    keep_sizes_open(found[0])
-    return _Patches(found[0], n_prefix(spec)).eval()
-
-
-def _trace(graph: nn.Module, side: int, path: Path) -> None:
-    shown = torch.zeros(1, 3, 2 * side, 3 * side)
-    free: dict[str, Any] = {"pixels": {0: "b", 2: "H", 3: "W"}, "patches": {0: "b", 1: "n"}, "cls": {0: "b"}}
-    with warnings.catch_warnings(), torch.no_grad():
-        # The tracing exporter, which needs no further package, is said to be of the past; and sizes that it
-        # holds for constants are found by the certificate.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            graph,
-            (shown,),
-            path,
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=["pixels"],
-            output_names=["patches", "cls"],
-            dynamic_axes=free,
-        )
+    Raises:
+        InputError: as `write_onnx`, or another ending.
+        MissingExtraError: without the extra.
+    """
+    path = Path(path)
+    if path.suffix != ".xml":
+        raise InputError(f"{str(path)!r}: the file of an OpenVINO export ends in .xml")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with work_folder(path.parent) as work:
+        onnx_to_openvino(write_onnx(model, work / "model.onnx"), path)
+    return path

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from dinoscope.errors import InputError, MissingExtraError
+from dinoscope.errors import InputError
+from dinoscope.extras import extra_package
 
 _QUANTISED = ("QLinear", "Quantize", "Integer")
 
@@ -67,10 +68,7 @@ class OnnxModel:
 
 
 def _session(path: Path) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingExtraError("running an ONNX file", "onnx") from error
+    onnxruntime = extra_package("onnxruntime", "running an ONNX file", "onnx")
     if not path.is_file():
         raise InputError(f"there is no file {str(path)!r}")
     quiet = onnxruntime.SessionOptions()

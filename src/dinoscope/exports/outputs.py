@@ -12,9 +12,6 @@ from dinoscope.errors import InputError
 NAMES = ("patches", "x_norm_patchtokens", "patch_tokens", "last_hidden_state", "features")
 """Outputs are looked at in this order, and after them in their own."""
 
-MOST_BEFORE = 16
-"""Largest number of surplus tokens that is taken for a class token and registers."""
-
 
 def patches_in(
     outputs: Mapping[str, np.ndarray], grid: tuple[int, int], n_prefix: int

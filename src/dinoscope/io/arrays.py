@@ -17,7 +17,7 @@ _MAGIC = b"\x93NUMPY"
 _ZIP = b"PK"
 _END, _ZIP64 = b"PK\5\6", b"PK\6\7"
 _DIRECTORY_BYTES = 16 * 2**20
-"""Of the list of an archive's members, all of which `zipfile` holds at once."""
+"""Most bytes of the list of an archive's members, all of which `zipfile` holds at once."""
 
 
 class Arrays:
@@ -30,7 +30,7 @@ class Arrays:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the arrays, in the file's order."""
+        """Names of the arrays, in the file's order."""
         return tuple(self._members)
 
     def __contains__(self, name: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dinoscope.errors import MissingExtraError
+from dinoscope.extras import extra_package
 
 
 def arrow() -> Any:
@@ -13,8 +13,4 @@ def arrow() -> Any:
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        import pyarrow
-    except ImportError as error:
-        raise MissingExtraError("the feature store", "store") from error
-    return pyarrow
+    return extra_package("pyarrow", "the feature store", "store")

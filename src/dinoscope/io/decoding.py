@@ -6,11 +6,12 @@ import io
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from PIL import Image
 
 from dinoscope.errors import ImageError, MissingExtraError
+from dinoscope.io.libtiff import quiet_libtiff
 from dinoscope.io.limits import DECODED_BYTES, SCANS, in_units
 from dinoscope.io.tiff import BrokenTiffError, Tiff, read_tiff
 
@@ -27,6 +28,9 @@ _BESIDE: Mapping[str, int] = {"GIF": 4, "BMP": 4, "TIFF": 8, "WEBP": 13, "AVIF":
 
 OUTPUT = 3
 """Bytes a pixel of what is made: RGB of 8 bits."""
+
+_GREY = 1
+"""Bytes a pixel of deep grey scaled to 8 bits, from which RGB is made."""
 
 Image.init()  # every decoder is there before threads ask for one
 _large = threading.Lock()
@@ -53,11 +57,13 @@ def decoding(data: bytes, source: str) -> Iterator[tuple[Image.Image, Tiff | Non
         raise ImageError(
             source, f"a JPEG of more than {SCANS} scans, which takes as many times as long; refused"
         )
+    if tiff is not None and tiff.broken:
+        data = tiff.first_alone(data)
     try:
         image = _open(data, source)
     except Image.DecompressionBombError as error:
         raise ImageError(source, f"{str(error).partition(',')[0]}; refused undecoded") from error
-    with image:
+    with image, nullcontext() if tiff is None else quiet_libtiff():
         needed = decoded_bytes(image, len(data))
         if needed > DECODED_BYTES:
             width, height = image.size
@@ -80,7 +86,10 @@ def decoded_bytes(image: Image.Image, file_bytes: int) -> int:
     beside = _BESIDE.get(image.format or "", 0)
     if image.format in ("JPEG", "MPO") and image.info.get("progressive"):
         beside = 2 * len(image.getbands())  # every coefficient, before the last scan is there
-    return file_bytes + width * height * max(kept + max(beside, OUTPUT), 2 * OUTPUT)
+    made = kept + _GREY + OUTPUT if image.mode == "F" or image.mode.startswith("I") else OUTPUT
+    if kept == 2 and "transparency" in image.info:
+        made += kept + 1  # where it is, and the grey without it
+    return file_bytes + width * height * max(kept + max(beside, made), 2 * OUTPUT)
 
 
 def _undecodable(tiff: Tiff) -> str:

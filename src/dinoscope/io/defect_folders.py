@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from jaxtyping import Bool
 from dinoscope.errors import ImageError, InputError
 from dinoscope.io.images import SUFFIXES
 from dinoscope.io.region_mask import read_region_mask
+from dinoscope.io.sources import folders_of_photographs
 from dinoscope.names import readable
 
 GOOD = "good"
@@ -48,12 +50,15 @@ class DefectFolders:
     masks: Path | None
 
 
-def defect_folders(good: Path, queries: Sequence[Path], masks: Path | None) -> DefectFolders:
+def defect_folders(
+    good: Path, queries: Sequence[Path], masks: Path | None, *, recursive: bool = False
+) -> DefectFolders:
     """The folders meant.
 
     Where ``good`` holds ``train/good``, as a category of MVTec AD does (Bergmann et al., CVPR 2019), that is
     what is normal, and ``test`` and ``ground_truth`` beside it are what is not named. Of a query that is a
-    folder the photographs directly inside, or where there are none those in the folders inside it.
+    folder the photographs directly inside, or where there are none those in the folders inside it; with
+    ``recursive`` of every folder all below it, too, whose kind is the name of the folder that each lies in.
 
     Raises:
         InputError: nothing to judge, or no such folder.
@@ -71,8 +76,9 @@ def defect_folders(good: Path, queries: Sequence[Path], masks: Path | None) -> D
         )
     if masks is not None and not masks.is_dir():
         raise InputError(f"masks {readable(masks)!r}: no such folder")
-    found = [query for path in queries for query in _queries(path)]
-    return DefectFolders((normal,), tuple(found), masks)
+    found = [query for path in queries for query in _queries(path, recursive=recursive)]
+    below = folders_of_photographs(normal) if recursive and normal.is_dir() else []
+    return DefectFolders(tuple(below) or (normal,), tuple(found), masks)
 
 
 def read_defects(query: Query, masks: Path, size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
@@ -98,20 +104,17 @@ def read_defects(query: Query, masks: Path, size: tuple[int, int]) -> Bool[np.nd
     )
 
 
-def _queries(path: Path) -> list[Query]:
-    if not path.is_dir():
+def _queries(path: Path, *, recursive: bool) -> list[Query]:
+    if not os.path.isdir(path):
         return [Query(path, path.parent.name)]
     inside = _photographs(path)
-    if inside:
+    if inside and not recursive:
         return [Query(each, path.name) for each in inside]
-    found = [
-        Query(each, folder.name)
-        for folder in sorted(path.iterdir())
-        if folder.is_dir()
-        for each in _photographs(folder)
-    ]
+    folders = folders_of_photographs(path) if recursive else [p for p in sorted(path.iterdir()) if p.is_dir()]
+    found = [Query(each, folder.name) for folder in folders for each in _photographs(folder)]
     if not found:
-        raise InputError(f"{readable(path)!r}: no photographs there or in the folders inside it")
+        below = "below it" if recursive else "in the folders inside it (--recursive looks deeper)"
+        raise InputError(f"{readable(path)!r}: no photographs there or {below}")
     return found
 
 

@@ -17,7 +17,7 @@ from dinoscope.data.grid import PatchGrid, whole_number
 from dinoscope.errors import InputError, shortened
 from dinoscope.io.arrays import open_npz
 from dinoscope.io.limits import ARRAY_BYTES, file_size
-from dinoscope.names import readable
+from dinoscope.names import printable, readable
 
 Format = Literal["safetensors", "npz"]
 FORMAT_VERSION = 1
@@ -75,17 +75,38 @@ def read_features(path: str | Path) -> dict[int, PatchFeatures]:
         ) from error
 
 
-def _contents(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def check_no_other_model(path: Path, provenance: Provenance) -> None:
+    """Whether features may be written to a place: nothing is there, or features of the same weights.
+
+    Raises:
+        InputError: features of another model, which would be lost.
+    """
+    try:
+        header, _ = _contents(path, arrays=False)
+        held = _provenance(next(iter(header["layers"].values()))["provenance"])
+    except Exception:  # noqa: BLE001 (nothing is there, or nothing that can be read)
+        return
+    if (held.backbone, held.weights_digest) != (provenance.backbone, provenance.weights_digest):
+        weights = " with other weights" if held.backbone == provenance.backbone else ""
+        raise InputError(
+            f"{readable(path)!r} holds features of {printable(held.backbone)}{weights}: give each model a "
+            "folder of its own, or remove that file"
+        )
+
+
+def _contents(path: Path, *, arrays: bool = True) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What a file says of its features, and their arrays where they are asked for."""
     if path.suffix == ".npz":
         with open_npz(path) as archive:
             header = json.loads(str(archive.read("dinoscope")))
-            return header, {name: archive.read(name) for name in archive.names if name != "dinoscope"}
+            names = [name for name in archive.names if arrays and name != "dinoscope"]
+            return header, {name: archive.read(name) for name in names}
     from safetensors import safe_open
 
     file_size(path, ARRAY_BYTES)
     with safe_open(path, framework="numpy") as file:
         header = json.loads((file.metadata() or {})["dinoscope"])
-        return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+        return header, {name: file.get_tensor(name) for name in (file.keys() if arrays else ())}
 
 
 def _features(layer: str, facts: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> PatchFeatures:

@@ -15,7 +15,7 @@ from dinoscope.data.photograph import read_only
 from dinoscope.errors import InputError, ShapeError, shortened
 from dinoscope.io.arrays import Arrays, open_npz, read_npy
 from dinoscope.io.features import read_features
-from dinoscope.names import readable
+from dinoscope.names import at_home, readable
 
 SUFFIXES = (".npy", ".npz", ".safetensors")
 
@@ -40,7 +40,7 @@ def holds_features(path: str | Path) -> bool:
 
     A ``.safetensors`` file is one of features where `write_features` wrote it.
     """
-    path = Path(path).expanduser()
+    path = at_home(path)
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
         return False
     if path.suffix.lower() != ".safetensors":
@@ -70,7 +70,7 @@ def read_foreign_features(
         ShapeError: not ``h w dim`` or ``n dim`` (leading axes of length 1 are dropped), or not ``h * w``
             rows.
     """
-    path = Path(path).expanduser()
+    path = at_home(path)
     if path.suffix.lower() != ".npy" and _is_own(path):
         return _own(path, layer)
     array = _array(path, key)

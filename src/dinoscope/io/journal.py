@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeVar
 
-from dinoscope.atomic import write_whole
+from dinoscope.atomic import lock, write_whole
 from dinoscope.errors import InputError
+
+_T = TypeVar("_T")
 
 
 class Journal:
     """A file of JSON lines: first what the rows were made with, then a row for each finished item.
 
     Rows stay on disk; only their keys are held. A last line that an interruption cut short is taken
-    away; everything before it counts.
+    away; everything before it counts. Several processes may write one journal.
 
     Args:
         path: created where missing.
@@ -45,16 +50,26 @@ class Journal:
     def __len__(self) -> int:
         return len(self._places)
 
-    def read(self, key: str) -> dict[str, object]:
-        """The row of a key.
+    def read(self, key: str, make: Callable[[dict[str, Any]], _T]) -> _T:
+        """What ``make`` makes of a key's row.
 
         Raises:
             KeyError: there is none.
+            InputError: it cannot make anything of it, or the file was changed.
         """
-        with self._path.open("rb") as file:
-            file.seek(self._places[key])
-            row: dict[str, object] = json.loads(file.readline())
-        return row
+        place = self._places[key]
+        try:
+            with self._path.open("rb") as file:
+                file.seek(place)
+                row = json.loads(file.readline())
+            if row["key"] != key:
+                raise ValueError("it is another one")
+            return make(row)
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"the row of {key[:12]} in {str(self._path)!r} is not what was written ({error}): take that "
+                "line out and run the same command again"
+            ) from error
 
     def add(self, key: str, row: Mapping[str, object]) -> None:
         """Append a row; once this returns, a killed process does not lose it.
@@ -64,16 +79,17 @@ class Journal:
         """
         line = json.dumps({"key": key, **row}, allow_nan=False) + "\n"
         try:
-            with self._path.open("ab") as file:
-                place = file.tell()
+            with self._held("ab") as file:
+                place = file.seek(0, os.SEEK_END)
                 file.write(line.encode())
+                file.flush()
         except OSError as error:
             raise InputError(f"cannot write to {str(self._path)!r}: {error.strerror}") from error
         self._places[key] = place
 
     def _open(self, wanted: Mapping[str, object]) -> None:
         whole = 0
-        with self._path.open("rb") as file:
+        with self._held("rb+") as file:
             for number, line in enumerate(file):
                 if not line.endswith(b"\n"):
                     break
@@ -83,7 +99,7 @@ class Journal:
                         self._check(row["settings"], wanted)
                     else:
                         self._places[row["key"]] = whole
-                except (ValueError, KeyError, TypeError) as error:
+                except (ValueError, KeyError, TypeError, RecursionError) as error:
                     if isinstance(error, InputError):
                         raise
                     raise InputError(
@@ -91,11 +107,16 @@ class Journal:
                         "file to start anew"
                     ) from error
                 whole += len(line)
-        if whole == 0:
-            raise InputError(f"{str(self._path)!r} is no journal of ours; delete the file to start anew")
-        if whole < self._path.stat().st_size:
-            with self._path.open("rb+") as file:
-                file.truncate(whole)
+            if whole == 0:
+                raise InputError(f"{str(self._path)!r} is no journal of ours; delete the file to start anew")
+            file.truncate(whole)
+
+    @contextmanager
+    def _held(self, mode: Literal["ab", "rb+"]) -> Iterator[BinaryIO]:
+        """The file, which nobody else reads anew or writes meanwhile."""
+        with self._path.open(mode) as file:
+            lock(file.fileno(), wait=True)
+            yield file
 
     def _check(self, found: Mapping[str, object], wanted: Mapping[str, object]) -> None:
         keys = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]

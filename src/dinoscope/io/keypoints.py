@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -12,11 +13,12 @@ import numpy as np
 from jaxtyping import Float64
 
 from dinoscope.data.photograph import read_only
-from dinoscope.errors import InputError
+from dinoscope.errors import InputError, shortened
+from dinoscope.io.limits import read_text
 from dinoscope.names import readable
 
 COLUMNS = "source_image, target_image, class, XA, YA, XB, YB"
-"""Of PF-PASCAL's lists, in this order whatever the first line calls them."""
+"""Columns of PF-PASCAL's lists, in this order whatever the first line calls them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,15 +88,15 @@ def read_keypoints(path: str | Path) -> tuple[KeypointPair, ...]:
         InputError: no such file, another layout, or points without partners.
     """
     path, shown = Path(path), readable(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         files = sorted(path.glob("*.json"))
         if not files:
             raise InputError(f"keypoints {shown!r}: a folder without .json files of pairs")
         return tuple(pair for file in files for pair in read_keypoints(file))
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"keypoints {shown!r} cannot be read: {error}") from error
+        text = read_text(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"keypoints {shown!r} cannot be read: {shortened(error)}") from error
     return (_spair(text, shown),) if path.suffix.lower() == ".json" else _pf_pascal(text, shown)
 
 
@@ -128,15 +130,18 @@ def _spair(text: str, shown: str) -> KeypointPair:
         )
     except InputError:
         raise
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(
             f"keypoints {shown!r}: no pair of SPair's (src_imname, trg_imname, src_kps, trg_kps, "
-            f"trg_bndbox): {type(error).__name__} {error}"
+            f"trg_bndbox): {type(error).__name__} {shortened(error)}"
         ) from error
 
 
 def _pf_pascal(text: str, shown: str) -> tuple[KeypointPair, ...]:
-    rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    except csv.Error as error:
+        raise InputError(f"keypoints {shown!r} cannot be read as CSV: {shortened(error)}") from error
     if not rows or any(len(row) != 7 for row in rows):
         raise InputError(f"keypoints {shown!r}: expected lines of {COLUMNS}, or a .json file of SPair's")
     if rows[0][0].lower() == "source_image":
@@ -148,7 +153,9 @@ def _pf_pascal(text: str, shown: str) -> tuple[KeypointPair, ...]:
             xa, ya, xb, yb = ([float(v) for v in cell.split(";") if v.strip()] for cell in row[3:])
             source, target = np.array([xa, ya], np.float64).T, np.array([xb, yb], np.float64).T
         except ValueError as error:
-            raise InputError(f"{where}: coordinates are numbers separated by semicolons: {error}") from error
+            raise InputError(
+                f"{where}: coordinates are numbers separated by semicolons: {shortened(error)}"
+            ) from error
         pairs.append(KeypointPair(_name(row[0]), _name(row[1]), source, target, None, where))
     if not pairs:
         raise InputError(f"keypoints {shown!r}: a list without pairs")

@@ -6,19 +6,28 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int64
+from PIL import UnidentifiedImageError
 
-from dinoscope.errors import ImageError
+from dinoscope.errors import ImageError, shortened
 from dinoscope.io.arrays import read_npy
 from dinoscope.io.decoding import decoding
+from dinoscope.io.kinds import unread_kind
 from dinoscope.io.limits import DECODED_BYTES, file_size, in_units
+from dinoscope.io.png import load_whole
+from dinoscope.io.upright import orientation_of, upright
 from dinoscope.names import readable
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".npy")
 VOID = 255
 """In 8-bit label images: unknown. Source: The PASCAL Visual Object Classes Challenge 2012, devkit."""
 
+ENDS, GREYS, NOISE, LONELY = (16, 240), 32, 3, 0.5
+"""A mask of 0 and 255 that was resized smoothly or once was a JPEG file: at least so many different greys lie
+between the ends, or so many at either end, and not more than half of the pixels between are like the next one
+of their row. Labels are areas."""
+
 LABEL_BYTES = 8
-"""Of a label in memory."""
+"""Bytes of one label in memory."""
 
 ASPECT_TOLERANCE = 0.02
 """A mask may have another resolution than its photograph, but not another shape."""
@@ -39,14 +48,18 @@ def read_labels(path: str | Path, size: tuple[int, int], *, binary: bool = False
 
 
 def read_values(path: str | Path) -> np.ndarray:
-    """What a label image holds, as it is."""
+    """What a label image holds; turned where its EXIF says so, as photographs are.
+
+    As it is, but for the grey edges of a mask of 0 and 255 (`without_grey_edges`).
+    """
     path, name = Path(path), readable(Path(path).name)
     try:
         if path.suffix.lower() == ".npy":
             values = read_npy(path)
         else:
             file_size(path, DECODED_BYTES)
-            with decoding(path.read_bytes(), name) as (image, _):
+            data = path.read_bytes()
+            with decoding(data, name) as (image, _):
                 if image.mode not in ("1", "L", "P", "I", "I;16"):
                     raise ImageError(
                         name,
@@ -54,17 +67,39 @@ def read_values(path: str | Path) -> np.ndarray:
                         "in grey or with a palette, a number for each label",
                     )
                 _check_room(*image.size, name)
-                values = np.asarray(image)
+                load_whole(image, data, name)
+                values = upright(np.asarray(image), orientation_of(image, data))
     except ImageError:
         raise
+    except UnidentifiedImageError as error:
+        raise ImageError(name, f"the mask cannot be read: {unread_kind(data)}") from error
     except OSError as error:
         raise ImageError(name, f"the mask cannot be read: {error.strerror or error}") from error
     except Exception as error:  # every decoder has errors of its own; all mean the same here
-        raise ImageError(name, f"the mask cannot be read: {error}") from error
+        raise ImageError(name, f"the mask cannot be read: {shortened(error)}") from error
     if values.ndim != 2 or 0 in values.shape or values.dtype.kind not in "biu":
         raise ImageError(name, f"a mask is an array H W of whole numbers, got {values.dtype} {values.shape}")
     _check_room(values.shape[1], values.shape[0], name)
-    return np.asarray(values)
+    return without_grey_edges(np.asarray(values))
+
+
+def without_grey_edges(values: np.ndarray) -> np.ndarray:
+    """A mask of 0 and 255 whose edges became grey as 0 and 255 alone, cut at half; anything else as it is."""
+    if values.dtype != np.uint8:
+        return values
+    low, high = ENDS
+    between = (values >= low) & (values < high)
+    ends = np.count_nonzero(values < low), np.count_nonzero(values >= high)
+    if min(ends) == 0 or sum(ends) < values.size / 2:
+        return values
+    is_noisy = all(len(np.unique(values[end])) >= NOISE for end in (values < low, values >= high))
+    if len(np.unique(values[between])) < GREYS and not is_noisy:
+        return values
+    inner = between[:, :-1]
+    alike = np.count_nonzero(inner & (values[:, :-1] == values[:, 1:]))
+    if alike > LONELY * np.count_nonzero(inner):
+        return values
+    return np.where(values >= 128, np.uint8(VOID), np.uint8(0))
 
 
 def _check_room(width: int, height: int, name: str) -> None:
@@ -98,6 +133,8 @@ def check_labels(
             f"the mask is {width}x{height} px, the photograph {size[0]}x{size[1]}: another shape, so it "
             "cannot be of the whole photograph",
         )
+    if values.max() > np.iinfo(np.int64).max:
+        raise ImageError(name, f"labels are whole numbers of 64 bits with a sign, got {values.max()}")
     labels = values.astype(np.int64)
     if binary:
         if not np.isin(values, (0, VOID)).all():

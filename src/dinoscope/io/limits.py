@@ -36,7 +36,7 @@ LONGEST_TO_SHORTEST = 64
 """Sides of a photograph: of a thinner one the grid would be long beyond use."""
 
 SCANS = 256
-"""Of a progressive JPEG, each of which goes over the whole picture; an ordinary one has about 10."""
+"""Most scans of a progressive JPEG, each of which goes over the whole picture; an ordinary one has 10."""
 
 
 def file_size(path: Path, limit_bytes: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -24,8 +23,13 @@ from dinoscope.names import path_named, readable
 
 T = TypeVar("T")
 
+KIND_FOLDERS = ("instance", "class")
+"""Folders in a folder of masks: what belongs together, and what is the same kind."""
+
 SAMPLED = 32
 """Label images that say what kind of masks a folder holds, evenly spaced over its names."""
+
+BINARY = "0 and 255 alone (grey edges are cut at half): 255 is the one object of each photograph"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class MaskFolder:
 
     @property
     def digest(self) -> str:
-        """Of the names and sizes of its label images: what tells apart folders of one name."""
+        """Digest of the names and sizes of its label images: what tells apart folders of one name."""
         folders = {self.regions, self.classes or self.regions}
         listed = [
             (p.parent.name, p.name, os.path.getsize(p) if os.path.isfile(p) else None)
@@ -65,6 +69,11 @@ class MaskFolder:
     def has(self, photograph: Photograph) -> bool:
         """Whether there is a label image of the photograph's name."""
         return _labels_path(self.regions, photograph) is not None
+
+
+def label_folders(folder: Path) -> tuple[Path, ...]:
+    """Where the label images of a folder of masks may lie, whether these places exist or not."""
+    return tuple(root / place for root in (folder, folder / "masks") for place in ("", *KIND_FOLDERS))
 
 
 def find_masks(folder: str | Path, kind: str | None = None) -> MaskFolder:
@@ -87,8 +96,8 @@ def find_masks(folder: str | Path, kind: str | None = None) -> MaskFolder:
     if not path.is_dir():
         raise InputError(f"masks {readable(folder)!r}: no such folder")
     root = path / "masks" if (path / "masks").is_dir() else path
-    kinds = {name: root / name for name in ("instance", "class") if (root / name).is_dir()}
-    if not kinds and root.resolve().name in ("instance", "class"):
+    kinds = {name: root / name for name in KIND_FOLDERS if (root / name).is_dir()}
+    if not kinds and root.resolve().name in KIND_FOLDERS:
         kinds = {root.resolve().name: root}
     regions = kinds.get("instance", kinds.get("class", root))
     files = _label_files(regions)
@@ -117,15 +126,22 @@ def kind_of_labels(images: Sequence[np.ndarray], kind: str | None = None) -> Mas
 def _kind(files: Sequence[Path], kinds: Iterable[str], asked: str | None) -> MaskKind:
     named = "instance" if "instance" in kinds else "class" if "class" in kinds else None
     known = asked or {"instance": INSTANCES, "class": CLASSES, None: None}[named]
-    found = _judged(_readable(_spread(files)), known)
+    shown, refused = list(_spread(files)), list[ImageError]()
+    found = _judged(_readable(shown, refused), known)
+    if len(refused) == len(shown) and known is None:
+        found = replace(found, reason=f"none of the label images looked at can be read: {refused[0]}")
     return found if asked or named is None else replace(found, reason=f"they lie in a folder named {named}")
 
 
-def _readable(files: Iterable[Path]) -> Iterator[np.ndarray]:
+def _readable(files: Iterable[Path], refused: list[ImageError]) -> Iterator[np.ndarray]:
     """What files hold; that one cannot be read is told where its photograph is measured."""
     for path in files:
-        with suppress(ImageError):
-            yield read_values(path)
+        try:
+            values = read_values(path)
+        except ImageError as error:
+            refused.append(error)
+        else:
+            yield values
 
 
 def _judged(images: Iterable[np.ndarray], known: str | None) -> MaskKind:
@@ -135,8 +151,15 @@ def _judged(images: Iterable[np.ndarray], known: str | None) -> MaskKind:
     if known is not None:
         return MaskKind(known, "as asked for", binary=binary, zero=0 in every)
     if binary:
-        return MaskKind(INSTANCES, "0 and 255 alone: 255 is the one object of each photograph", binary=True)
-    return kind_of([labels - {VOID} if dtype == np.uint8 else labels for dtype, labels in held])
+        return MaskKind(INSTANCES, BINARY, binary=True)
+    found = kind_of([labels - {VOID} if dtype == np.uint8 else labels for dtype, labels in held])
+    alone = sum(labels == {0, VOID} and dtype == np.uint8 for dtype, labels in held)
+    if every == {0, 1, VOID} and alone:
+        mixed = (
+            f"{alone} of {len(held)} label images hold 0 and 255 alone, others 1: 255 is read as unknown; "
+        )
+        return replace(found, sure=False, reason=f"{mixed}if it is the object, save it as 1")
+    return found
 
 
 def _spread(items: Sequence[T]) -> list[T]:
@@ -172,20 +195,42 @@ def read_annotation(masks: MaskFolder, photograph: Photograph, *, second_view: b
 
 
 def _read_of(folder: Path, photograph: Photograph, *, binary: bool = False) -> Int64[np.ndarray, "H W"]:
-    path = _labels_path(folder, photograph)
-    if path is None:
+    found = _labels_paths(folder, photograph)
+    if not found:
         stem = Path(photograph.name).stem
-        raise ImageError(photograph.name, f"no mask {stem}.png in {readable(folder.resolve().name)!r}")
-    return read_labels(path, photograph.size, binary=binary)
+        raise ImageError(photograph.name, _missing(folder, stem))
+    if len(found) > 1:
+        names = " and ".join(repr(readable(path.name)) for path in found)
+        raise ImageError(photograph.name, f"which of the masks {names} is meant? Leave one there")
+    return read_labels(found[0], photograph.size, binary=binary)
+
+
+def _missing(folder: Path, stem: str) -> str:
+    """What to say where there is no mask of a name; with the file that may have been meant."""
+    said = f"no mask {stem}.png in {readable(folder.resolve().name)!r}"
+    near = sorted(name for name in map(readable, os.listdir(folder)) if name.lower().startswith(stem.lower()))
+    if not near:
+        return said
+    if near[0] in {f"{stem}{suffix}" for suffix in SUFFIXES}:
+        return f"{near[0]!r} in {readable(folder.resolve().name)!r} is no file: a folder, or a broken link"
+    ends = ", ".join(SUFFIXES)
+    return f"{said}, but {near[0]!r}: a mask is a file of its photograph's name, in one of {ends}"
 
 
 def _labels_path(folder: Path, photograph: Photograph) -> Path | None:
+    found = _labels_paths(folder, photograph)
+    return found[0] if found else None
+
+
+def _labels_paths(folder: Path, photograph: Photograph) -> list[Path]:
+    """All that its name allows, without the photograph itself where that lies beside others."""
     stem = Path(photograph.name).stem
-    for suffix in SUFFIXES:
-        path = folder / path_named(f"{stem}{suffix}")
-        if os.path.isfile(path):
-            return path
-    return None
+    named = [folder / path_named(f"{stem}{suffix}") for suffix in SUFFIXES]
+    found = [path for path in named if os.path.isfile(path)]
+    if len(found) < 2:
+        return found
+    itself = os.path.realpath(path_named(photograph.source or photograph.name))
+    return [path for path in found if os.path.realpath(path) != itself]
 
 
 def _second(views: Path, stem: str) -> SecondView | None:

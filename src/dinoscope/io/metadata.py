@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from dinoscope.io.png import SIGNATURE, png_parts
+
 ORIENTATION = 0x0112
 """Source: Exif 2.3 (CIPA DC-008), 4.6.4."""
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS")
 _JPEG_METADATA = (*range(0xE1, 0xEE), 0xEF, 0xFE)
 """APP1 to APP13, APP15 and comments. APP0 and APP14 say what the colours are."""
@@ -24,8 +25,8 @@ def without_metadata(data: bytes) -> bytes | None:
     """The file with its pixels alone; None where that is not known of its format."""
     if data.startswith(b"\xff\xd8"):
         return b"\xff\xd8" + b"".join(part for kind, part in _jpeg_parts(data) if kind not in _JPEG_METADATA)
-    if data.startswith(_PNG):
-        return _PNG + b"".join(part for kind, part in _png_parts(data) if kind in _PNG_NEEDED)
+    if data.startswith(SIGNATURE):
+        return SIGNATURE + b"".join(part for kind, part in png_parts(data) if kind in _PNG_NEEDED)
     if data[:4] in _TIFF:
         return _tiff_alone(data)
     if data[4:12] == b"ftypavif":
@@ -40,8 +41,8 @@ def orientation_in(data: bytes) -> int:
     """What the EXIF block of a damaged file says, 1 to 8; 1 where it says nothing."""
     found = data.find(b"Exif\0\0")
     blocks = [data[found + 6 :]] if found >= 0 else []
-    if data.startswith(_PNG):
-        blocks = [part[8:] for kind, part in _png_parts(data) if kind == b"eXIf"]
+    if data.startswith(SIGNATURE):
+        blocks = [part[8:] for kind, part in png_parts(data) if kind == b"eXIf"]
     elif _is_webp(data):
         blocks = [part[8:].removeprefix(b"Exif\0\0") for kind, part in _webp_parts(data) if kind == b"EXIF"]
     elif data[:4] in _TIFF:
@@ -92,14 +93,6 @@ def _jpeg_parts(data: bytes) -> Iterator[tuple[int, bytes]]:
         yield data[place + 1], data[place : place + 2 + length]
         place += 2 + max(length, 2)
     yield 0, data[place:]
-
-
-def _png_parts(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    place = len(_PNG)
-    while place + 12 <= len(data):
-        length = int.from_bytes(data[place : place + 4])
-        yield data[place + 4 : place + 8], data[place : place + 12 + length]
-        place += 12 + length
 
 
 def _webp_parts(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 LOG = logging.getLogger(__name__)
 
 LITTLE = 0.25
-"""Of the whole range: an image that uses less is warned of (14 bits of a camera in 16 do)."""
+"""Smallest share of the whole range: an image that uses less is warned of (14 bits of a camera in 16 do)."""
 
 ASKED = "as asked for by --range"
 """How a note ends where the pixels depend on the range that was asked for."""
@@ -92,7 +92,7 @@ def use_range(wanted: PixelRange) -> None:
 
 
 def in_this_range(decode: Callable[P, T]) -> Callable[P, T]:
-    """The same function, for any thread: it reads in the range that is current here and now."""
+    """A function for any thread: it reads in the range that is current here and now."""
     wanted = current_range()
 
     def decoding(*words: P.args, **more: P.kwargs) -> T:
@@ -127,7 +127,8 @@ def to_8_bits(
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         raise ImageError(source, "NaN or infinite pixels have no place between black and white: replace them")
     low, high = _ends(wanted, lowest, highest, source, floating=floating)
-    said = f"{'floating point' if floating else '16 bits'} scaled to 8"
+    deep = "floating point" if floating else f"{8 * values.itemsize} bits"
+    said = f"{deep} scaled to 8"
     if wanted.kind != "full" or floating:
         said += f": {low:g} to {high:g}"
     notes.append(said if wanted.kind == "full" else f"{said}, {ASKED}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, Shaped, UInt8
 from PIL import Image
 
 from dinoscope.io.pixel_range import check_deep_colours, current_range, to_8_bits
-from dinoscope.io.tiff import MIN_IS_WHITE, PHOTOMETRIC, Tiff
+from dinoscope.io.tiff import FORMAT, MIN_IS_WHITE, PHOTOMETRIC, UNSIGNED, Tiff
 from dinoscope.names import printable
 
 LOG = logging.getLogger(__name__)
@@ -19,7 +19,8 @@ _BAND_ROWS = 64
 
 def deep_colours(image: Image.Image) -> bool:
     """Whether an image that is not loaded yet stores colours of 16 bits a channel."""
-    return len(image.getbands()) >= 3 and ";16" in str(getattr(image, "tile", ""))
+    whole = image.format == "BMP"  # there a pixel has 16 bits, and not each channel
+    return not whole and len(image.getbands()) >= 3 and ";16" in str(getattr(image, "tile", ""))
 
 
 def pages_told(image: Image.Image, tiff: Tiff | None, source: str) -> list[str]:
@@ -27,6 +28,8 @@ def pages_told(image: Image.Image, tiff: Tiff | None, source: str) -> list[str]:
     if tiff is None:
         frames = getattr(image, "n_frames", 1)
         return [f"first of {frames} frames"] if image.format != "MPO" and frames > 1 else []
+    if tiff.broken:
+        return [f"first of its pages, of which the others cannot be found: {tiff.broken}"]
     width, height = image.size
     if tiff.raw:
         said = f"a camera's raw file: its preview of {width}x{height} pixels is taken"
@@ -63,7 +66,16 @@ def rgb_pixels(
     out = np.empty((height, width, 3), np.uint8)
     if image.mode == "F" or image.mode.startswith("I"):
         inverted = tiff is not None and tiff.value(PHOTOMETRIC, 1) == MIN_IS_WHITE
-        out[...] = to_8_bits(np.asarray(image), current_range(), source, notes, inverted=inverted)[..., None]
+        values = np.asarray(image)
+        if tiff is not None and (tiff.bits, tiff.value(FORMAT, 1)) == (32, UNSIGNED):
+            values = values.view(np.uint32)  # Pillow has no kind for these
+        clear = _clear(image, values)
+        if clear is not None and not clear.all():
+            values = np.where(clear, values[~clear][0], values)  # what nobody sees says nothing of the range
+        out[...] = to_8_bits(values, current_range(), source, notes, inverted=inverted)[..., None]
+        if clear is not None:
+            notes.append(f"transparency composited on rgb{background}")
+            out[clear] = background
     else:
         transparent = image.has_transparency_data
         if transparent:
@@ -80,3 +92,9 @@ def rgb_pixels(
             check_deep_colours(out, current_range(), source, notes)
     image.close()
     return out
+
+
+def _clear(image: Image.Image, values: Shaped[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"] | None:
+    """Where grey of 16 bits has the value that its file calls transparent; None where it calls none so."""
+    named = image.info.get("transparency")
+    return np.asarray(values == named) if isinstance(named, int) else None

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
-from dinoscope.errors import ImageError
+from dinoscope.errors import ImageError, shortened
 from dinoscope.io.decoding import decoding
 from dinoscope.io.limits import DECODED_BYTES, file_size
+from dinoscope.io.png import load_whole
+from dinoscope.io.upright import orientation_of, upright
 from dinoscope.names import readable
 
 
@@ -18,7 +20,8 @@ def read_region_mask(
 ) -> Bool[np.ndarray, "H W"]:
     """Pixels inside the region: those that are not 0.
 
-    Unlike in label images (`dinoscope.io.masks`), 255 is inside, and not unknown.
+    Turned upright by its EXIF, as photographs are. Unlike in label images (`dinoscope.io.masks`), 255 is
+    inside, and not unknown.
 
     Args:
         path: of an image of one channel, or of three equal ones.
@@ -31,14 +34,17 @@ def read_region_mask(
     name = readable(path)
     try:
         file_size(Path(path), DECODED_BYTES)
-        with decoding(Path(path).read_bytes(), name) as (image, _):
+        data = Path(path).read_bytes()
+        with decoding(data, name) as (image, _):
+            load_whole(image, data, name)
             mode, values = image.mode, np.asarray(image)
+            values = upright(values, orientation_of(image, data))
     except ImageError:
         raise
     except OSError as error:
         raise ImageError(name, f"the mask cannot be read: {error.strerror or error}") from error
     except Exception as error:  # every decoder has errors of its own; all mean the same here
-        raise ImageError(name, f"the mask cannot be read: {error}") from error
+        raise ImageError(name, f"the mask cannot be read: {shortened(error)}") from error
     if mode == "RGB" and (values == values[..., :1]).all():
         values = values[..., 0]
     if values.ndim != 2 or mode == "P" or values.dtype.kind not in "biu":

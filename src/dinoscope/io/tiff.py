@@ -21,6 +21,7 @@ NEW_SUBFILE, WIDTH, BITS, PHOTOMETRIC, SAMPLES, PLANAR, SUB_IFDS, FORMAT, DNG = 
     50706,
 )
 MIN_IS_WHITE = 0
+UNSIGNED = 1
 _SIZES = {
     1: 1,
     2: 1,
@@ -57,12 +58,16 @@ class Tiff:
         pages: directories in the chain.
         reduced: of them, those that say to be smaller copies of another.
         raw: whether it is a camera's raw file, whose first page is a preview.
+        broken: why pages behind these cannot be found; empty where the chain ends well.
+        link: place and bytes of what leads from the first page to the second.
     """
 
     entries: Mapping[int, tuple[int, ...]]
     pages: int
     reduced: int
     raw: bool
+    broken: str
+    link: tuple[int, int]
 
     def value(self, tag: int, default: int) -> int:
         """The first value of an entry."""
@@ -70,15 +75,30 @@ class Tiff:
 
     @property
     def bits(self) -> int:
-        """Of the widest channel."""
+        """Bits of the widest channel."""
         return max(self.entries.get(BITS, (1,)) or (1,))
+
+    @property
+    def unread(self) -> str:
+        """What to say where no decoder knows its kind."""
+        samples, colours = self.value(SAMPLES, 1), self.value(PHOTOMETRIC, -1)
+        return (
+            f"a TIFF of {samples} band{'s' if samples > 1 else ''} of {self.bits} bits (colours {colours}, "
+            f"format {self.value(FORMAT, 1)}), which is not read: save it as grey or RGB of 8 or 16 bits, "
+            "or as grey of 32 bits floating point"
+        )
+
+    def first_alone(self, data: bytes) -> bytes:
+        """The file with the chain of its pages ended after the first."""
+        place, size = self.link
+        return data[:place] + bytes(size) + data[place + size :]
 
 
 def read_tiff(data: bytes) -> Tiff | None:
     """The directories of a TIFF; None of any other file.
 
     Raises:
-        BrokenTiffError: the chain of pages leads outside the file, in a circle, or over too many.
+        BrokenTiffError: there is no first page.
     """
     if data[:4] not in MARKS:
         return None
@@ -88,16 +108,24 @@ def read_tiff(data: bytes) -> Tiff | None:
     place = walk.number(8, 8) if big else walk.number(4, 4)
     seen: set[int] = set()
     first: dict[int, tuple[int, ...]] | None = None
-    reduced = 0
+    reduced, broken, behind_first = 0, "", 0
+    link_bytes = 8 if big else 4
     while place:
-        if place in seen:
-            raise BrokenTiffError("its pages refer to one another in a circle")
-        if len(seen) == MOST_PAGES:
-            raise BrokenTiffError(f"it has more than {MOST_PAGES:,} pages")
-        seen.add(place)
-        entries, place = walk.directory(place, whole=first is None)
-        reduced += (*entries.get(NEW_SUBFILE, ()), 0)[0] & 1
-        first = entries if first is None else first
+        try:
+            if place in seen:
+                raise BrokenTiffError("its pages refer to one another in a circle")
+            if len(seen) == MOST_PAGES:
+                raise BrokenTiffError(f"it has more than {MOST_PAGES:,} pages")
+            entries, link = walk.directory(place, whole=first is None)
+            seen.add(place)
+            reduced += (*entries.get(NEW_SUBFILE, ()), 0)[0] & 1
+            if first is None:
+                first, behind_first = entries, link
+            place = walk.number(link, link_bytes)
+        except BrokenTiffError as error:
+            if first is None:
+                raise
+            broken, place = str(error), 0
     if first is None:
         raise BrokenTiffError("it has no page")
     raw = (
@@ -105,7 +133,7 @@ def read_tiff(data: bytes) -> Tiff | None:
         or data[8:10] == b"CR"
         or (bool(first.get(NEW_SUBFILE, (0,))[0] & 1) and SUB_IFDS in first)
     )
-    return Tiff(first, len(seen), reduced, raw)
+    return Tiff(first, len(seen), reduced, raw, broken, (behind_first, link_bytes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +149,14 @@ class _Walk:
         return int(struct.unpack_from(self.order + code, self.data, place)[0])
 
     def directory(self, place: int, *, whole: bool) -> tuple[dict[int, tuple[int, ...]], int]:
-        """Entries of one directory (the first one alone where not ``whole``), and where the next lies."""
-        width, head, link = (20, 8, 8) if self.big else (12, 2, 4)
+        """Entries of one directory (the first one alone where not ``whole``), and where its link lies."""
+        width, head = (20, 8) if self.big else (12, 2)
         count = self.number(place, head)
         entries: dict[int, tuple[int, ...]] = {}
         for i in range(count if whole else min(count, 1)):
             at = place + head + i * width
             entries[self.number(at, 2)] = self._values(at)
-        return entries, self.number(place + head + count * width, link)
+        return entries, place + head + count * width
 
     def _values(self, at: int) -> tuple[int, ...]:
         kind, counted = self.number(at + 2, 2), 8 if self.big else 4

@@ -10,25 +10,18 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.finer import finer_of
 from dinoscope.backbones.load import as_backbone
 from dinoscope.backbones.projections import KEY, VALUE
-from dinoscope.backbones.text import ROUTES
+from dinoscope.backbones.text import READERS
 from dinoscope.comparison.plan import unique_labels
+from dinoscope.comparison.words import number
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
+from dinoscope.data.views import CLASS_SHARE, COLOURS, COSINE, LABELS, SHARE, WORDS, View
 from dinoscope.errors import BackboneError, GridMismatchError, InputError, WeightsError
 from dinoscope.looking.colouring import Colouring, colouring
-from dinoscope.looking.views import (
-    CLASS_SHARE,
-    COLOURS,
-    COSINE,
-    LABELS,
-    SHARE,
-    WORDS,
-    ModelViews,
-    View,
-    Views,
-)
+from dinoscope.looking.views import ModelViews, Views
 from dinoscope.maths.clusters import fit_clusters, match_labels
 from dinoscope.maths.pca import fit_pca
 from dinoscope.maths.similarity import similarity_map
@@ -37,12 +30,11 @@ from dinoscope.pipeline.attention import CLS, Inside, look_inside
 from dinoscope.pipeline.extract import extract
 from dinoscope.pipeline.photographs import ImageLike, load_photograph
 from dinoscope.pipeline.text import TextMap, text_map
-from dinoscope.pipeline.upsample import upsample
+from dinoscope.pipeline.upsample import FINE, upsample
 
+_ONE_GRID = "a finer model (finer2:NAME) and an earlier stage of a ConvNeXt lie on other grids than the rest"
 CENTRE = (0.5, 0.5)
 FINER = 2
-UPSAMPLED = 4
-"""Fine places for each patch, along each side, of the map between the patches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +49,7 @@ class LookSettings:
         clusters: how many; None for as many as each model's own spectrum speaks for.
         finer: how many times as many places the finer grid has along each side.
         seed: of the clusters.
+        upsample: how the map between the patches is made, as for `dinoscope.upsample`.
         texts: words to look for, by the models that read them; the others show the cosine with the patch
             that the first such model finds most like each.
     """
@@ -68,6 +61,7 @@ class LookSettings:
     clusters: int | None = None
     finer: int = FINER
     seed: int = 0
+    upsample: str = "joint"
     texts: tuple[str, ...] = ()
 
 
@@ -85,30 +79,29 @@ def look(
         settings: place, grid and the like; `LookSettings()` where left out.
 
     Raises:
-        InputError: no model, or an impossible place, grid, head, factor or number of clusters.
+        InputError: no model, a factor that fits none of them, or an impossible place, grid, head or number of
+            clusters.
         ImageError: the photograph cannot be used.
     """
     asked = settings or LookSettings()
     models = [as_backbone(backbone) for backbone in backbones]
     if not models:
         raise InputError("at least one backbone is needed")
+    if not any(asked.finer >= 1 and model.spec.patch_size % asked.finer == 0 for model in models):
+        finer_of(models[0], asked.finer)  # says which factors fit
     photograph = load_photograph(image)
     first = _Seen(photograph, models[0], asked)
     seen = [first, *(_Seen(photograph, model, asked, first) for model in models[1:])]
     for other in seen[1:]:
         if other.features.grid.shape != first.features.grid.shape:
-            raise GridMismatchError(
-                first.features.grid.shape, other.features.grid.shape, "ask for the exact grid (h, w)"
-            )
+            raise GridMismatchError(first.features.grid.shape, other.features.grid.shape, _ONE_GRID)
     reader = next((one for one in seen if one.texts is not None), None)
     if asked.texts and reader is None:
-        raise BackboneError(
-            "none of these models reads words; these families do, as hf:ORG/NAME: " + ", ".join(ROUTES)
-        )
+        raise BackboneError(f"none of these models reads words; these families do, {READERS}")
     found = [
         ModelViews(
             label,
-            one.backbone.spec.control,
+            one.backbone.spec.kind,
             one.facts,
             one.features.grid.patch_at(*asked.at),
             (*(view(one) for view in WAYS), *_texts(one, reader)),
@@ -163,7 +156,7 @@ class _Seen:
     def facts(self) -> str:
         """Layer and grid."""
         grid = self.features.grid
-        return f"layer {self.features.provenance.layer}, {grid.h}x{grid.w} patches of {grid.patch_size} px"
+        return f"layer {self.features.provenance.layer}, {grid.h}×{grid.w} patches of {grid.patch_size} px"
 
     @cached_property
     def scores(self) -> Float64[np.ndarray, "h w n"]:
@@ -190,7 +183,7 @@ def _components(one: _Seen) -> View:
 
 def _cosine(one: _Seen) -> View:
     found = similarity_map(one.features, at=one.asked.at).values
-    return View("cosine with the patch", COSINE, found, f"mean {found.mean():.2f}")
+    return View("cosine with the patch", COSINE, found, f"mean {number(float(found.mean()), digits=2)}")
 
 
 def _facet(facet: str) -> Callable[[_Seen], View]:
@@ -202,7 +195,7 @@ def _facet(facet: str) -> Callable[[_Seen], View]:
             found = similarity_map(one.inside.facet(facet), at=one.asked.at).values
         except BackboneError as error:
             return View(name, COSINE, None, str(error))
-        return View(name, COSINE, found, f"mean {found.mean():.2f}")
+        return View(name, COSINE, found, f"mean {number(float(found.mean()), digits=2)}")
 
     return view
 
@@ -220,9 +213,9 @@ def _attention(at: str | None) -> Callable[[_Seen], View]:
             if isinstance(error, InputError) and at is None:
                 raise
             return View(name, kind, None, str(error))
-        n_tokens = found.values.size + len(found.to_prefix)
-        rest = float(found.to_prefix.sum())
-        return View(name, kind, found.values * n_tokens, f"{rest:.0%} goes to other tokens")
+        whose = "mean over heads" if found.head is None else f"head {found.head}"
+        note = f"{whose}; {found.to_prefix.sum():.0%} goes to other tokens"
+        return View(name, kind, found.even_shares, note)
 
     return view
 
@@ -253,10 +246,11 @@ def _finer(one: _Seen) -> View:
 
 def _upsampled(one: _Seen) -> View:
     h, w = one.features.grid.shape
-    fine = upsample(one.features, (UPSAMPLED * h, UPSAMPLED * w), "joint", one.photograph)
+    fine = upsample(one.features, (FINE * h, FINE * w), one.asked.upsample, one.photograph)
     found = PatchFeatures.from_array(fine, image_size=one.features.grid.image_size)
     colours = one.coloured.colours(one.pca.project(found))
-    return View("guided upsampling", COLOURS, colours, "interpolated, no features")
+    how = "guided upsampling" if one.asked.upsample == "joint" else f"upsampled: {one.asked.upsample}"
+    return View(how, COLOURS, colours, "interpolated, no features")
 
 
 def _texts(one: _Seen, reader: _Seen | None) -> list[View]:
@@ -267,7 +261,7 @@ def _texts(one: _Seen, reader: _Seen | None) -> list[View]:
     for k, text in enumerate(one.asked.texts):
         if one.texts is not None:
             values = one.texts.values[k].astype(np.float32)
-            views.append(View(f'"{text}"', WORDS, values, f"highest {values.max():.2f}"))
+            views.append(View(f'"{text}"', WORDS, values, f"highest {number(float(values.max()), digits=2)}"))
         else:
             place = reader.texts.best(k)
             values = similarity_map(one.features, at=place).values

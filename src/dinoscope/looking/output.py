@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dinoscope import __version__
 from dinoscope.atomic import write_bytes
+from dinoscope.data.spec import kind_flags
 from dinoscope.drawing.figure_files import png_bytes
 from dinoscope.io.json_files import write_json
 from dinoscope.looking.figure import plot_views
@@ -32,7 +33,7 @@ def views_content(views: Views) -> dict[str, object]:
         "models": [
             {
                 "label": model.label,
-                "control": model.control,
+                **kind_flags(model.kind),
                 "facts": model.facts,
                 "patch": model.patch,
                 "views": [

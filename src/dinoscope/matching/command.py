@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option, out_option
+from dinoscope.shell.option import argument, option, out_option
 from dinoscope.shell.panels import INPUT
 
 
@@ -20,17 +18,13 @@ from dinoscope.shell.panels import INPUT
 def match_command(
     first: Annotated[
         Path,
-        typer.Argument(
+        argument(
+            "A photograph; with --keypoints also a folder: every pair found below it is scored.",
+            INPUT,
             metavar="A",
-            help="A photograph; with --keypoints also a folder: every pair found below it is scored.",
-            show_default=False,
-            rich_help_panel=INPUT,
         ),
     ],
-    second: Annotated[
-        Path | None,
-        typer.Argument(metavar="B", help="The other photograph.", show_default=False, rich_help_panel=INPUT),
-    ] = None,
+    second: Annotated[Path | None, argument("The other photograph.", INPUT, metavar="B")] = None,
     *,
     keypoints: Annotated[
         Path | None,
@@ -38,9 +32,9 @@ def match_command(
             "True points, scored: a .json of SPair's, a folder of them, or a .csv list of PF-PASCAL's.",
             INPUT,
             metavar="PATH",
-            show_default=False,
         ),
     ] = None,
+    pixel_range: options.PixelRange = "full",
     at: options.At = None,
     models: options.Models,
     layer: options.Layer = None,
@@ -50,12 +44,10 @@ def match_command(
         bool, option("Keep only pairs of patches that are each other's best.", None, "--mutual")
     ] = False,
     ratio: Annotated[
-        float | None,
-        option("Keep only matches nearer than this times the next best that lies apart.", show_default=False),
+        float | None, option("Keep only matches nearer than this times the next best that lies apart.")
     ] = None,
     spread: Annotated[
-        float | None,
-        option("Keep only matches this many pixels of A apart, the surest first.", show_default=False),
+        float | None, option("Keep only matches this many pixels of A apart, the surest first.")
     ] = None,
     refine: Annotated[
         bool, option("Places between patches, by a local soft-argmax.", None, "--refine")
@@ -77,21 +69,28 @@ def match_command(
     from dinoscope.errors import InputError
     from dinoscope.io.json_files import json_text
     from dinoscope.io.keypoints import pair_named, read_keypoints
+    from dinoscope.io.pixel_range import read_range, use_range
     from dinoscope.matching import output
     from dinoscope.matching.keypoint_pairs import score_pairs
     from dinoscope.matching.match_pair import MatchSettings, match_pair
     from dinoscope.names import readable
     from dinoscope.shell.paths import check_files, check_out
-    from dinoscope.shell.terminal import end, load_models, note, progress, read_places
+    from dinoscope.shell.terminal import end, load_models, note, progress, read_places, with_kinds
 
     check_files(path for path in (first, second, keypoints) if path is not None)
     check_out(out)
+    use_range(read_range(pixel_range))
     settings = MatchSettings(
         grid, layer, resize, mutual, spread, ratio, refine, foreground, tuple(read_places(at or []))
     )
     pairs = None if keypoints is None else read_keypoints(keypoints)
     if second is None and (pairs is None or not first.is_dir()):
         raise InputError("match takes two photographs A B, or a folder with --keypoints")
+    if second is None and (mutual or foreground or ratio is not None or spread is not None or at):
+        raise InputError(
+            "all keypoints below a folder are scored: --at, --mutual, --ratio, --spread and --foreground are "
+            "for two photographs A B"
+        )
     backbones = load_models(models, grid=grid, device=device, dtype=dtype, seed=seed)
     if second is None and pairs is not None:
         failures: list[Failure] = []
@@ -101,10 +100,8 @@ def match_command(
             )
         if out is not None:
             output.write_scores(scores, failures, out)
-        print(
-            json_text(output.scores_content(scores, failures)) if as_json else output.scores_text(scores),
-            end="" if as_json else "\n",
-        )
+        content = output.scores_content(scores, failures)
+        print(json_text(content) if as_json else with_kinds(output.scores_text(scores), backbones), end="")
         end(failures)
         return
     assert second is not None  # narrowed above
@@ -112,4 +109,5 @@ def match_command(
     found = match_pair(first, second, backbones, settings, keypoints=pair)
     if out is not None:
         output.write_matches(found, out)
-    print(output.matches_json(found) if as_json else output.matches_text(found), end="" if as_json else "\n")
+    told = output.matches_json(found) if as_json else with_kinds(output.matches_text(found), backbones)
+    print(told, end="")

@@ -18,7 +18,7 @@ from dinoscope.io.keypoints import KeypointPair
 from dinoscope.io.sources import photographs_below
 from dinoscope.matching.keypoints import ALPHAS, score_keypoints
 from dinoscope.matching.match_pair import MatchSettings
-from dinoscope.maths.intervals import column_differences, column_intervals
+from dinoscope.maths.intervals import SHARE, column_differences, column_intervals
 from dinoscope.names import readable
 from dinoscope.pipeline.extract import extract, load_photograph
 
@@ -100,7 +100,7 @@ def score_pairs(
         unique_labels(backbones),
         tuple(names),
         values,
-        {alpha: column_intervals(v) for alpha, v in values.items()},
-        {alpha: column_differences(v[:, 1:] - v[:, :1]) for alpha, v in values.items()},
+        {alpha: column_intervals(v, SHARE) for alpha, v in values.items()},
+        {alpha: column_differences(v[:, 1:] - v[:, :1], SHARE) for alpha, v in values.items()},
         {alpha: float(chance[k]) for k, alpha in enumerate(ALPHAS)},
     )

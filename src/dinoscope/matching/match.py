@@ -9,10 +9,11 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from dinoscope.data.features import PatchFeatures, check_alike
-from dinoscope.data.grid import PatchGrid
+from dinoscope.data.grid import PatchGrid, place
+from dinoscope.data.kinds import check_features
 from dinoscope.errors import InputError
 from dinoscope.matching.matches import Matches
-from dinoscope.maths.nearest import centres, nearest_patches, thinned
+from dinoscope.maths.nearest import centres, nearest_both_ways, thinned
 
 Foreground = tuple[Bool[np.ndarray, "h w"], Bool[np.ndarray, "h_2 w_2"]]
 
@@ -48,13 +49,13 @@ def match(
         ProvenanceMismatchError: features of different models or layers.
         ShapeError: different channels, or a mask of another shape than its grid.
     """
+    check_features(f, g)
     check_alike(f.provenance, g.provenance)
     for name, value in (("spread", spread), ("ratio", ratio)):
         if value is not None and not value > 0:
             raise InputError(f"{name} must be above 0, got {value}")
     of, among = (None, None) if foreground is None else foreground
-    forth = nearest_patches(f, g, of=of, among=among, refine=refine)
-    back = nearest_patches(g, f, of=among, among=of)
+    forth, back = nearest_both_ways(f, g, of=of, among=among, refine=refine)
     own = centres(f.grid.shape)
     if at is None:
         patches = np.flatnonzero(forth.index >= 0)
@@ -68,7 +69,7 @@ def match(
         scale = np.array([f.grid.w / g.grid.w, f.grid.h / g.grid.h])
         target = np.clip(forth.places[patches] + (source - own[patches]) * scale, 0.0, 1.0)
     best = forth.index[patches]
-    both = back.index[best] == patches
+    both = back[best] == patches
     kept = np.flatnonzero(both if mutual else np.ones(len(patches), bool))
     if ratio is not None:
         kept = kept[forth.ratio[patches[kept]] <= ratio]
@@ -85,6 +86,7 @@ def match(
         f.grid,
         g.grid,
         len(patches),
+        g.grid.n if among is None else int(among.sum()),
         _digest(f.grid, g.grid, chosen, best[kept]),
     )
 
@@ -92,13 +94,13 @@ def match(
 def _patches_at(at: Sequence[tuple[float, float]], grid: PatchGrid) -> Int64[np.ndarray, " n"]:
     if not len(at):
         raise InputError("no places to match: give at least one (x, y)")
-    return np.array([row * grid.w + col for row, col in (grid.patch_at(*place) for place in at)], np.int64)
+    return np.array([row * grid.w + col for row, col in (grid.patch_at(*place(one)) for one in at)], np.int64)
 
 
 def _digest(
     source: PatchGrid, target: PatchGrid, patches: Int64[np.ndarray, " n"], best: Int64[np.ndarray, " n"]
 ) -> str:
-    """Of whole numbers alone, so that digits which differ between machines do not count."""
+    """The digest of whole numbers alone, so that digits which differ between machines do not count."""
     listed = f"{source.h}x{source.w} {target.h}x{target.w}\n" + "".join(
         f"{i} {j}\n" for i, j in zip(patches.tolist(), best.tolist(), strict=True)
     )

@@ -77,6 +77,8 @@ def match_pair(
             if all(_holds(f, mask, place) for (f, _), mask in zip(extracted, masks, strict=True))
         )
         if not at:
+            if settings.at:
+                raise InputError("none of these places lies in what every model takes for the foreground")
             raise InputError("no point lies in the foreground of every model: name places with --at")
     models = []
     for label, backbone, (f, g), mask in zip(

@@ -25,6 +25,7 @@ class Matches:
         tied: whether another target patch is exactly as near: such a match says nothing.
         source_grid, target_grid: of the patches.
         n_asked: how many were matched before any were left out: patches of the source, or places asked for.
+        n_among: patches of the target that could be found.
         digest: sha256 of the two grids and of the pairs of patches: equal where two people's matches are.
     """
 
@@ -37,6 +38,7 @@ class Matches:
     source_grid: PatchGrid
     target_grid: PatchGrid
     n_asked: int
+    n_among: int
     digest: str
 
     def __post_init__(self) -> None:

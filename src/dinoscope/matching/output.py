@@ -9,8 +9,11 @@ import numpy as np
 
 from dinoscope import __version__
 from dinoscope.atomic import write_bytes
-from dinoscope.data.results import Failure, Interval
+from dinoscope.backbones.bundled import kind_of
+from dinoscope.data.results import Failure
+from dinoscope.data.spec import kind_flags
 from dinoscope.drawing.figure_files import png_bytes
+from dinoscope.drawing.verdicts import with_ends
 from dinoscope.io.json_files import json_text, write_json
 from dinoscope.matching.figures.lines import plot_matches
 from dinoscope.matching.keypoint_pairs import KeypointScores
@@ -47,12 +50,13 @@ def _model(model: MatchedModel) -> dict[str, object]:
     score = model.score
     return {
         "label": model.label,
+        **kind_flags(kind_of(model.label)),
         "weights": {"source": Path(model.origin.source).name, "digest": model.origin.digest},
         "layer": model.layer,
         "grids": [model.every.source_grid.shape, model.every.target_grid.shape],
         "n_patches": model.every.n_asked,
         "mutual_share": float(model.every.mutual.mean()),
-        "mutual_share_by_chance": mutual_by_chance(model.every),
+        "mutual_share_of_independent_cosines": mutual_if_independent(model.every),
         "median_cosine": float(np.median(model.every.cosine)),
         "n_tied": int(model.every.tied.sum()),
         "digest": model.kept.digest,
@@ -70,9 +74,12 @@ def _model(model: MatchedModel) -> dict[str, object]:
     }
 
 
-def mutual_by_chance(matches: Matches) -> float:
-    """The share that features which know nothing reach: m / (n + m - 1) for n patches against m."""
-    n, m = matches.source_grid.n, matches.target_grid.n
+def mutual_if_independent(matches: Matches) -> float:
+    """The share that cosines drawn independently reach: m / (n + m - 1) for n patches matched against m.
+
+    Features in which some patches are near to all others stay below it, trained or not.
+    """
+    n, m = matches.n_asked, matches.n_among
     return m / (n + m - 1)
 
 
@@ -97,9 +104,10 @@ def matches_text(pair: MatchedPair) -> str:
     for model in pair.models:
         every, kept = model.every, model.kept
         lines.append(
-            f"{model.label}: {len(kept)} matches of {every.n_asked} patches; mutual "
-            f"{100 * every.mutual.mean():.0f}% (by chance {100 * mutual_by_chance(every):.0f}%); median "
-            f"cosine {np.median(every.cosine):.3f}; digest {kept.digest[:16]}"
+            f"{model.label}: {len(kept)} match{'es' if len(kept) != 1 else ''} of {every.n_asked} patches; "
+            f"mutual {100 * every.mutual.mean():.0f}% (of independent cosines: "
+            f"{100 * mutual_if_independent(every):.0f}%); "
+            f"median cosine {np.median(every.cosine):.3f}; digest {kept.digest[:16]}"
         )
         if every.tied.any():
             lines.append(f"  {int(every.tied.sum())} have other patches exactly as near: they say nothing")
@@ -123,6 +131,8 @@ def scores_content(scores: KeypointScores, failures: Sequence[Failure]) -> dict[
         "schema_version": SCHEMA_VERSION,
         "version": __version__,
         "models": scores.models,
+        "controls": [label for label in scores.models if kind_of(label) == "control"],
+        "toys": [label for label in scores.models if kind_of(label) == "toy"],
         "pairs": scores.pairs,
         "pck": scores.values,
         "summaries": scores.summaries,
@@ -134,18 +144,15 @@ def scores_content(scores: KeypointScores, failures: Sequence[Failure]) -> dict[
 
 def scores_text(scores: KeypointScores) -> str:
     """One line for each model and tolerance."""
-    lines = [f"{len(scores.pairs)} pairs; share of keypoints found, mean over pairs with its 95% interval"]
+    pairs = f"{len(scores.pairs)} pair{'s' if len(scores.pairs) > 1 else ''}"
+    lines = [f"{pairs}; share of keypoints found, mean over pairs with its 95% interval"]
     for alpha, row in scores.summaries.items():
         lines.append(f"PCK@{alpha:g} (by chance {scores.chance[alpha]:.3f})")
         for j, (label, interval) in enumerate(zip(scores.models, row, strict=True)):
             beside = ""
             if j:
                 beside = (
-                    f"; minus {scores.models[0]}: {_shown(scores.differences[alpha][j - 1].interval, '+')}"
+                    f"; minus {scores.models[0]}: {with_ends(scores.differences[alpha][j - 1].interval, '+')}"
                 )
-            lines.append(f"  {label}: {_shown(interval)}{beside}")
+            lines.append(f"  {label}: {with_ends(interval)}{beside}")
     return "\n".join(lines)
-
-
-def _shown(interval: Interval, sign: str = "") -> str:
-    return f"{interval.mean:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"

@@ -6,10 +6,22 @@ import numpy as np
 from jaxtyping import Float64
 
 from dinoscope.errors import ShapeError
-from dinoscope.maths.patches import Patches, as_rows, centred, unit
+from dinoscope.maths.patches import (
+    Patches,
+    PreparedMap,
+    as_centred,
+    as_rows,
+    centred,
+    known_cosines,
+    square_scale,
+    unit,
+)
 
 FLAT = 1e-12
 """Standard deviation of cosines below which a Gram matrix is called constant."""
+
+SPREAD = 1e-2
+"""Standard deviation of cosines from which on known ones are correlated as they are: it keeps ten digits."""
 
 
 def gram_correlation(f: Patches, g: Patches) -> float:
@@ -30,6 +42,9 @@ def gram_correlation(f: Patches, g: Patches) -> float:
         ShapeError: different numbers of patches.
         InputError: NaN or infinite values.
     """
+    known = known_cosines(f, g)
+    if known is not None and (correlation := _correlation(*known)) is not None:
+        return correlation
     left, right = _same_places(f, g)
     n = len(left)
     if n < 3:
@@ -55,12 +70,43 @@ def linear_cka(f: Patches, g: Patches) -> float:
         ShapeError: different numbers of patches.
         InputError: NaN or infinite values.
     """
-    left, right = (centred(rows) for rows in _same_places(f, g))
-    if not left.any() or not right.any():
+    left, right = as_centred(f, "f"), as_centred(g, "g")
+    _check_same_places(left, right)
+    scales = square_scale(left), square_scale(right)
+    if 0 in scales:
         return float("nan")
-    left, right = left / np.abs(left).max(), right / np.abs(right).max()
-    size = (_product(left, left) * _product(right, right)) ** 0.5
+    size = (_size(f, left, scales[0]) * _size(g, right, scales[1])) ** 0.5
+    left, right = (x if scale == 1 else x / scale for x, scale in zip((left, right), scales, strict=True))
     return float(min(_product(left, right) / size, 1.0))
+
+
+def _size(patches: Patches, rows: Float64[np.ndarray, "n dim"], scale: float) -> float:
+    """||XᵀX||² of centred rows over their scale."""
+    if scale != 1:
+        return _product(rows / scale, rows / scale)
+    if not isinstance(patches, PreparedMap) or len(rows) < rows.shape[1]:
+        return _product(rows, rows)
+    diagonal = np.diagonal(patches.scatter)
+    return float(2.0 * np.vdot(patches.scatter, patches.scatter) - diagonal @ diagonal)
+
+
+def _correlation(first: Float64[np.ndarray, "n n"], second: Float64[np.ndarray, "n n"]) -> float | None:
+    """From the cosines above the diagonal, which are all there is below it; None where they hardly spread."""
+    if len(first) < 3:
+        return None
+    pairs = len(first) * (len(first) - 1) / 2
+    diagonals = np.diagonal(first), np.diagonal(second)
+    means = [(m.sum() - d.sum()) / pairs for m, d in zip((first, second), diagonals, strict=True)]
+
+    def covariance(i: int, j: int) -> float:
+        both = (first, second)
+        off = np.vdot(both[i], both[j]) - diagonals[i] @ diagonals[j]
+        return float(off / pairs - means[i] * means[j])
+
+    variances = covariance(0, 0), covariance(1, 1)
+    if min(variances) < SPREAD**2:
+        return None
+    return float(np.clip(covariance(0, 1) / (variances[0] * variances[1]) ** 0.5, -1.0, 1.0))
 
 
 class _Centred:
@@ -99,6 +145,10 @@ def _same_places(
     f: Patches, g: Patches
 ) -> tuple[Float64[np.ndarray, "n dim"], Float64[np.ndarray, "n dim_2"]]:
     left, right = as_rows(f, "f"), as_rows(g, "g")
+    _check_same_places(left, right)
+    return left, right
+
+
+def _check_same_places(left: Float64[np.ndarray, "n dim"], right: Float64[np.ndarray, "m dim_2"]) -> None:
     if len(left) != len(right):
         raise ShapeError("g", expected=f"n={len(left)} dim", actual=right.shape)
-    return left, right

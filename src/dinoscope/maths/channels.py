@@ -32,7 +32,8 @@ def channels_of(maps: Sequence[PatchMap]) -> Channels:
     mean: Float64[np.ndarray, " dim"] = 0.0  # type: ignore[assignment]
     n, squares, largest = 0, 0.0, 0.0
     for one in maps:
-        rows = as_map(one).reshape(-1, as_map(one).shape[-1])
+        values = as_map(one)
+        rows = values.reshape(-1, values.shape[-1])
         # Chan, Golub and LeVeque: squares about each part's own mean, and what lies between the means.
         own, step = rows.mean(axis=0), len(rows) / (n + len(rows))
         squares = squares + ((rows - own) ** 2).sum(axis=0) + (own - mean) ** 2 * n * step

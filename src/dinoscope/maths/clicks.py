@@ -9,8 +9,10 @@ from jaxtyping import Bool, Float64
 from scipy.ndimage import distance_transform_edt
 
 from dinoscope.data.features import PatchFeatures
+from dinoscope.data.kinds import check_features
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths.foreground import otsu
+from dinoscope.maths.masks import patch_labels
 from dinoscope.maths.patches import as_map, unit
 from dinoscope.maths.segments import linear_labels
 
@@ -36,8 +38,11 @@ def segment(f: PatchFeatures, clicks: Sequence[Click], *, how: str = "nearest") 
     Raises:
         InputError: no click that belongs, a place outside the photograph, or ``linear`` without both kinds.
     """
+    check_features(f)
     if how not in HOW:
         raise InputError(f"segment by {' or '.join(HOW)}, not {how!r}")
+    if any(len(click) != 3 for click in clicks):
+        raise InputError("a click is (x, y, whether it belongs): a place in [0, 1]² and True or False")
     known = {f.grid.patch_at(x, y): bool(belongs) for x, y, belongs in clicks}
     inside = [patch for patch, belongs in known.items() if belongs]
     outside = [patch for patch, belongs in known.items() if not belongs]
@@ -60,7 +65,7 @@ def segment(f: PatchFeatures, clicks: Sequence[Click], *, how: str = "nearest") 
 
 
 def clicks_curve(
-    f: PatchFeatures, mask: Bool[np.ndarray, "h w"], *, n: int = 10, how: str = "nearest", seed: int = 0
+    f: PatchFeatures, mask: Bool[np.ndarray, "_ _"], *, n: int = 10, how: str = "nearest", seed: int = 0
 ) -> tuple[Float64[np.ndarray, " n"], tuple[Click, ...]]:
     """Intersection over union with a mask after each of ``n`` clicks of a simulated user, and the clicks.
 
@@ -70,17 +75,21 @@ def clicks_curve(
 
     Args:
         f: the photograph.
-        mask: the patches that belong.
+        mask: the patches that belong, or the pixels: then a patch belongs with most of its pixels.
         n: clicks at most.
         how: as for `segment`; ``nearest`` until there are clicks of both kinds.
         seed: of the draw.
 
     Raises:
-        ShapeError: a mask of another shape than the grid.
+        ShapeError: a mask of another shape than the grid and the photograph.
         InputError: an empty mask, or no clicks.
     """
+    width, height = f.grid.image_size
+    if mask.shape not in (f.grid.shape, (height, width)):
+        patches = f"h={f.grid.h} w={f.grid.w}"
+        raise ShapeError("mask", expected=f"{patches}, or H={height} W={width}", actual=mask.shape)
     if mask.shape != f.grid.shape:
-        raise ShapeError("mask", expected=f"h={f.grid.h} w={f.grid.w}", actual=mask.shape)
+        mask = patch_labels(mask.astype(np.int64), f.grid).labels == 1
     if not mask.any() or n < 1:
         raise InputError("simulated clicks need a mask with patches inside, and at least one click")
     rng = np.random.default_rng(seed)

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 
 from dinoscope.data.features import PatchFeatures
+from dinoscope.data.kinds import each_features
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths.patches import unit
 from dinoscope.maths.spectral import fit_spectral, n_clusters
@@ -76,7 +77,7 @@ def fit_clusters(
         InputError: no photographs, NaN, or ``k`` not between 1 and the number of patches.
         ShapeError: different channels.
     """
-    several = [features] if isinstance(features, PatchFeatures) else features
+    several = list(each_features(features))
     if not several:
         raise InputError("fit_clusters needs at least one photograph")
     if any(f.dim != several[0].dim for f in several):

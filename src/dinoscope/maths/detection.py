@@ -9,14 +9,14 @@ from jaxtyping import Float64, Int64
 
 from dinoscope.data.results import Interval
 from dinoscope.errors import InputError
-from dinoscope.maths.intervals import half_width
+from dinoscope.maths.intervals import SHARE, ends, half_width
 from dinoscope.maths.left_out import jackknife_error
 
 PRO_LIMIT = 0.3
 """False-positive rate up to which per-region overlap is integrated."""
 
 RATE = 0.05
-"""Of false alarms, where none is asked for and there are normal photographs enough."""
+"""The rate of false alarms, where none is asked for and there are normal photographs enough."""
 
 
 def left_out_areas(
@@ -60,20 +60,22 @@ def left_out_areas(
     return areas
 
 
-def jackknife(areas: Float64[np.ndarray, " owners"]) -> Interval:
-    """A number of all with its 95% interval: jackknife over owners, Student's t.
+def jackknife(areas: Float64[np.ndarray, " owners"], *, difference: bool = False) -> Interval:
+    """An area of all with its 95% interval: jackknife over owners, Student's t, cut where areas end.
 
     Source: Tukey, Bias and confidence in not-quite large samples (1958), as in docs/decisions/0007.
 
     Args:
         areas: as `left_out_areas` returns them, or a difference of two such.
+        difference: whether it is one.
     """
     whole, left = float(areas[0]), areas[1:]
     n = len(left)
     reach = math.nan
     if n > 1 and not np.isnan(left).any():
         reach = float(half_width(jackknife_error(left[:, None]), n - 1)[0])
-    return Interval(whole, whole - reach, whole + reach, 0 if math.isnan(whole) else n)
+    low, high = ends(np.array([whole]), np.array([reach]), (-1.0, 1.0) if difference else SHARE)
+    return Interval(whole, float(low[0]), float(high[0]), 0 if math.isnan(whole) else n)
 
 
 def false_alarm_threshold(

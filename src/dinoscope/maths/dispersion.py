@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from jaxtyping import Float64
-from sklearn.cluster import KMeans
 
 from dinoscope.errors import InputError, ShapeError
+from dinoscope.maths.kmeans import kmeans
+from dinoscope.maths.nuclear import nuclear_norms
 from dinoscope.maths.patches import PatchMap, as_map, centred, unit
-from dinoscope.maths.spectrum import singular_values
 
 LOCAL_CLUSTERS = 3
 GROUP_CLUSTERS = 24
 GROUP = 8
-HELD = 1 << 20
-"""Entries of the products that are decomposed at a time."""
+ROUNDS = 20
+"""Rounds of k-means at most."""
+
+HELD = 1 << 17
+"""Entries of the draws that are multiplied at a time: they stay in the cache."""
 
 ROUNDING = 1e-12
 """The reference's constant in the entropy of the singular values."""
@@ -54,8 +58,8 @@ def dispersion(
     Patches are scaled to unit length. A cluster's radius is the nuclear norm of its centred patches over
     ``sqrt(max(n - 1, dim))``; distances and radii are divided by the mean distance of a patch to the mean
     of all. Source: Dai et al. (arXiv 2510.17299, section 4) with the settings of
-    EldercatSAM/SSL-Degradation@73c5f6a ``estimator.py``; here k-means is scikit-learn's, one k-means++
-    start, so figures agree with that code only in law.
+    EldercatSAM/SSL-Degradation@73c5f6a ``estimator.py``; here k-means is scikit-learn's (`kmeans`), one
+    k-means++ start, so figures agree with that code only in law.
 
     Args:
         features: one model's maps, all on one grid.
@@ -73,31 +77,36 @@ def dispersion(
     """
     if not features or group < 1:
         raise InputError("dispersion needs at least one feature map, and groups of at least one")
-    maps = [unit(as_map(f, f"feature map {i}")) for i, f in enumerate(features)]
-    h, w, dim = maps[0].shape
-    for i, m in enumerate(maps):
-        if m.shape != maps[0].shape:
-            raise ShapeError(f"feature map {i}", expected=f"{h} {w} {dim}", actual=m.shape)
-    rows = np.stack([m.reshape(h * w, dim) for m in maps])
-    groups = [rows[i : i + group].reshape(-1, dim) for i in range(0, len(rows), group)]
-    if local_clusters < 1 or group_clusters < 2 or h * w < local_clusters or len(groups[-1]) < group_clusters:
+    h, w, dim = as_map(features[0], "feature map 0").shape
+    rows = np.empty((len(features), h * w, dim))
+    for i, f in enumerate(features):
+        values = as_map(f, f"feature map {i}")
+        if values.shape != (h, w, dim):
+            raise ShapeError(f"feature map {i}", expected=f"{h} {w} {dim}", actual=values.shape)
+        rows[i] = unit(values).reshape(h * w, dim)
+    last = (len(rows) % group or group) * h * w
+    if local_clusters < 1 or group_clusters < 2 or h * w < local_clusters or last < group_clusters:
         raise InputError(
-            f"{h * w} patches a photograph and {len(groups[-1])} in the last group are too few for "
+            f"{h * w} patches a photograph and {last} in the last group are too few for "
             f"{local_clusters} and {group_clusters} clusters"
         )
-    everything = rows.reshape(-1, dim)
-    spread = float(np.linalg.norm(centred(everything), axis=1).mean())
+    dims = _dimension(rows, seed)
+    # Neither a cluster nor a distance knows about the mean of all, and around it products lose the least.
+    rows -= rows[0, 0].copy()  # as `centred`, in place
+    rows -= rows.mean(axis=(0, 1))
+    spread = float(np.sqrt(np.einsum("ind,ind->in", rows, rows)).mean())
     if spread < 1e-9:
         return Dispersion(float("nan"), float("nan"), float("nan"), float("nan"))
-    local = [_mean_radius(x, _clusters(x, local_clusters, seed)[0]) for x in rows]
-    inters, pooled = [], []
-    for x in groups:
+    local, pooled, inters = [], [], []
+    for start in range(0, len(rows), group):
+        some = rows[start : start + group]
+        local += _alone(some, local_clusters, seed)
+        x = some.reshape(-1, dim)
         labels, centres = _clusters(x, group_clusters, seed)
         inters.append(_other_centre(x, labels, centres))
-        pooled.extend(_radii(x, labels))
+        pooled += _radii(_members(x, labels))
     inter = float(np.mean(inters)) / spread
-    intra = (float(np.mean(local)) + (float(np.mean(pooled)) if pooled else 1.0)) / (2 * spread)
-    dims = _dimension(rows, seed)
+    intra = (float(np.mean(local)) + _mean(pooled)) / (2 * spread)
     return Dispersion(inter, intra, dims, inter - intra + dims)
 
 
@@ -123,23 +132,30 @@ def _clusters(
     distinct = len(np.unique(rows[:, 0]))
     if distinct < k:
         distinct = len(np.unique(rows, axis=0))
-    model = KMeans(min(k, distinct), n_init=1, max_iter=20, random_state=seed).fit(rows)
-    return model.labels_, model.cluster_centers_
+    return kmeans(rows, min(k, distinct), seed=seed, most_rounds=ROUNDS)
 
 
-def _radii(rows: Float64[np.ndarray, "n dim"], labels: np.ndarray) -> list[float]:
-    """The radius of every cluster of at least two patches."""
-    found = []
-    for k in np.unique(labels):
-        cluster = centred(rows[labels == k])
-        if len(cluster) > 1:
-            nuclear = singular_values(cluster).sum()
-            found.append(float(nuclear / np.sqrt(max(len(cluster) - 1, cluster.shape[1]))))
-    return found
+def _alone(rows: Float64[np.ndarray, "images n dim"], k: int, seed: int) -> list[float]:
+    """The mean radius of each photograph's own clusters."""
+    clusters = [_members(x, _clusters(x, k, seed)[0]) for x in rows]
+    radii = iter(_radii([cluster for several in clusters for cluster in several]))
+    return [_mean(islice(radii, len(several))) for several in clusters]
 
 
-def _mean_radius(rows: Float64[np.ndarray, "n dim"], labels: np.ndarray) -> float:
-    found = _radii(rows, labels)
+def _members(rows: Float64[np.ndarray, "n dim"], labels: np.ndarray) -> list[Float64[np.ndarray, "_ dim"]]:
+    """Every cluster of at least two patches, around its own mean."""
+    clusters = (rows[labels == k] for k in np.unique(labels))
+    return [centred(cluster) for cluster in clusters if len(cluster) > 1]
+
+
+def _radii(clusters: Sequence[Float64[np.ndarray, "_ dim"]]) -> list[float]:
+    sizes = np.array([max(len(cluster) - 1, cluster.shape[1]) for cluster in clusters])
+    return list(nuclear_norms(clusters) / np.sqrt(sizes))
+
+
+def _mean(radii: Iterable[float]) -> float:
+    """1 where there is none."""
+    found = list(radii)
     return float(np.mean(found)) if found else 1.0
 
 
@@ -148,9 +164,12 @@ def _other_centre(
 ) -> float:
     if len(centres) < 2:
         return 0.0
-    squared = (rows**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1)[None] - 2 * rows @ centres.T
-    squared[np.arange(len(rows)), labels] = np.inf
-    return float(np.sqrt(np.maximum(squared.min(axis=1), 0.0)).mean())
+    squared = centres @ rows.T
+    squared *= -2.0
+    squared += np.einsum("nd,nd->n", rows, rows)
+    squared += (centres**2).sum(axis=1, keepdims=True)
+    squared[labels, np.arange(len(rows))] = np.inf
+    return float(np.sqrt(np.maximum(squared.min(axis=0), 0.0)).mean())
 
 
 def _dimension(rows: Float64[np.ndarray, "images n dim"], seed: int) -> float:
@@ -159,13 +178,12 @@ def _dimension(rows: Float64[np.ndarray, "images n dim"], seed: int) -> float:
     if images < 2:
         return float("nan")
     shuffled = np.random.default_rng(seed).permuted(np.tile(np.arange(n), (images, 1)), axis=1)
-    drawn = rows[np.arange(images)[:, None], shuffled]
-    draws = drawn.transpose(1, 0, 2) if images <= dim else drawn.transpose(1, 2, 0)
     smaller = min(images, dim)
-    step = max(1, HELD // smaller**2)
+    step = max(1, HELD // (images * dim))
     ranks: list[float] = []
     for start in range(0, n, step):
-        some = np.ascontiguousarray(draws[start : start + step])
+        some = rows[np.arange(images), shuffled[:, start : start + step].T]
+        some = some if images <= dim else np.ascontiguousarray(some.transpose(0, 2, 1))
         energy = np.linalg.eigvalsh(some @ some.transpose(0, 2, 1))
         energy[energy < smaller * np.finfo(np.float64).eps * energy[:, -1:]] = 0.0  # noise of the product
         sigma = np.sqrt(energy)

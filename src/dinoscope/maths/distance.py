@@ -47,7 +47,7 @@ def cosine_by_distance(features: PatchMap, *, bins: int = BINS, aspect: float | 
     """Exact mean cosine against distance, over all pairs of different patches.
 
     Pairs are summed by their offset (rows apart, columns apart), which is the autocorrelation of the map;
-    no n x n matrix is held. Source: the Wiener-Khinchin theorem, on the map with zeros beside it.
+    no n x n matrix is made for it. Source: the Wiener-Khinchin theorem, on the map with zeros beside it.
 
     Args:
         features: the map.
@@ -69,7 +69,8 @@ def cosine_by_distance(features: PatchMap, *, bins: int = BINS, aspect: float | 
     if bins < 1 or not ratio > 0 or not np.isfinite(ratio):
         raise InputError(f"bins must be at least 1 and aspect above 0, got {bins} and {aspect}")
     width, height = min(1.0, ratio), min(1.0, 1.0 / ratio)
-    sums = _offset_sums(directions)
+    cosines = features.cosines if isinstance(features, PreparedMap) else None
+    sums = _offset_sums(directions) if cosines is None else _known_sums(cosines, h, w)
     rows_apart, cols_apart = np.mgrid[:h, :w]
     # Offsets (r, c) and (r, -c) share a cell; both exist only where r > 0 and c > 0.
     counts = (h - rows_apart) * (w - cols_apart) * np.where((rows_apart > 0) & (cols_apart > 0), 2, 1)
@@ -133,3 +134,12 @@ def _offset_sums(directions: Float64[np.ndarray, "h w dim"]) -> Float64[np.ndarr
     sums = products[:h, :w].copy()
     sums[1:, 1:] += products[1:h, :-w:-1]
     return sums
+
+
+def _known_sums(cosines: Float64[np.ndarray, "n n"], h: int, w: int) -> Float64[np.ndarray, "h w"]:
+    """`_offset_sums` of pairs whose cosines are known, of which the patch that comes first is the row."""
+    blocks = cosines.reshape(h, w, h, w)
+    columns_apart = np.abs(np.subtract.outer(np.arange(w), np.arange(w))).ravel()
+    # A letter that is there twice takes the blocks of rows with themselves, and sums them up.
+    by_columns = [np.einsum("rarb->ab", blocks[: h - down, :, down:]) for down in range(h)]
+    return np.stack([np.bincount(columns_apart, both.ravel(), w) for both in by_columns])

@@ -20,6 +20,62 @@ def eigenvalues(matrix: Float64[np.ndarray, "n n"]) -> Float64[np.ndarray, " n"]
         return np.asarray(eigh(matrix, eigvals_only=True, check_finite=False))
 
 
+def tridiagonal(
+    matrix: Float64[np.ndarray, "n n"],
+) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " m"]]:
+    """A matrix with the eigenvalues of a symmetric one: its diagonal, and what lies beside it.
+
+    Args:
+        matrix: its lower triangle is read. Runs on one thread, as `eigenvectors`.
+    """
+    with _one_thread():
+        return _reduced(np.array(matrix.T, order="F"))  # whose upper triangle is read
+
+
+def eigenvalues_of_both(
+    matrix: Float64[np.ndarray, "n n"], direction: Float64[np.ndarray, " n"]
+) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
+    """`eigenvalues` of a symmetric matrix A, and of A + d dᵀ, from one reduction to tridiagonal form.
+
+    A reflection turns d onto the last axis, which the reduction leaves where it is: there d dᵀ changes one
+    entry of the tridiagonal matrix. Source: LAPACK's ``dsytrd`` (upper) and ``dsterf``.
+
+    Args:
+        matrix: its lower triangle is read.
+        direction: d; zeros for twice the same.
+    """
+    from scipy.linalg.blas import dsymv, dsyr2
+    from scipy.linalg.lapack import dsterf
+
+    length = float(np.linalg.norm(direction))
+    turned = np.array(matrix.T, order="F")  # whose upper triangle is read
+    with _one_thread():
+        if length > 0:
+            mirror = direction / length
+            mirror[-1] += np.copysign(1.0, mirror[-1])
+            mirror /= np.linalg.norm(mirror)
+            image = dsymv(1.0, turned, mirror)
+            turned = dsyr2(-2.0, mirror, image - (mirror @ image) * mirror, a=turned, overwrite_a=1)
+        diagonal, beside = _reduced(turned)
+        plain, failed = dsterf(diagonal, beside)
+        diagonal[-1] += length**2
+        raised, failed_too = dsterf(diagonal, beside)
+    if failed or failed_too:
+        raise np.linalg.LinAlgError("the eigenvalues of a tridiagonal matrix were not found")
+    return np.asarray(plain), np.asarray(raised)
+
+
+def _reduced(
+    upper: Float64[np.ndarray, "n n"],
+) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " m"]]:
+    """`tridiagonal` of a matrix in columns, whose upper triangle is read, and which is overwritten."""
+    from scipy.linalg.lapack import dsytrd, dsytrd_lwork
+
+    work = int(dsytrd_lwork(len(upper))[0])
+    _, diagonal, beside, _, _ = dsytrd(upper, lwork=work, overwrite_a=1)
+    return np.asarray(diagonal), np.asarray(beside)
+
+
 def eigenvectors(
     matrix: Float64[np.ndarray, "n n"], first: int, last: int
 ) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, "n k"]]:
@@ -68,5 +124,7 @@ def _one_thread() -> Iterator[None]:
 
 @cache
 def _libraries() -> ThreadpoolController:
-    """The linear algebra libraries loaded when this is first called; finding them takes milliseconds."""
+    """The linear algebra libraries loaded by then, and SciPy's own; finding them takes milliseconds."""
+    import scipy.linalg  # noqa: F401  # which loads it
+
     return ThreadpoolController().select(user_api="blas")

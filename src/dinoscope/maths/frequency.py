@@ -9,7 +9,7 @@ from jaxtyping import Float64
 from scipy.fft import rfft2
 
 from dinoscope.errors import InputError
-from dinoscope.maths.patches import PatchMap, as_directions, as_map, centred
+from dinoscope.maths.patches import PatchMap, as_centred, as_directions, as_map, centred, square_scale
 
 CUTOFF = 4.0
 """Default radial frequency above which detail counts as fine, in cycles per image side."""
@@ -108,11 +108,10 @@ def total_variation(features: PatchMap) -> float:
 
 def map_energy(features: PatchMap, *, normalise: bool = False) -> MapEnergy:
     """Energy of a map by frequency, of its patches as they are or of unit length; raises as `as_map`."""
-    values = as_directions(features) if normalise else as_map(features)
-    h, w, dim = values.shape
-    flat = centred(values.reshape(-1, dim))
-    scale = np.abs(flat).max()
-    channels = np.ascontiguousarray((flat / scale if scale > 0 else flat).T).reshape(dim, h, w)
+    h, w, dim = as_map(features).shape
+    flat = centred(as_directions(features).reshape(-1, dim)) if normalise else as_centred(features)
+    scale = square_scale(flat)
+    channels = np.ascontiguousarray((flat if scale in (0, 1) else flat / scale).T).reshape(dim, h, w)
     waves = rfft2(channels)
     half = np.einsum("krc,krc->rc", waves.real, waves.real) + np.einsum("krc,krc->rc", waves.imag, waves.imag)
     known = half.shape[1]

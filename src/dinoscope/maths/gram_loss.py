@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from dinoscope.data.kinds import check_kind
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths.gram import CANCELLED_DOUBLE, ROWS, WIDE, chunks
 from dinoscope.maths.patches import SHORTEST
@@ -51,11 +52,12 @@ def gram_loss(
 
     Raises:
         ShapeError: not ``b n dim``, or different ``b`` or ``n``.
-        InputError: NaN or infinite values; another word than ``"teacher"``.
+        InputError: NaN or infinite values; another word than ``"teacher"``; no tensors.
     """
     if clip_negatives not in (False, True, "teacher"):
         raise InputError(f"clip_negatives is False, True or 'teacher', not {clip_negatives!r}")
     for name, value in (("student", student), ("teacher", teacher)):
+        check_kind(value, Tensor, "torch.as_tensor makes one of an array")
         if value.ndim != 3:
             raise ShapeError(name, expected="b n dim", actual=value.shape)
         _check_filled(name, value, "b n dim")

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 LARGEST = 65504.0
-"""Of the finite float16 numbers."""
+"""The largest of the finite float16 numbers."""
 _FRACTION_BITS = 13  # that float32 has more than float16
 _NO_COPIED_SIGN = np.int32(~0x70000000)
 _EXPONENT = np.float32(2.0 ** (127 - 15))

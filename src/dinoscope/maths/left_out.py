@@ -7,13 +7,14 @@ mean is follows from leaving each photograph out, as a query and from the collec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Int64
 
 from dinoscope.data.results import Interval
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.intervals import half_width
+from dinoscope.maths.intervals import ANYWHERE, ends, half_width
 from dinoscope.maths.retrieval_scores import DECIMALS, Ranks, Score
 
 
@@ -94,8 +95,9 @@ def jackknife_intervals(
     values: Mapping[str, Float64[np.ndarray, " queries"]],
     sums: Mapping[str, Float64[np.ndarray, " n"]],
     counts: Int64[np.ndarray, " n"],
+    bounds: Mapping[str, tuple[float, float]] = MappingProxyType({}),
 ) -> dict[str, Interval]:
-    """Means over queries and their 95% intervals: jackknife over photographs, Student's t.
+    """Means over queries and their 95% intervals: jackknife over photographs, Student's t, cut at bounds.
 
     NaN without interval where some photograph cannot be left out, because nothing would be left.
     Source: Tukey, Bias and confidence in not-quite large samples (1958); Efron & Stein, The jackknife
@@ -105,6 +107,7 @@ def jackknife_intervals(
         values: by name, NaN for queries without relevant images.
         sums: of the same names, as `sums_left_out` gives them, over all queries.
         counts: as `counts_left_out` gives them, over all queries.
+        bounds: by name, what each can be at all; without any where there is none.
 
     Raises:
         InputError: scores that are undefined for different queries.
@@ -120,9 +123,10 @@ def jackknife_intervals(
     if n > 1 and counts.all():
         left = np.stack([sums[name] for name in values], axis=1) / counts[:, None]
         reach = half_width(jackknife_error(left), n - 1)
+    low, high = ends(middle, reach, np.array([bounds.get(name, ANYWHERE) for name in values]))
     return {
-        name: Interval(float(m), float(m - r), float(m + r), n)
-        for name, m, r in zip(values, middle, reach, strict=True)
+        name: Interval(float(m), float(a), float(b), n)
+        for name, m, a, b in zip(values, middle, low, high, strict=True)
     }
 
 

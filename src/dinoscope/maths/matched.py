@@ -7,14 +7,15 @@ map. So only pairs that are equally far apart are compared.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float
 
-from dinoscope.maths.auc import auc_within
 from dinoscope.maths.boundary import DistantPairs, PairAuc, distant_pairs, pair_cosines
 from dinoscope.maths.masks import PatchLabels, check_same_grid
-from dinoscope.maths.patches import PatchMap, as_directions, as_map
+from dinoscope.maths.patches import PatchMap, as_map
+from dinoscope.maths.strata import Strata
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,12 +24,11 @@ class MatchedPairs:
 
     Attributes:
         pairs: those whose distance pairs of both kinds have; the others can be compared with none.
-        alike, unlike: number of each pair's distance, among all distances there are.
+        strata: pairs of one region against those of two of the same distance.
     """
 
     pairs: DistantPairs
-    alike: Int64[np.ndarray, " a"]
-    unlike: Int64[np.ndarray, " u"]
+    strata: Strata
 
 
 def matched_coherence_auc(features: PatchMap, labels: PatchLabels, *, seed: int = 0) -> PairAuc:
@@ -58,28 +58,22 @@ def matched_coherence_auc(features: PatchMap, labels: PatchLabels, *, seed: int 
 
 def matched(pairs: DistantPairs) -> MatchedPairs:
     """The pairs that `matched_coherence_auc` compares; they do not depend on the features."""
-    places = np.argwhere(pairs.usable)
-    alike, unlike = (_squared_distances(places, kind) for kind in (pairs.alike, pairs.unlike))
-    shared = np.intersect1d(alike, unlike)
-    keep, keep_unlike = np.isin(alike, shared), np.isin(unlike, shared)
-    return MatchedPairs(
-        DistantPairs(pairs.usable, pairs.alike[keep], pairs.unlike[keep_unlike], pairs.exact),
-        np.searchsorted(shared, alike[keep]),
-        np.searchsorted(shared, unlike[keep_unlike]),
-    )
+    squares = pairs.squares
+    largest = squares.max(initial=0) + 1
+    one, two = (np.bincount(squares[kind], minlength=largest) for kind in (pairs.is_alike, ~pairs.is_alike))
+    shared = (one > 0) & (two > 0)
+    keep, number = shared[squares], np.cumsum(shared) - 1
+    kept = DistantPairs(pairs.usable, pairs.pairs[keep], squares[keep], pairs.is_alike[keep], pairs.exact)
+    return MatchedPairs(kept, Strata(kept.is_alike, number[kept.squares]))
 
 
 def coherence_of_matched(features: PatchMap, known: MatchedPairs) -> PairAuc:
     """`matched_coherence_auc` where the pairs are known, for a map on their grid; raises as `as_map`."""
     pairs = known.pairs
-    cosines = pair_cosines(as_directions(features)[pairs.usable])
-    area = auc_within(cosines(pairs.alike), cosines(pairs.unlike), known.alike, known.unlike)
-    return PairAuc(area, len(pairs.alike), len(pairs.unlike), pairs.exact)
 
+    def cosines(precision: type[np.floating]) -> Float[np.ndarray, " pairs"]:
+        return pair_cosines(features, pairs.usable, precision)(pairs.pairs)
 
-def _squared_distances(
-    places: Int64[np.ndarray, "n 2"], pairs: Int64[np.ndarray, " pairs"]
-) -> Int64[np.ndarray, " pairs"]:
-    """Squared distances of the centres of each pair, in patches: whole numbers."""
-    first, second = np.divmod(pairs, max(len(places), 1))
-    return np.asarray(((places[first] - places[second]) ** 2).sum(axis=1))
+    area = known.strata.auc_of_many(partial(cosines, np.float32), partial(cosines, np.float64))
+    n_alike = known.strata.n_positive
+    return PairAuc(area, n_alike, len(pairs.pairs) - n_alike, pairs.exact)

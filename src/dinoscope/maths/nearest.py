@@ -11,7 +11,7 @@ from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths.patches import PatchMap, as_map, unit
 
 BLOCK_BYTES = 2**26
-"""Of cosines held at a time."""
+"""Cosines held at a time take about so many bytes."""
 
 TIE = 1e-12
 """Cosines that differ by no more are equal: products in another order differ so much."""
@@ -21,7 +21,7 @@ BESIDE = 1
 same."""
 
 TEMPERATURE = 0.05
-"""Of the soft-argmax."""
+"""The temperature of the soft-argmax."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +72,36 @@ def nearest_patches(
         ShapeError: different channels, or masks of another shape than their maps.
         InputError: NaN or infinite values, or masks without a patch.
     """
+    return _search(source, target, of, among, refine=refine)[0]
+
+
+def nearest_both_ways(
+    source: PatchMap,
+    target: PatchMap,
+    *,
+    of: Bool[np.ndarray, "h w"] | None = None,
+    among: Bool[np.ndarray, "h_2 w_2"] | None = None,
+    refine: bool = False,
+) -> tuple[Nearest, Int64[np.ndarray, " m"]]:
+    """`nearest_patches`, and for each target patch the number of its nearest source patch; -1 for none.
+
+    One product serves both ways where it fits into `BLOCK_BYTES`.
+    """
+    forth, back = _search(source, target, of, among, refine=refine)
+    if back is None:
+        back = _search(target, source, among, of, refine=False)[0].index
+    return forth, back
+
+
+def _search(
+    source: PatchMap,
+    target: PatchMap,
+    of: Bool[np.ndarray, "h w"] | None,
+    among: Bool[np.ndarray, "h_2 w_2"] | None,
+    *,
+    refine: bool,
+) -> tuple[Nearest, Int64[np.ndarray, " m"] | None]:
+    """The way there, and the way back where all cosines were there at once."""
     x, z = as_map(source, "source"), as_map(target, "target")
     if z.shape[2] != x.shape[2]:
         raise ShapeError("target", expected=f"h w dim={x.shape[2]}", actual=z.shape)
@@ -83,17 +113,23 @@ def nearest_patches(
     rows = np.flatnonzero(asked)
     step = max(1, BLOCK_BYTES // (8 * len(keys)))
     queries = unit(x).reshape(-1, x.shape[2])
+    back = np.full(len(keys), -1) if step >= len(rows) else None
     for start in range(0, len(rows), step):
         block = rows[start : start + step]
-        cosines = np.clip(queries[block] @ keys.T, -1.0, 1.0)
+        cosines = queries[block] @ keys.T
+        if back is not None:
+            equal = (cosines >= cosines.max(axis=0) - TIE).T[allowed]
+            back[allowed] = block[_chosen(equal, theirs[allowed], own[block])]
         cosines[:, ~allowed] = -np.inf
-        best = _chosen(cosines, own[block], theirs)
+        highest = cosines.max(axis=1)
+        equal = cosines >= highest[:, None] - TIE
+        best = _chosen(equal, own[block], theirs)
         found.index[block] = best
-        found.cosine[block] = np.take_along_axis(cosines, best[:, None], axis=1)[:, 0]
-        found.tied[block] = (cosines >= found.cosine[block, None] - TIE).sum(axis=1) > 1
+        found.cosine[block] = np.clip(np.take_along_axis(cosines, best[:, None], axis=1)[:, 0], -1.0, 1.0)
+        found.tied[block] = np.count_nonzero(equal, axis=1) > 1
         found.places[block] = _refined(cosines, best, z.shape[:2]) if refine else theirs[best]
         found.ratio[block] = _ratios(cosines, best, z.shape[1])
-    return found
+    return found, back
 
 
 def centres(shape: tuple[int, ...]) -> Float64[np.ndarray, "n 2"]:
@@ -131,11 +167,11 @@ def _inside(
 
 
 def _chosen(
-    cosines: Float64[np.ndarray, "q n"], own: Float64[np.ndarray, "q 2"], theirs: Float64[np.ndarray, "n 2"]
+    equal: Bool[np.ndarray, "q n"], own: Float64[np.ndarray, "q 2"], theirs: Float64[np.ndarray, "n 2"]
 ) -> Int64[np.ndarray, " q"]:
-    best = cosines.argmax(axis=1)
-    equal = cosines >= np.take_along_axis(cosines, best[:, None], axis=1) - TIE
-    for i in np.flatnonzero(equal.sum(axis=1) > 1):
+    """Among those that are equally good, the one whose place is nearest, then the first."""
+    best = equal.argmax(axis=1)
+    for i in np.flatnonzero(np.count_nonzero(equal, axis=1) > 1):
         tied = np.flatnonzero(equal[i])
         away = np.round(((theirs[tied] - own[i]) ** 2).sum(axis=1), 12)
         best[i] = tied[away.argmin()]

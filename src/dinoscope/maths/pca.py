@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from typing import cast
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, UInt64
 
 from dinoscope.data.features import PatchFeatures
+from dinoscope.data.grid import whole_number
+from dinoscope.data.kinds import check_kind, each_features
 from dinoscope.data.maps import PatchPCA
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths.eigen import leading_directions
@@ -20,6 +22,9 @@ SAMPLE = 8192
 QUANTILES = (0.01, 0.99)
 BLOCK = 8192
 """Patches in one matrix product."""
+
+WIDENED = 1024
+"""Patches of the sample in float64 at a time: they stay in the cache."""
 
 HASHED = 32
 """Channels, the first ones, whose bits make a patch's key."""
@@ -64,25 +69,60 @@ def patch_moments(values: Float[np.ndarray, "n dim"], *, normalise: bool = False
     """
     if values.ndim != 2 or 0 in values.shape:
         raise ShapeError("patches", expected="n dim", actual=values.shape)
+    blocks = _in_blocks(_as_compared(values, normalise=normalise))
+    return cast(PatchMoments, _together(blocks, normalised=normalise))  # there is at least one
+
+
+def _as_compared(values: Float[np.ndarray, "n dim"], *, normalise: bool) -> Float32[np.ndarray, "n dim"]:
     values = np.ascontiguousarray(values, dtype=np.float32)
-    if normalise:
-        _check_finite(values)
-        lengths = np.linalg.norm(values, axis=1, keepdims=True)
-        values = np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
-    blocks = (values[start : start + BLOCK] for start in range(0, len(values), BLOCK))
-    return reduce(merge_moments, (_block_moments(block, normalised=normalise) for block in blocks))
+    if not normalise:
+        return values
+    _check_finite(values)
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
 
 
-def _block_moments(block: Float32[np.ndarray, "n dim"], *, normalised: bool) -> PatchMoments:
-    """Moments from one matrix product, taken around a point near the mean, and then moved to the mean."""
+def _in_blocks(values: Float32[np.ndarray, "n dim"]) -> Iterator[Float32[np.ndarray, "_ dim"]]:
+    return (values[start : start + BLOCK] for start in range(0, len(values), BLOCK))
+
+
+def _together(blocks: Iterable[Float32[np.ndarray, "_ dim"]], *, normalised: bool) -> PatchMoments | None:
+    """Moments of all blocks, None of none; a patch that cannot be of the sample any more is not copied."""
+    found, room = None, np.empty((0, 0), np.float32)
+    for block in blocks:
+        if len(room) < len(block):
+            room = np.empty_like(block)
+        most = None if found is None else _largest_key(found)
+        part = _block_moments(block, room, normalised=normalised, most=most)
+        found = part if found is None else merge_moments(found, part)
+    return found
+
+
+def _block_moments(
+    block: Float32[np.ndarray, "n dim"],
+    room: Float32[np.ndarray, "m dim"],
+    *,
+    normalised: bool,
+    most: np.uint64 | None,
+) -> PatchMoments:
+    """Moments from one matrix product, taken around a point near the mean, and then moved to the mean.
+
+    Args:
+        block: at most `BLOCK` patches.
+        room: at least as many rows, for the centred patches: new memory would cost as much as filling it.
+        normalised: of the block.
+        most: key of a sampled patch at most; None for any.
+    """
     near = block[::8].mean(axis=0)
-    centred = block - near
+    centred = np.subtract(block, near, out=room[: len(block)])
     rest = centred.mean(axis=0, dtype=np.float64)
     _check_finite(rest)  # one value that is not makes the mean so
     scatter = np.multiply.outer(-len(block) * rest, rest)
     scatter += centred.T @ centred
     keys = _keys(block)
     keep = np.argsort(keys, kind="stable")[:SAMPLE]
+    if most is not None:
+        keep = keep[keys[keep] <= most]
     return PatchMoments(
         n=len(block),
         mean=near + rest,
@@ -91,6 +131,13 @@ def _block_moments(block: Float32[np.ndarray, "n dim"], *, normalised: bool) -> 
         keys=(keys[keep],),
         normalised=normalised,
     )
+
+
+def _largest_key(moments: PatchMoments) -> np.uint64 | None:
+    """The largest key of the `SAMPLE` patches with the smallest keys; None where there are fewer."""
+    if sum(map(len, moments.keys)) < SAMPLE:
+        return None
+    return cast(np.uint64, np.partition(np.concatenate(moments.keys), SAMPLE - 1)[SAMPLE - 1])
 
 
 def merge_moments(first: PatchMoments, second: PatchMoments) -> PatchMoments:
@@ -127,7 +174,13 @@ def with_sample(moments: PatchMoments, most: int) -> PatchMoments:
     """Moments with at most ``most`` sampled patches, in one part, smallest keys first."""
     keys = np.concatenate(moments.keys)
     chosen = np.argsort(keys, kind="stable")[:most]
-    return replace(moments, sample=(np.concatenate(moments.sample)[chosen],), keys=(keys[chosen],))
+    sample = np.empty((len(chosen), len(moments.mean)), np.float32)
+    start = 0
+    for part in moments.sample:  # not joined first: that would copy what is left out, too
+        inside = (chosen >= start) & (chosen < start + len(part))
+        sample[inside] = part[chosen[inside] - start]
+        start += len(part)
+    return replace(moments, sample=(sample,), keys=(keys[chosen],))
 
 
 def pca_of_moments(moments: PatchMoments, n: int = 3) -> PatchPCA:
@@ -139,7 +192,7 @@ def pca_of_moments(moments: PatchMoments, n: int = 3) -> PatchPCA:
     Raises:
         InputError: fewer than two patches, or ``n`` not between 1 and the number of channels.
     """
-    dim = len(moments.mean)
+    dim, n = len(moments.mean), whole_number(n, "a number of components")
     if moments.n < 2:
         raise InputError(f"a basis needs at least two patches, got {moments.n}")
     if not 1 <= n <= dim:
@@ -148,7 +201,8 @@ def pca_of_moments(moments: PatchMoments, n: int = 3) -> PatchPCA:
     total = float(np.trace(moments.scatter)) / (moments.n - 1)
     ratio = variances / total if total > 0 else np.full(n, np.nan)
     (sample,) = with_sample(moments, SAMPLE).sample
-    scores = (sample.astype(np.float64) - moments.mean) @ components.T
+    parts = (sample[start : start + WIDENED] for start in range(0, len(sample), WIDENED))
+    scores = np.concatenate([(part.astype(np.float64) - moments.mean) @ components.T for part in parts])
     return PatchPCA(
         mean=moments.mean,
         components=components,
@@ -179,13 +233,12 @@ def fit_pca(
         InputError: no photographs, fewer than two patches, or NaN.
         ShapeError: different channels, or a mask of another shape.
     """
-    if isinstance(features, PatchFeatures):
-        features = [features]
-    parts = (patch_moments(v, normalise=normalise) for v in _blocks(_fitted_on(features, masks)))
-    first = next(parts, None)
-    if first is None:
+    fitted_on = _fitted_on(each_features(features), masks)
+    several = (_as_compared(v, normalise=normalise) for v in _blocks(fitted_on))
+    found = _together((block for v in several for block in _in_blocks(v)), normalised=normalise)
+    if found is None:
         raise InputError("fit_pca needs at least one photograph with at least one patch to fit on")
-    return pca_of_moments(reduce(merge_moments, parts, first), n)
+    return pca_of_moments(found, n)
 
 
 def to_rgb(
@@ -205,9 +258,13 @@ def to_rgb(
         In [0, 1]; 0.5 where a component has no spread.
 
     Raises:
-        InputError: a component that the scores do not have.
-        ShapeError: limits for another number of components.
+        InputError: a component that the scores do not have, or no arrays.
+        ShapeError: no map, or limits for another number of components.
     """
+    for value in (scores, limits):
+        check_kind(value, np.ndarray, "pca.project(features) gives scores, pca.limits their limits")
+    if scores.ndim != 3:
+        raise ShapeError("scores", expected="h w n", actual=scores.shape)
     n = scores.shape[2]
     if limits.shape != (n, 2):
         raise ShapeError("limits", expected=f"n={n} 2", actual=limits.shape)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.patches import Patches, PatchMap, as_map, as_rows, centred
+from dinoscope.maths.patches import Patches, PatchMap, as_map, as_rows, centred, lower_product
 
 RIDGE = 1e-2
 """Ridge penalty as a share of the mean channel variance times the number of training patches."""
@@ -76,7 +76,7 @@ def position_fit(features: Sequence[PatchMap], *, folds: int = 5, ridge: float =
     for fold in range(n_folds):
         weight, mean, base = _ridge([m for i, m in enumerate(moments) if i != fold], ridge)
         for held_out in np.flatnonzero(fold_of == fold):
-            found = (rows[held_out] - (near + mean)) @ weight
+            found = rows[held_out] @ weight - (near + mean) @ weight
             missed += ((places[held_out] - base - found) ** 2).sum(axis=0)
             total += ((places[held_out] - 0.5) ** 2).sum(axis=0)
     r2 = [1.0 - missed[k] / total[k] if total[k] > 0 else float("nan") for k in range(2)]
@@ -151,7 +151,9 @@ def _places(h: int, w: int) -> Float64[np.ndarray, "n 2"]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Moments:
-    """Sums over the patches of a fold, of which other folds' regressions are made up."""
+    """Sums over the patches of a fold, of which other folds' regressions are made up; ``scatter`` holds what
+    lies on its diagonal and below.
+    """
 
     n: int
     rows: Float64[np.ndarray, " dim"]
@@ -166,7 +168,7 @@ class _Moments:
             sum(len(x) for x, _ in parts),
             np.sum([x.sum(axis=0) for x, _ in parts], axis=0),
             np.sum([y.sum(axis=0) for _, y in parts], axis=0),
-            np.sum([x.T @ x for x, _ in parts], axis=0),
+            np.sum([lower_product(x) for x, _ in parts], axis=0),
             np.sum([x.T @ y for x, y in parts], axis=0),
         )
 
@@ -175,6 +177,8 @@ def _ridge(
     moments: list[_Moments], ridge: float
 ) -> tuple[Float64[np.ndarray, "dim 2"], Float64[np.ndarray, " dim"], Float64[np.ndarray, " 2"]]:
     """Weights, and the means of what they apply to."""
+    from scipy.linalg import solve  # slow to import, and not every command measures
+
     n = sum(m.n for m in moments)
     mean = np.sum([m.rows for m in moments], axis=0) / n
     base = np.sum([m.places for m in moments], axis=0) / n
@@ -184,7 +188,7 @@ def _ridge(
     if not penalty > 0:
         return np.zeros((len(mean), 2)), mean, base
     scatter[np.diag_indices(len(mean))] += penalty
-    return np.linalg.solve(scatter, cross), mean, base
+    return solve(scatter, cross, lower=True, assume_a="pos", check_finite=False), mean, base
 
 
 def _orthonormal(basis: Float[np.ndarray, "n dim"], dim: int) -> Float64[np.ndarray, "n dim"]:

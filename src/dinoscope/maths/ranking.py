@@ -91,6 +91,16 @@ def top_k(
     )
 
 
+def exact_cosines(
+    queries: Float64[np.ndarray, "*n dim"], rows: Float[np.ndarray, "n dim"]
+) -> Float64[np.ndarray, " n"]:
+    """Cosines of finite rows with one query of unit length, or each with its own, as `top_k` gives them."""
+    wide = rows.astype(np.float64)
+    lengths = np.sqrt(np.einsum("nd,nd->n", wide, wide))
+    products = np.einsum("nd,nd->n", np.broadcast_to(queries, wide.shape), wide)
+    return np.minimum(np.maximum(products / np.maximum(lengths, SHORTEST), -1.0), 1.0)
+
+
 class _Search:
     """The best candidates of some queries so far."""
 
@@ -133,7 +143,7 @@ class _Search:
         exact = np.empty(len(row))
         for start in range(0, len(row), BLOCK):
             part = slice(start, start + BLOCK)
-            exact[part] = (self.wide[row[part]] * unit(block[col[part]].astype(np.float64))).sum(axis=1)
+            exact[part] = exact_cosines(self.wide[row[part]], block[col[part]])
         old = np.repeat(np.arange(len(self.wide)), self.indices.shape[1])
         rows = np.concatenate([old, row])
         places = np.concatenate([self.indices.ravel(), col + first])
@@ -154,7 +164,7 @@ class _Search:
 
     def result(self, available: int) -> Ranking:
         width = min(self.k, available)
-        return Ranking(self.indices[:, :width].copy(), np.clip(self.scores[:, :width], -1.0, 1.0))
+        return Ranking(self.indices[:, :width].copy(), self.scores[:, :width].copy())
 
 
 def _cosines(

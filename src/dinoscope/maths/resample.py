@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Shaped, UInt8
 
 from dinoscope.errors import InputError
 from dinoscope.maths.agreement import gram_correlation, linear_cka
@@ -56,12 +56,28 @@ def area_average(features: PatchMap, shape: tuple[int, int]) -> Float64[np.ndarr
     values = as_map(features)
     if min(shape) < 1:
         raise InputError(f"a grid needs at least one patch on each side, got {shape}")
-    down, across = _overlap(values.shape[0], shape[0]), _overlap(values.shape[1], shape[1])
-    rows = (down @ values.reshape(len(values), -1)).reshape(shape[0], *values.shape[1:])
-    return np.asarray(across @ rows)
+    return _averaged(values, shape)
 
 
-def _overlap(old: int, new: int) -> Float64[np.ndarray, "new old"]:
+def average_pixels(
+    photograph: UInt8[np.ndarray, "H W 3"], shape: tuple[int, int]
+) -> Float64[np.ndarray, "h w 3"]:
+    """`area_average` of a photograph, which is widened some rows at a time."""
+    return _averaged(photograph, shape)
+
+
+def _averaged(
+    values: Shaped[np.ndarray, "H W dim"], shape: tuple[int, int]
+) -> Float64[np.ndarray, "h w dim"]:
+    flat = values.reshape(len(values), -1)
+    rows = []
+    for shares in overlap(len(values), shape[0]):
+        first, last = np.flatnonzero(shares)[[0, -1]]
+        rows.append(shares[first : last + 1] @ flat[first : last + 1].astype(np.float64, copy=False))
+    return np.asarray(overlap(values.shape[1], shape[1]) @ np.reshape(rows, (shape[0], *values.shape[1:])))
+
+
+def overlap(old: int, new: int) -> Float64[np.ndarray, "new old"]:
     """Share of each new interval that each old one covers, both dividing [0, 1] evenly."""
     # In units of 1 / (old · new) every edge is a whole number: no rounding, and rows sum to 1.
     starts, before = np.arange(new)[:, None] * old, np.arange(old)[None, :] * new

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float64, Int, Int64
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from dinoscope.errors import GridMismatchError, InputError, ShapeError
+from dinoscope.maths.logistic import fit_logistic
 from dinoscope.maths.masks import UNKNOWN
 from dinoscope.maths.patches import PatchMap, as_map, unit
 
@@ -20,9 +17,6 @@ NEIGHBOURS = 20
 TEMPERATURE = 0.07
 MAX_TRAIN = 20_000
 BLOCK = 1024
-
-_ONE_AT_A_TIME = threading.Lock()
-"""Lock for what catches warnings: they are the process's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +89,7 @@ def knn_labels(
     predicted = np.empty(len(z), np.int64)
     for start in range(0, len(z), BLOCK):
         cosines = z[start : start + BLOCK] @ x.T
-        nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+        nearest = np.argpartition(cosines, -k, axis=1)[:, -k:]
         weights = np.exp((np.take_along_axis(cosines, nearest, axis=1) - 1.0) / TEMPERATURE)
         votes = np.zeros((len(cosines), len(classes)))
         np.add.at(votes, (np.arange(len(cosines))[:, None], index[nearest]), weights)
@@ -116,7 +110,7 @@ def linear_miou(
     """Each test patch takes the class of a multinomial logistic regression on the training patches.
 
     Channels are centred on the training patches and divided by one common standard deviation, so that a
-    rotation or a scale of the features changes nothing; the penalty is ``||W||² / (2 c)``.
+    rotation or a scale of the features changes nothing; the penalty is that of `fit_logistic`.
     Arguments and errors as `knn_miou`; with a single training class, that class is predicted.
     """
     if not c > 0:
@@ -136,13 +130,8 @@ def linear_labels(
         return np.full(len(z), y[0]), True
     mean = x.mean(axis=0)
     deviation = float(np.sqrt(x.var(axis=0).mean())) or 1.0
-    model = LogisticRegression(C=c, max_iter=1000)
-    with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model.fit((x - mean) / deviation, y)
-    stopped = any(issubclass(w.category, ConvergenceWarning) for w in caught)
-    predicted = model.predict((z - mean) / deviation) if len(z) else np.zeros(0, np.int64)
-    return predicted, not stopped
+    model = fit_logistic((x - mean) / deviation, y, c)
+    return model.predict((z - mean) / deviation), model.converged
 
 
 def class_iou(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dinoscope.data.features import PatchFeatures
+from dinoscope.data.features import PatchFeatures, check_alike
+from dinoscope.data.grid import place
+from dinoscope.data.kinds import check_features
 from dinoscope.data.maps import SimilarityMap
 from dinoscope.errors import ShapeError
 
@@ -25,10 +27,15 @@ def similarity_map(
     Raises:
         InputError: a place outside the photograph.
         ShapeError: the two have different channels.
+        ProvenanceMismatchError: they are of different weights or layers, and both say which.
     """
     target = features if within is None else within
+    check_features(features, target)
     if target.dim != features.dim:
         raise ShapeError("within", expected=f"h w dim={features.dim}", actual=target.values.shape)
+    if features.provenance.weights_digest and target.provenance.weights_digest:
+        check_alike(features.provenance, target.provenance)
+    at = place(at)
     patch = features.grid.patch_at(*at)
     return SimilarityMap(
         values=target.cosine_to(features.values[patch]), at=at, patch=patch, grid=target.grid

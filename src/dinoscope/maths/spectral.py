@@ -18,8 +18,9 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from dinoscope.data.features import PatchFeatures
+from dinoscope.data.kinds import each_features
 from dinoscope.errors import InputError, ShapeError
-from dinoscope.maths.eigen import eigenvectors
+from dinoscope.maths.eigen import leading_directions
 
 BLOCK = 8192
 """Patches in one matrix product."""
@@ -131,14 +132,10 @@ def spectral_of_moments(totals: PatchTotals, moments: DegreeMoments, n: int = 8)
     size = len(totals.total)
     if not 1 <= n <= size:
         raise InputError(f"cannot take {n} eigenvectors of features with {size - 1} channels")
-    found, columns = eigenvectors((moments.scatter + moments.scatter.T) / 2, size - n, size - 1)
-    eigenvalues = found[::-1].copy()
+    eigenvalues, vectors = leading_directions((moments.scatter + moments.scatter.T) / 2, n)
     spanned = int((eigenvalues > SMALLEST).sum())
     if spanned < n:
         raise InputError(f"these patches span {spanned} directions, {n} eigenvectors were asked for")
-    vectors = np.ascontiguousarray(columns[:, ::-1].T)
-    largest = np.abs(vectors).argmax(axis=1)
-    vectors *= np.where(vectors[np.arange(n), largest] < 0, -1.0, 1.0)[:, None]
     return PatchSpectral(eigenvalues, vectors, totals.total, totals.n)
 
 
@@ -157,7 +154,7 @@ def fit_spectral(features: PatchFeatures | Sequence[PatchFeatures], n: int = 8) 
         InputError: no photographs, NaN, or more eigenvectors than the patches span.
         ShapeError: different channels.
     """
-    several = [features] if isinstance(features, PatchFeatures) else features
+    several = list(each_features(features))
     if not several:
         raise InputError("fit_spectral needs at least one photograph")
     rows = [f.values.reshape(-1, f.dim) for f in several]

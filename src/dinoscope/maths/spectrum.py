@@ -6,8 +6,17 @@ import numpy as np
 from jaxtyping import Float64
 
 from dinoscope.errors import InputError
-from dinoscope.maths.eigen import eigenvalues, eigenvectors
-from dinoscope.maths.patches import Patches, as_rows, centred, unit
+from dinoscope.maths.eigen import eigenvalues, eigenvalues_of_both, eigenvectors
+from dinoscope.maths.patches import (
+    Patches,
+    PreparedMap,
+    as_centred,
+    as_rows,
+    centred,
+    lower_product,
+    square_scale,
+    unit,
+)
 
 EPSILON = 1e-7
 """RankMe's constant for float32."""
@@ -73,36 +82,40 @@ def singular_values(rows: Float64[np.ndarray, "n dim"]) -> Float64[np.ndarray, "
     time. Eigenvalues below `TRUSTED` of the largest have lost too many digits to the product: where they are
     more than `FEW`, their own subspace is cut out of the rows, and is measured again at its own scale.
     """
-    scale = np.abs(rows).max()
+    scale = square_scale(rows)
     if scale == 0:
         return np.zeros(min(rows.shape))
-    scaled = rows / scale  # squares neither overflow nor vanish
+    scaled = rows if scale == 1 else rows / scale
     scaled = scaled if len(rows) >= rows.shape[1] else scaled.T
-    return np.asarray(scale * _roots(scaled.T @ scaled, scaled))
+    product = lower_product(scaled)
+    return np.asarray(scale * _roots(eigenvalues(product), product, scaled))
 
 
 def singular_values_both(
-    rows: Float64[np.ndarray, "n dim"],
+    patches: Patches,
 ) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, " k"]]:
-    """`singular_values` of rows as they are, and of the centred ones; with ``n > dim`` from one product.
+    """`singular_values` of patches as they are, and of the centred ones; with ``n > dim`` from one product.
 
     With m the mean and Z the centred rows, XᵀX is ZᵀZ + n m mᵀ: nothing is subtracted.
     """
-    z = centred(rows)
-    scale = np.abs(rows).max()
+    rows, z = as_rows(patches), as_centred(patches)
+    scale = square_scale(rows)
     if len(rows) <= rows.shape[1] or not scale > 0:
         return singular_values(rows), singular_values(z)
-    z, scaled = z / scale, rows / scale
-    mean, product = scaled.mean(axis=0), z.T @ z
-    whole = _roots(product + len(rows) * np.outer(mean, mean), scaled)
-    return scale * whole, scale * _roots(product, z)
+    z, scaled = (z, rows) if scale == 1 else (z / scale, rows / scale)
+    product = patches.scatter if isinstance(patches, PreparedMap) and scale == 1 else lower_product(z)
+    common = len(rows) ** 0.5 * scaled.mean(axis=0)
+    of_centred, of_whole = eigenvalues_of_both(product, common)
+    whole = _roots(of_whole, product + np.outer(common, common), scaled)
+    return scale * whole, scale * _roots(of_centred, product, z)
 
 
 def _roots(
-    product: Float64[np.ndarray, "k k"], scaled: Float64[np.ndarray, "_ k"]
+    energy: Float64[np.ndarray, " k"],
+    product: Float64[np.ndarray, "k k"],
+    scaled: Float64[np.ndarray, "_ k"],
 ) -> Float64[np.ndarray, " k"]:
-    """Singular values of what the product is of."""
-    energy = eigenvalues(product)
+    """Singular values of what the product is of, from its eigenvalues."""
     weak = int(np.searchsorted(energy, TRUSTED * energy[-1]))
     if weak <= FEW:
         return np.asarray(np.sqrt(np.maximum(energy, 0.0))[::-1])

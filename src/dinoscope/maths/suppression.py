@@ -161,7 +161,9 @@ class Suppression:
                 fitted_on=arrays["fitted_on"].tobytes().decode(),
                 fitted_for=FittedFor(**json.loads(words)) if words else None,
             )
-        except (KeyError, IndexError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        except InputError:
+            raise
+        except (KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
             raise InputError(f"these arrays are no suppression: {error!r}") from error
 
 

@@ -13,6 +13,9 @@ from dinoscope.errors import InputError, ShapeError
 Upsampler = Callable[[np.ndarray, np.ndarray, tuple[int, int]], np.ndarray]
 """``(features "h w dim", image "H W 3" in [0, 1], size (h, w)) -> "h w dim"``."""
 
+WAYS = ("nearest", "bilinear", "joint")
+"""Those that need no weights."""
+
 REACH = 2
 """Coarse patches on each side that a guided value is made of."""
 
@@ -20,7 +23,28 @@ SPREAD, TOLERANCE = 0.75, 0.1
 """Standard deviations of the guide's weights: in coarse patches, and in colour (of [0, 1], each channel)."""
 
 ROWS_BYTES = 64 * 2**20
-"""Fine rows are made so many at a time that their weights take about this much."""
+"""Fine rows are made so many at a time that they and their weights take about this much."""
+
+
+def upsampling_bytes(
+    shape: tuple[int, int, int], size: tuple[int, int], image: tuple[int, int] = (0, 0)
+) -> int:
+    """What `upsampled` takes at most, the result included, for the ways of `WAYS`; linear in fine places.
+
+    A function takes what it takes: of it this is the result, and as much again.
+
+    Args:
+        shape: of the features, ``h w dim``.
+        size: fine places ``(h, w)``.
+        image: of the photograph, ``(H, W)``.
+    """
+    h, w, dim = shape
+    result = 4 * size[0] * size[1] * dim
+    across = 8 * dim * h * (w + size[1])
+    guide = 8 * 3 * image[0] * (image[1] + size[1]) + 8 * (size[0] * image[0] + size[1] * image[1])
+    places = 8 * 8 * size[0] * size[1]
+    part = max(ROWS_BYTES, _row_bytes(size[1], dim))
+    return max(2 * result, result + across + guide + places + part)
 
 
 def nearest(
@@ -41,9 +65,7 @@ def bilinear(
 
     As ``torch.nn.functional.interpolate(mode="bilinear", align_corners=False)``.
     """
-    rows, columns = (_linear(fine, coarse) for fine, coarse in zip(size, features.shape, strict=False))
-    wide = np.einsum("wc,hcd->hwd", columns, features.astype(np.float64))
-    return np.einsum("fh,hwd->fwd", rows, wide).astype(np.float32)
+    return _Lines(features, size).all()
 
 
 def joint_bilateral(
@@ -51,7 +73,7 @@ def joint_bilateral(
     image: Float[np.ndarray, "H W 3"],
     size: tuple[int, int],
     *,
-    rows_bytes: int = ROWS_BYTES,
+    rows_bytes: int | None = None,
 ) -> Float32[np.ndarray, "fine_h fine_w dim"]:
     """Each fine place is a mean of the patches around it, those of its own colour counting more.
 
@@ -62,14 +84,15 @@ def joint_bilateral(
         features: the coarse map.
         image: the photograph, RGB in [0, 1].
         size: fine places ``(h, w)``.
-        rows_bytes: about the memory of the weights at a time; no part of the result.
+        rows_bytes: about the memory of the rows at a time, `ROWS_BYTES` unless said; no part of the result.
     """
     h, w = features.shape[:2]
     patches, places = _averaged(image, (h, w)), _averaged(image, size)
     fine_rows = (np.arange(size[0]) + 0.5) * h / size[0] - 0.5
     fine_columns = (np.arange(size[1]) + 0.5) * w / size[1] - 0.5
     out = np.empty((*size, features.shape[2]), dtype=np.float32)
-    for part in _parts(size, rows_bytes):
+    plain_map: _Lines | None = None
+    for part in _parts(size, features.shape[2], ROWS_BYTES if rows_bytes is None else rows_bytes):
         total = np.zeros((part.stop - part.start, size[1]))
         found = np.zeros((*total.shape, features.shape[2]))
         for down in range(-REACH, REACH + 1):
@@ -85,7 +108,8 @@ def joint_bilateral(
         found[~plain] /= total[~plain][:, None]
         out[part] = found
         if plain.any():
-            out[part][plain] = bilinear(features, size)[part][plain]
+            plain_map = plain_map or _Lines(features, size)
+            out[part][plain] = plain_map.rows(part)[plain]
     return out
 
 
@@ -117,8 +141,8 @@ def upsampled(
         return nearest(features, size)
     if how == "bilinear":
         return bilinear(features, size)
-    if isinstance(how, str) and how != "joint":
-        raise InputError(f"no way {how!r} of upsampling; there are nearest, bilinear, joint, or a function")
+    if isinstance(how, str) and how not in WAYS:
+        raise InputError(f"no way {how!r} of upsampling; there are {', '.join(WAYS)}, or a function")
     if image is None:
         raise InputError(
             f"upsampling by {how if isinstance(how, str) else 'a function'} needs the photograph"
@@ -133,6 +157,26 @@ def upsampled(
             actual=found.shape,
         )
     return np.asarray(found, dtype=np.float32)
+
+
+class _Lines:
+    """A map interpolated along its rows, and along its columns as far as asked for."""
+
+    def __init__(self, features: Float[np.ndarray, "h w dim"], size: tuple[int, int]) -> None:
+        self._size, self._dim = size, features.shape[2]
+        self._down, across = (_linear(fine, n) for fine, n in zip(size, features.shape, strict=False))
+        self._wide = np.einsum("wc,hcd->hwd", across, features.astype(np.float64))
+
+    def rows(self, part: slice) -> Float64[np.ndarray, "rows fine_w dim"]:
+        """Some fine rows."""
+        return np.asarray(np.einsum("fh,hwd->fwd", self._down[part], self._wide))
+
+    def all(self) -> Float32[np.ndarray, "fine_h fine_w dim"]:
+        """Every fine row."""
+        out = np.empty((*self._size, self._dim), dtype=np.float32)
+        for part in _parts(self._size, self._dim, ROWS_BYTES):
+            out[part] = self.rows(part)
+        return out
 
 
 def _linear(fine: int, coarse: int) -> Float64[np.ndarray, "fine coarse"]:
@@ -161,7 +205,12 @@ def _shares(cells: int, n: int) -> Float64[np.ndarray, "cells n"]:
     return inside / inside.sum(axis=1, keepdims=True)
 
 
-def _parts(size: tuple[int, int], rows_bytes: int) -> Iterator[slice]:
-    step = max(1, rows_bytes // (size[1] * 8 * 16))
+def _parts(size: tuple[int, int], dim: int, rows_bytes: int) -> Iterator[slice]:
+    step = max(1, rows_bytes // _row_bytes(size[1], dim))
     for start in range(0, size[0], step):
         yield slice(start, min(size[0], start + step))
+
+
+def _row_bytes(columns: int, dim: int) -> int:
+    """Memory of one fine row while it is made: sum, patches and their products, and the guide's weights."""
+    return columns * 8 * (16 + 4 * dim)

@@ -58,7 +58,6 @@ CKA = Metric(
     2,
     "centred kernel alignment of the two models' patches, 0 to 1",
     short="linear CKA",
-    range=(0.0, 1.0),
     reference=True,
     planted=Planted(
         "blur:- half_blur:0 noise:- shuffle:- collapse:= position:- outliers:- rotation:= rescale:= finer:0",

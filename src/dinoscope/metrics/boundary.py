@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from dinoscope.maths.boundary import boundary_auc
+from dinoscope.maths.boundary import boundary_aucs
 from dinoscope.metrics.facts import Metric, OfPhotograph, Planted, Revision, Values
 from dinoscope.metrics.subject import PURE, Subject
 
@@ -13,10 +13,8 @@ def _measure(subject: Subject) -> Values:
     regions = subject.seen.regions
     if regions is None:
         return {"boundary_auc": math.nan, "boundary_auc_pure": math.nan}
-    return {
-        "boundary_auc": boundary_auc(subject.features, regions.labels).auc,
-        "boundary_auc_pure": boundary_auc(subject.features, regions.labels, min_purity=PURE).auc,
-    }
+    whole, pure = boundary_aucs(subject.features, regions.labels, (0.0, PURE))
+    return {"boundary_auc": whole.auc, "boundary_auc_pure": pure.auc}
 
 
 WARNING = (
@@ -31,10 +29,8 @@ BOUNDARY = Metric(
     0,
     "chance that neighbours across a mask border are less alike than neighbours within a mask; 0.5 is chance",
     short="boundary AUC",
-    range=(0.0, 1.0),
     chance=0.5,
     warning=WARNING,
-    needs_masks=True,
     planted=Planted(
         "blur:- half_blur:- noise:- shuffle:- collapse:0 position:0 outliers:- rotation:= rescale:= finer:0",
         traps=("finer",),
@@ -51,10 +47,8 @@ PURE_BOUNDARY = Metric(
     1,
     "boundary AUC on patches with at least three quarters of their pixels in one label",
     short="boundary AUC of pure patches",
-    range=(0.0, 1.0),
     chance=0.5,
     warning=WARNING,
-    needs_masks=True,
     planted=Planted(
         "blur:- half_blur:- noise:- shuffle:- collapse:0 position:0 outliers:- rotation:= rescale:= finer:0",
         traps=("finer",),

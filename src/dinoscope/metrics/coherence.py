@@ -27,9 +27,7 @@ COHERENCE = Metric(
     "chance that two patches of one region, at least 4 patches apart, are more alike than two of different "
     "regions; 0.5 for features without spatial structure; smooth ones that saw nothing reach about 0.63",
     short="coherence AUC",
-    range=(0.0, 1.0),
     chance=0.5,
-    needs_masks=True,
     planted=Planted(
         "blur:0 half_blur:0 noise:- shuffle:- collapse:0 position:- outliers:- rotation:= rescale:= finer:0",
         reasons=((("blur",), "a blurred map knows no more about distant patches"),),
@@ -42,9 +40,7 @@ PURE_COHERENCE = Metric(
     4,
     "region AUC on patches with at least three quarters of their pixels in one label",
     short="coherence AUC of pure patches",
-    range=(0.0, 1.0),
     chance=0.5,
-    needs_masks=True,
     planted=Planted(
         "blur:0 half_blur:0 noise:- shuffle:- collapse:0 position:- outliers:- rotation:= rescale:= finer:0",
     ),

@@ -24,7 +24,7 @@ PCK = Metric(
     "share of patches whose best match in the second view lies within a tenth of the longer side of the true "
     "place",
     short="PCK@0.1",
-    range=(0.0, 1.0),
+    needs_masks=False,
     passes=1,
     planted=Planted(
         "blur:. half_blur:. noise:- shuffle:- collapse:0 position:- outliers:- rotation:= rescale:= finer:0",

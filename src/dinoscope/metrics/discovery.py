@@ -37,8 +37,6 @@ TOKENCUT = Metric(
     7,
     "1 where TokenCut's box overlaps an object's box by more than half (IoU); its mean is CorLoc",
     short="objects found by TokenCut",
-    range=(0.0, 1.0),
-    needs_masks=True,
     needs="objects",
     planted=Planted(
         "blur:. half_blur:. noise:. shuffle:- collapse:0 position:. outliers:. rotation:= rescale:= finer:.",
@@ -58,8 +56,6 @@ LOST = Metric(
     8,
     "1 where LOST's box overlaps an object's box by more than half (IoU); its mean is CorLoc",
     short="objects found by LOST",
-    range=(0.0, 1.0),
-    needs_masks=True,
     needs="objects",
     planted=Planted(
         "blur:. half_blur:. noise:. shuffle:- collapse:0 position:. outliers:. rotation:= rescale:= finer:.",
@@ -74,8 +70,6 @@ WHOLE_BOX = Metric(
     "1 where the box of the whole photograph overlaps an object's box by more than half (IoU): what a box "
     "that knows nothing reaches, beside which the others are read",
     short="objects found by the whole photograph's box",
-    range=(0.0, 1.0),
-    needs_masks=True,
     needs="objects",
 )
 

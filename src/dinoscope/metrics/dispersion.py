@@ -34,6 +34,7 @@ DSE = Metric(
     3,
     "inter-cluster distance minus cluster radius plus relative effective rank; compare only at equal numbers "
     "of photographs",
+    range=(-math.inf, math.inf),
     short="DSE",
     collection=True,
     warning="rises with blur and with a positional field, and falls with a finer grid: not comparable "
@@ -48,6 +49,7 @@ DSE = Metric(
             Revision("collapse", "-", "its parts are divided by the spread; the rank hardly weighs"),
         ),
     ),
+    by_draw=frozenset({"places"}),  # k-means draws its starts from patches in their order
 )
 
 FAMILIES = (OfCollection((DSE,), _measure),)

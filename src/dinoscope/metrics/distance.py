@@ -46,5 +46,12 @@ AT_QUARTER = Metric(
 
 FAMILIES = (OfPhotograph((AT_QUARTER,), _quarter),)
 CURVES = (
-    CurveOf("distance", "distance, in longer sides of the photograph", "mean cosine", DISTANCES, _curve),
+    CurveOf(
+        "distance",
+        "distance, in longer sides of the photograph",
+        "mean cosine",
+        DISTANCES,
+        _curve,
+        looks_at=frozenset({"places"}),
+    ),
 )

@@ -39,6 +39,10 @@ CAUSES = (
 )
 """What is planted: two blurs, of one patch and of half a patch, and the rest."""
 
+SIGHTS = ("photograph", "masks", "reference", "places")
+"""What a measure may look at beside one model's patches and class token: the photograph, its masks, the first
+model's patches, and where on the grid each patch is."""
+
 Values: TypeAlias = Mapping[str, float]
 
 
@@ -97,17 +101,19 @@ class Metric:
         group: one of `GROUPS`.
         place: within its group, from the first to be shown.
         meaning: one sentence: what it is, its range, what chance gives.
-        range: its least and its largest value.
+        range: its least and its largest value; a share where nothing is said.
         unit: ``%`` for shares that are shown as percentages; else empty.
         chance: its value for features that know nothing; None where there is no such value.
         warning: what moves it though it should not; shown wherever it is shown.
-        needs_masks: it asks for masks.
+        needs_masks: it asks for masks; where nothing is said, those of the group of masks do.
+        photograph: it looks at the photograph itself; where nothing is said, proxies and passes do.
         needs: ``objects``, ``classes`` or a ``background`` in these; empty where any masks will do.
         reference: it compares with the first model, for which it is undefined.
         collection: measured once over many photographs, so that it has no interval over them.
         passes: further forward passes of every photograph that it needs.
         reported: it stands in results and reports; the rest is used for validation or by one experiment.
         planted: what it must do under planted causes; None where it cannot be asked.
+        by_draw: those of `SIGHTS` that decide what it draws at random, and nothing else.
         short: its name within a sentence; where nothing is said, the title with a small letter.
     """
 
@@ -116,20 +122,26 @@ class Metric:
     group: str
     place: int
     meaning: str
-    range: tuple[float, float] = (-math.inf, math.inf)
+    range: tuple[float, float] = (0.0, 1.0)
     unit: str = ""
     chance: float | None = None
     warning: str = ""
-    needs_masks: bool = False
+    needs_masks: bool | None = None
+    photograph: bool | None = None
     needs: str = ""
     reference: bool = False
     collection: bool = False
     passes: int = 0
     reported: bool = True
     planted: Planted | None = None
+    by_draw: frozenset[str] = frozenset()
     short: str = ""
 
     def __post_init__(self) -> None:
+        if self.needs_masks is None:
+            object.__setattr__(self, "needs_masks", self.group == "with masks")
+        if self.photograph is None:
+            object.__setattr__(self, "photograph", self.group in ("proxies", "passes") or self.passes > 0)
         if not self.short:
             object.__setattr__(self, "short", f"{self.title[0].lower()}{self.title[1:]}")
 
@@ -137,6 +149,17 @@ class Metric:
     def sentence(self) -> str:
         """The meaning with a capital letter and a full stop."""
         return f"{self.meaning[0].upper()}{self.meaning[1:]}."
+
+    @property
+    def looks_at(self) -> frozenset[str]:
+        """Those of `SIGHTS` that may move it; places, unless it must not move when patches change theirs."""
+        still = self.planted is not None and self.planted.by_cause["shuffle"] == "="
+        seen = (self.photograph, self.needs_masks, self.reference, not still)
+        return frozenset(sight for sight, is_seen in zip(SIGHTS, seen, strict=True) if is_seen)
+
+    def is_moved_by(self, but: frozenset[str]) -> bool:
+        """Whether its number may be another, but for its own draws, where these of `SIGHTS` are."""
+        return bool((self.looks_at - self.by_draw) & but)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +206,7 @@ class CurveOf:
         x_title, y_title: what its axes show, with units.
         x: where it is read off, ascending.
         measure: its values there; NaN where undefined.
+        looks_at: those of `SIGHTS` that may move it.
     """
 
     key: str
@@ -190,6 +214,7 @@ class CurveOf:
     y_title: str
     x: Float64[np.ndarray, " points"]
     measure: Callable[[Subject], Float64[np.ndarray, " points"]]
+    looks_at: frozenset[str] = frozenset(SIGHTS)
 
 
 def read_off(

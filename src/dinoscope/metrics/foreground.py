@@ -30,7 +30,6 @@ FOREGROUND = Metric(
     "by construction: read it beside that of shifted masks",
     short="foreground AUC",
     range=(0.5, 1.0),
-    needs_masks=True,
     needs="background",
     planted=Planted(
         "blur:. half_blur:. noise:. shuffle:- collapse:= position:- outliers:- rotation:= rescale:= finer:0",
@@ -50,7 +49,6 @@ NULL = Metric(
     "smoothness gives that knows nothing of the object; somewhat high for objects in the middle of the frame",
     short="foreground AUC of shifted masks",
     range=(0.5, 1.0),
-    needs_masks=True,
     needs="background",
     planted=Planted(
         "blur:. half_blur:. noise:. shuffle:- collapse:= position:. outliers:- rotation:= rescale:= finer:0",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Float64
 
@@ -32,7 +34,6 @@ HIGH = Metric(
     "frequency",
     0,
     "share of the variance over the grid above 4 cycles per image side, 0 to 1",
-    range=(0.0, 1.0),
     warning="rises with a finer grid, which holds higher frequencies: compare at equal token counts",
     planted=Planted(
         "blur:- half_blur:- noise:+ shuffle:+ collapse:= position:- outliers:+ rotation:= rescale:= finer:0",
@@ -45,6 +46,7 @@ SLOPE = Metric(
     "frequency",
     1,
     "of log energy density against log frequency; 0 for white noise, steeper is smoother",
+    range=(-math.inf, math.inf),
     warning="depends on the frequencies that the grid holds: compare at equal token counts",
     planted=Planted(
         "blur:- half_blur:- noise:+ shuffle:+ collapse:= position:- outliers:+ rotation:= rescale:= finer:0",
@@ -68,5 +70,12 @@ VARIATION = Metric(
 
 FAMILIES = (OfPhotograph((HIGH, SLOPE), _measure), OfPhotograph((VARIATION,), _variation))
 CURVES = (
-    CurveOf("radial", "cycles per image side", "share of the variance per frequency", FREQUENCIES, _radial),
+    CurveOf(
+        "radial",
+        "cycles per image side",
+        "share of the variance per frequency",
+        FREQUENCIES,
+        _radial,
+        looks_at=frozenset({"places"}),
+    ),
 )

@@ -25,9 +25,7 @@ MATCHED = Metric(
     "regions that are as far apart; 0.5 for features that know only how far apart two patches are (on 50 "
     "photographs smooth random fields reach 0.52, place alone about 0.6)",
     short="coherence AUC at equal distance",
-    range=(0.0, 1.0),
     chance=0.5,
-    needs_masks=True,
     planted=Planted(
         "blur:0 half_blur:0 noise:- shuffle:- collapse:0 position:- outliers:- rotation:= rescale:= finer:0",
         reasons=((("blur",), "a blurred map knows no more about distant patches"),),

@@ -50,7 +50,6 @@ ENERGY = Metric(
     "tokens",
     3,
     "share of the variance inside the directions that place alone moves patches in, 0 to 1",
-    range=(0.0, 1.0),
     reported=False,
     planted=Planted(
         "blur:0 half_blur:0 noise:. shuffle:= collapse:= position:+ outliers:. rotation:= rescale:= finer:0",

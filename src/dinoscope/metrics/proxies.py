@@ -48,7 +48,6 @@ COHERENCE = Metric(
     "region AUC with regions of equal colour instead of masks; a proxy: colours are not objects; 0.5 is "
     "chance",
     short="colours grouped",
-    range=(0.0, 1.0),
     chance=0.5,
     warning="rises with a positional field, since its regions are compact, and with a finer grid: read it "
     "with position R² and at equal token counts",

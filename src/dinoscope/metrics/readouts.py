@@ -40,8 +40,6 @@ KNN = Metric(
     "with masks",
     11,
     "patches labelled by their nearest neighbours in other photographs, mean intersection over union, 0 to 1",
-    range=(0.0, 1.0),
-    needs_masks=True,
     needs="classes",
     collection=True,
     planted=Planted(
@@ -55,8 +53,6 @@ LINEAR = Metric(
     "with masks",
     12,
     "patches labelled by a linear readout fitted on other photographs, mean intersection over union, 0 to 1",
-    range=(0.0, 1.0),
-    needs_masks=True,
     needs="classes",
     collection=True,
     planted=Planted(

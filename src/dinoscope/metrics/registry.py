@@ -6,6 +6,7 @@ import pkgutil
 from importlib import import_module
 
 import dinoscope.metrics as package
+from dinoscope.maths.intervals import ANYWHERE
 from dinoscope.metrics.facts import (
     GROUPS,
     CurveOf,
@@ -42,6 +43,12 @@ EVERY = {m.key: m for m in sorted((m for family in FAMILIES for m in family.metr
 
 METRICS = {key: metric for key, metric in EVERY.items() if metric.reported}
 """Those that `dinoscope.measure` gives."""
+
+
+def range_of(key: str) -> tuple[float, float]:
+    """The least and the largest that a metric can be; anything for one that is not known here."""
+    return EVERY[key].range if key in EVERY else ANYWHERE
+
 
 PHOTOGRAPH = tuple(f for f in FAMILIES if isinstance(f, OfPhotograph))
 VIEWS = tuple(f for f in FAMILIES if isinstance(f, OfViews))

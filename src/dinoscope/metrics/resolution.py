@@ -19,7 +19,6 @@ BY_CKA = Metric(
     0,
     "centred linear CKA of the map with that of the same photograph at twice the resolution, on one grid",
     short="resolution consistency by CKA",
-    range=(0.0, 1.0),
     passes=1,
     warning="rises with a positional field: agreement about place is no agreement about content",
     planted=Planted(

@@ -53,7 +53,6 @@ KNN = Metric(
     "classes of patches of half of the scenes read off their nearest patches in the other half; mean "
     "intersection over union",
     short="patch kNN mIoU",
-    range=(0.0, 1.0),
     unit="%",
     needs_masks=True,
     collection=True,
@@ -66,7 +65,6 @@ TOKENS = Metric(
     1,
     "class of a scene's main subject read off the nearest class tokens of the other scenes",
     short="class-token kNN",
-    range=(0.0, 1.0),
     unit="%",
     collection=True,
     reported=False,

@@ -63,7 +63,6 @@ COMMON = Metric(
     2,
     "share of the cosine Gram matrix in its first direction, 0 to 1; 1 for a collapsed map",
     short="energy in one common direction",
-    range=(0.0, 1.0),
     reported=False,
     planted=Planted(
         "blur:+ half_blur:+ noise:- shuffle:= collapse:+ position:- outliers:- rotation:= rescale:= finer:0",
@@ -71,4 +70,13 @@ COMMON = Metric(
 )
 
 FAMILIES = (OfPhotograph((RANK, CENTRED), _measure), OfPhotograph((COMMON,), _common))
-CURVES = (CurveOf("variance", "principal direction", "share of the variance", COMPONENTS, _variance),)
+CURVES = (
+    CurveOf(
+        "variance",
+        "principal direction",
+        "share of the variance",
+        COMPONENTS,
+        _variance,
+        looks_at=frozenset(),
+    ),
+)

@@ -14,7 +14,7 @@ from dinoscope.maths.discovery import Box
 from dinoscope.maths.frequency import MapEnergy, map_energy
 from dinoscope.maths.masks import PatchLabels
 from dinoscope.maths.matched import MatchedPairs, matched
-from dinoscope.maths.patches import PatchMap, as_rows
+from dinoscope.maths.patches import PatchMap
 from dinoscope.maths.proxies import colour_pairs, edge_strength
 from dinoscope.maths.spectrum import singular_values_both
 
@@ -61,20 +61,27 @@ class Seen:
         shape: of the grid.
         pixels: of the photograph, in any resolution; None where nothing asks for them.
         regions: None where there are no masks.
+        before: the same photograph on the same grid, whose edges and colours are known; None where it was not
+            seen before.
     """
 
     shape: tuple[int, int]
     pixels: UInt8[np.ndarray, "H W 3"] | None = None
     regions: Regions | None = None
+    before: Seen | None = None
 
     @cached_property
     def edges(self) -> Float64[np.ndarray, " neighbours"] | None:
         """Edges of the photograph between neighbouring patches; None without a photograph."""
+        if self.before is not None:
+            return self.before.edges
         return None if self.pixels is None else edge_strength(self.pixels, self.shape)
 
     @cached_property
     def colours(self) -> DistantPairs | None:
         """Distant pairs of patches, by regions of like colour; None without a photograph."""
+        if self.before is not None:
+            return self.before.colours
         return None if self.pixels is None else colour_pairs(self.pixels, self.shape)
 
 
@@ -104,7 +111,7 @@ class Subject:
     @cached_property
     def singular_values(self) -> tuple[Float64[np.ndarray, " k"], Float64[np.ndarray, " k"]]:
         """Singular values of the patches as they are, and of the centred ones."""
-        return singular_values_both(as_rows(self.features))
+        return singular_values_both(self.features)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -37,7 +37,6 @@ OUTLIERS = Metric(
     1,
     "share of patches whose norm exceeds median + 6 x 1.4826 x MAD over all photographs of the model, after "
     "the final norm where it was applied",
-    range=(0.0, 1.0),
     collection=True,
     planted=Planted(
         "blur:0 half_blur:0 noise:0 shuffle:= collapse:0 position:0 outliers:+ rotation:= rescale:= finer:0",

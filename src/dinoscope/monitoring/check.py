@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dinoscope.metrics.registry import AXES, EVERY
+from dinoscope.strict_json import strict
 
 
 def quality_keys(*, masked: bool) -> tuple[str, str]:
@@ -67,18 +68,9 @@ class Check:
     falls_since: int | None = None
     finite: bool = True
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> object:
         """JSON values; undefined is null."""
-        return {
-            "step": self.step,
-            "values": dict(self.values),
-            "quality": [None if math.isnan(q) else q for q in self.quality],
-            "ranks": [None if math.isnan(r) else r for r in self.ranks],
-            "alarm": self.alarm,
-            "advice": self.advice,
-            "falls_since": self.falls_since,
-            "finite": self.finite,
-        }
+        return strict(self)
 
     @classmethod
     def from_json(cls, row: Mapping[str, object]) -> Check:

@@ -6,20 +6,15 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option, out_option
+from dinoscope.shell.option import argument, option, out_option
 from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
 
 @examples("dinoscope watch run/", "dinoscope watch run/ --every 60 -o page.html")
 def watch_command(
-    run: Annotated[
-        Path,
-        typer.Argument(help="Folder that a monitor writes to.", show_default=False, rich_help_panel=INPUT),
-    ],
+    run: Annotated[Path, argument("Folder that a monitor writes to.", INPUT)],
     *,
     out: Annotated[
         Path | None,
@@ -61,20 +56,18 @@ def watch_command(
 def track_command(
     inputs: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="CHECKPOINTS... PHOTOS...",
-            help="Checkpoints with their step in the name (.pth, .safetensors, or Hugging Face folders), and "
+        argument(
+            "Checkpoints with their step in the name (.pth, .safetensors, or Hugging Face folders), and "
             "photographs or folders of them.",
-            show_default=False,
-            rich_help_panel=INPUT,
+            INPUT,
+            metavar="CHECKPOINTS... PHOTOS...",
         ),
     ],
     *,
+    recursive: options.Recursive = False,
+    pixel_range: options.PixelRange = "full",
     masks: Annotated[
-        Path | None,
-        option(
-            "Folder of label images named like the photographs.", INPUT, metavar="DIR", show_default=False
-        ),
+        Path | None, option("Folder of label images named like the photographs.", INPUT, metavar="DIR")
     ] = None,
     grid: Annotated[
         int,
@@ -97,7 +90,8 @@ def track_command(
     check_folders([] if masks is None else [masks], "masks")
     check_out(out)
     checkpoints = [path for path in inputs if is_checkpoint(path)]
-    photos, failures = read_photographs(path for path in inputs if not is_checkpoint(path))
+    named = [path for path in inputs if not is_checkpoint(path)]
+    photos, failures = read_photographs(named, recursive=recursive, pixel_range=pixel_range)
     checks = track(
         checkpoints,
         photos,

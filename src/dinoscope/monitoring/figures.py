@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from dinoscope.data.features import PatchFeatures
 from dinoscope.drawing.canvas import Canvas, panel_size, patch_map
@@ -30,6 +31,8 @@ def plot_checks(checks: Sequence[Check]) -> Figure:
     rows = -(-len(lines) // COLUMNS)
     canvas = Canvas(COLUMNS * (PANEL[0] + GAP) + 0.2, rows * (PANEL[1] + 0.6) + 0.2)
     steps = [check.step for check in checks]
+    beside = 0.05 * (max(steps, default=0) - min(steps, default=0)) or 1.0
+    steps_shown = (min(steps, default=0) - beside, max(steps, default=0) + beside)
     since = next((c.falls_since for c in reversed(checks) if c.falls_since is not None), None)
     for number, (title, values) in enumerate(lines.items()):
         x = 0.4 + (number % COLUMNS) * (PANEL[0] + GAP)
@@ -37,6 +40,8 @@ def plot_checks(checks: Sequence[Check]) -> Figure:
         canvas.words(x, y - 0.08, title, size=7, weight="bold" if number == 0 else "normal", longest=PANEL[0])
         axes = canvas.axes(x, y, *PANEL)
         axes.plot(steps, values, color=INK, linewidth=1, marker="o", markersize=2)
+        axes.set_xlim(*steps_shown)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
         if since is not None:
             axes.axvline(since, color=ACCENT, linewidth=0.8)
         axes.tick_params(labelsize=5, length=1.5, color=LINE)

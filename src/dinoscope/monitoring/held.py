@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -161,20 +162,17 @@ def _device(model: Any) -> torch.device:
     return torch.device("cpu") if first is None else first.device
 
 
-class _evaluating:  # noqa: N801 (a context manager)
+@contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
     """Every module in evaluation mode, and as it was afterwards."""
-
-    def __init__(self, model: Any) -> None:
-        inside = bare(model)
-        self._modules = list(inside.modules()) if isinstance(inside, nn.Module) else []
-        self._modes = [module.training for module in self._modules]
-
-    def __enter__(self) -> None:
-        for module in self._modules:
+    inside = bare(model)
+    modes = {m: m.training for m in inside.modules()} if isinstance(inside, nn.Module) else {}
+    try:
+        for module in modes:
             module.training = False
-
-    def __exit__(self, *_: object) -> None:
-        for module, mode in zip(self._modules, self._modes, strict=True):
+        yield
+    finally:
+        for module, mode in modes.items():
             module.training = mode
 
 

@@ -16,7 +16,7 @@ from dinoscope.data.spec import IMAGENET_MEAN, IMAGENET_STD
 from dinoscope.errors import GridMismatchError, InputError
 from dinoscope.monitoring.check import Check
 from dinoscope.monitoring.held import HeldPhotographs, Triple
-from dinoscope.monitoring.rule import advice, falls_since
+from dinoscope.monitoring.rule import advice, fall
 from dinoscope.monitoring.run_files import RunFiles
 from dinoscope.pipeline.extract import ImageLike
 
@@ -97,7 +97,8 @@ class Monitor:
             self._goes_on = False
         if self.checks and step <= self.checks[-1].step:
             raise InputError(f"step {step} comes after step {self.checks[-1].step}: steps only rise")
-        features = list(model) if _are_features(model) else self.photographs.features(model)
+        made = isinstance(model, list | tuple) and all(isinstance(f, PatchFeatures) for f in model)
+        features = list(model) if made else self.photographs.features(model)
         self._fits(features)
         check = self._checked(features, step)
         if self._first is None or not self.checks:
@@ -111,6 +112,17 @@ class Monitor:
         return check
 
     @property
+    def maps(self) -> dict[int, list[PatchFeatures]]:
+        """By step, the features of the first `SHOWN` photographs, for `plot_strip`.
+
+        Raises:
+            InputError: a monitor without a folder keeps none.
+        """
+        if self._files is None:
+            raise InputError("maps are kept in the folder of a run: give run=")
+        return self._files.maps(self.checks)
+
+    @property
     def advice(self) -> str:
         """Whether an anchor to an earlier state would hold the model to something better than it is now."""
         return self.checks[-1].advice if self.checks else ""
@@ -120,12 +132,12 @@ class Monitor:
             unknown = tuple([float("nan")] * len(features))
             return Check(step, {}, unknown, unknown, f"NaN or infinite features at step {step}", finite=False)
         check = Check(step, *self.photographs.values(features, self._first))
-        since = falls_since([*self.checks, check], warmup=self.warmup)
+        fallen = fall([*self.checks, check], warmup=self.warmup)
         check = replace(check, advice=advice([*self.checks, check], warmup=self.warmup))
-        if since is None:
+        if fallen is None:
             return check
-        words = f"dense quality falls since step {since}; {check.advice}"
-        return replace(check, alarm=words, falls_since=since)
+        best, said = fallen
+        return replace(check, alarm=f"{said}; {check.advice}", falls_since=best.step)
 
     def _fits(self, features: Sequence[PatchFeatures]) -> None:
         shapes = self.photographs.shapes
@@ -151,7 +163,3 @@ class Monitor:
         wandb = sys.modules.get("wandb")
         if wandb is not None and getattr(wandb, "run", None) is not None:
             wandb.log(told, step=check.step)
-
-
-def _are_features(model: Any) -> bool:
-    return isinstance(model, list | tuple) and all(isinstance(f, PatchFeatures) for f in model)

@@ -34,6 +34,12 @@ def falls_since(checks: Sequence[Check], *, warmup: int = 0) -> int | None:
     the highest mean before the last ones, from step ``warmup`` on: random weights keep order among patches
     that learning anything at all may cost.
     """
+    found = fall(checks, warmup=warmup)
+    return None if found is None else found[0].step
+
+
+def fall(checks: Sequence[Check], *, warmup: int = 0) -> tuple[Check, str] | None:
+    """The best check that `falls_since` dates from, and in words what has fallen."""
     before, last = checks[:-IN_A_ROW], checks[-IN_A_ROW:]
     before = [check for check in before if check.step >= warmup]
     if not before:
@@ -42,15 +48,29 @@ def falls_since(checks: Sequence[Check], *, warmup: int = 0) -> int | None:
         best = _best(before, of)
         gaps = [] if best is None else [difference(best, check, of) for check in last]
         if best is not None and all(g is not None and g.high < 0 and g.mean <= -least for g in gaps):
-            return best.step
+            return best, _fallen(best, last[-1], of)
     return None
+
+
+def _fallen(best: Check, now: Check, of: Of) -> str:
+    if of is quality_of:
+        return f"dense quality falls since step {best.step}"
+    return (
+        f"patches collapse since step {best.step}: their effective rank was {_rank(best):.1f} and is "
+        f"{_rank(now):.1f}"
+    )
+
+
+def _rank(check: Check) -> float:
+    """Geometric mean over the photographs."""
+    return math.exp(float(np.nanmean(log_rank_of(check))))
 
 
 Of = Callable[[Check], Float64[np.ndarray, " images"]]
 
 
 def quality_of(check: Check) -> Float64[np.ndarray, " images"]:
-    """Of each photograph."""
+    """The quality of each photograph."""
     return np.array(check.quality, dtype=np.float64)
 
 
@@ -81,6 +101,13 @@ def advice(checks: Sequence[Check], *, warmup: int = 0) -> str:
         return (
             f"an anchor may help: the features of step {best.step} were better than those of step {now.step} "
             f"({found})"
+        )
+    wide = _best(earlier, log_rank_of)
+    wider = None if wide is None else difference(now, wide, log_rank_of)
+    if wide is not None and wider is not None and wider.low > 0 and wider.mean >= -math.log(RANK_SHARE):
+        return (
+            f"an anchor may help: the patches of step {wide.step} had an effective rank of "
+            f"{_rank(wide):.1f}, those of step {now.step} have {_rank(now):.1f}"
         )
     return (
         f"an anchor would not help now: no earlier features were better; the best, of step {best.step}, "

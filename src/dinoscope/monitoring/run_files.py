@@ -13,16 +13,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from dinoscope.atomic import write_bytes, write_whole
 from dinoscope.data.features import PatchFeatures
-from dinoscope.errors import InputError
+from dinoscope.errors import InputError, shortened
+from dinoscope.io.arrays import open_npz
+from dinoscope.io.limits import read_text
 from dinoscope.monitoring.check import KEYS, Check
 
 
@@ -47,14 +49,17 @@ class RunFiles:
         Raises:
             InputError: no run, or a file that is none.
         """
-        if not self.rows.is_file():
+        if not os.path.isfile(self.rows):
             raise InputError(f"{str(self.folder)!r} holds no watched training: it has no {self.rows.name}")
         found = []
-        lines = self.rows.read_text(encoding="utf-8").splitlines()
+        try:
+            lines = read_text(self.rows).splitlines()
+        except (OSError, ValueError) as error:
+            raise InputError(f"{str(self.rows)!r} cannot be read: {shortened(error)}") from error
         for number, line in enumerate(lines):
             try:
                 found.append(Check.from_json(json.loads(line)))
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
                 if number == len(lines) - 1:
                     break
                 raise InputError(f"{str(self.rows)!r}, line {number + 1}: no check") from error
@@ -81,27 +86,23 @@ class RunFiles:
         return {step: self._read(path) for step, path in paths.items() if path.is_file()}
 
     def _put(self, path: Path, features: Sequence[PatchFeatures]) -> None:
-        arrays: dict[str, Float[np.ndarray, "..."]] = {}
+        arrays: dict[str, Any] = {}
         for number, f in enumerate(features):
             arrays[f"{number}"] = f.values.astype(np.float16)
             arrays[f"{number}/size"] = np.array(f.grid.image_size)
-
-        def write(file: BinaryIO) -> None:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-
-        write_whole(path, write)
+        write_whole(path, lambda file: np.savez(file, **arrays))
 
     def _read(self, path: Path) -> list[PatchFeatures]:
         try:
-            with np.load(path) as held:
-                names = sorted((n for n in held.files if "/" not in n), key=int)
-                sizes = [tuple(map(int, held[f"{n}/size"])) for n in names]
+            with open_npz(path) as held:
+                names = sorted((n for n in held.names if "/" not in n), key=int)
+                sizes = [tuple(map(int, held.read(f"{n}/size"))) for n in names]
                 return [
-                    PatchFeatures.from_array(held[n].astype(np.float32), image_size=(size[0], size[1]))
+                    PatchFeatures.from_array(held.read(n).astype(np.float32), image_size=(size[0], size[1]))
                     for n, size in zip(names, sizes, strict=True)
                 ]
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{str(path)!r} cannot be read: {error}") from error
+        except Exception as error:  # a damaged archive can raise anything
+            raise InputError(f"{str(path)!r} cannot be read: {shortened(error)}") from error
 
 
 def checks_csv(checks: Sequence[Check]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -81,7 +82,7 @@ def summary(checks: Sequence[Check]) -> str:
 
 def is_checkpoint(path: Path) -> bool:
     """Whether a path names weights: a file of them, or a Hugging Face folder."""
-    return path.suffix.lower() in WEIGHT_SUFFIXES or (path / "config.json").is_file()
+    return path.suffix.lower() in WEIGHT_SUFFIXES or os.path.isfile(path / "config.json")
 
 
 def step_of(checkpoint: str | Path) -> int:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option, out_option
+from dinoscope.shell.option import argument, option, out_option
 from dinoscope.shell.panels import INPUT
 
 
@@ -19,38 +17,33 @@ from dinoscope.shell.panels import INPUT
 )
 def normal_command(
     good: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder of normal photographs, or one that holds train/good and test.",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
+        Path, argument("Folder of normal photographs, or one that holds train/good and test.", INPUT)
     ],
     queries: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            help="Photographs to judge, or folders of them.", show_default=False, rich_help_panel=INPUT
-        ),
+        list[Path] | None, argument("Photographs to judge, or folders of them.", INPUT)
     ] = None,
     *,
+    recursive: options.Recursive = False,
+    pixel_range: options.PixelRange = "full",
     masks: Annotated[
-        Path | None,
-        option(
-            "Folder of masks of known defects: KIND/NAME_mask.png.", INPUT, metavar="DIR", show_default=False
-        ),
+        Path | None, option("Folder of masks of known defects: KIND/NAME_mask.png.", INPUT, metavar="DIR")
     ] = None,
     models: options.Models,
     layer: options.Layer = None,
     grid: options.Grid = 32,
     resize: options.ResizeFilter = "bilinear",
     rate: Annotated[
-        float | None,
-        option("Share of false alarms; 0.05, or the least that can be held.", show_default=False),
+        float | None, option("Share of false alarms; 0.05, or the least that can be held.")
     ] = None,
     coverage: Annotated[
-        float | None,
+        float | None, option("Keep only patches enough that each lies within this distance of a kept one.")
+    ] = None,
+    exact: Annotated[
+        bool | None,
         option(
-            "Keep only patches enough that each lies within this distance of a kept one.", show_default=False
+            "Compare every patch, or use lists (faiss), as above 200,000 patches where it is installed.",
+            None,
+            "--exact/--lists",
         ),
     ] = None,
     controls: options.Controls = True,
@@ -67,13 +60,15 @@ def normal_command(
     from dinoscope.comparison.controls import plan_controls
     from dinoscope.data.results import Failure
     from dinoscope.io.defect_folders import defect_folders
+    from dinoscope.io.pixel_range import read_range, use_range
     from dinoscope.normality.judge import NormalSettings, judge_queries
     from dinoscope.normality.output import judged_json, judged_text, write_judged
     from dinoscope.shell.paths import check_out
-    from dinoscope.shell.terminal import end, load_models, note, progress
+    from dinoscope.shell.terminal import end, load_models, note, progress, with_kinds
 
-    check_out(out)
-    folders = defect_folders(good, queries or [], masks)
+    use_range(read_range(pixel_range))
+    folders = defect_folders(good, queries or [], masks, recursive=recursive)
+    check_out(out, (*folders.good, *(queries or ())), recursive=recursive)
     backbones = load_models(models, grid=grid, device=device, dtype=dtype, seed=seed)
     beside = plan_controls(backbones, seed=seed).backbones if controls else ()
     failures: list[Failure] = []
@@ -81,12 +76,12 @@ def normal_command(
         judged = judge_queries(
             folders,
             backbones,
-            NormalSettings(grid, layer, resize, coverage, rate),
+            NormalSettings(grid, layer, resize, coverage, rate, exact),
             controls=beside,
             on_failure=note(failures),
             on_progress=advance,
         )
     if out is not None:
         write_judged(judged, out)
-    print(judged_json(judged) if as_json else judged_text(judged), end="" if as_json else "\n")
+    print(judged_json(judged) if as_json else with_kinds(judged_text(judged), (*backbones, *beside)), end="")
     end(failures)

@@ -42,6 +42,7 @@ class NormalSettings:
         resize: as for `extract`.
         coverage: as for `fit_normal`.
         rate: of false alarms; as for `Normal.threshold`.
+        exact: as for `fit_normal`.
     """
 
     grid: int = 32
@@ -49,6 +50,7 @@ class NormalSettings:
     resize: str = "bilinear"
     coverage: float | None = None
     rate: float | None = None
+    exact: bool | None = None
 
 
 @dataclass(slots=True)
@@ -72,6 +74,9 @@ def judge(
     controls: Sequence[Backbone] = (),
 ) -> Judged:
     """How far photographs are from what is normal, by every model, with thresholds and, with masks, scores.
+
+    A photograph that is judged and among the normal ones, too, lies at 0 whatever it shows: no score counts
+    it.
 
     Args:
         good: folder of normal photographs, or a category in MVTec AD's layout.
@@ -137,6 +142,7 @@ def judge_queries(
     kinds: list[str] = []
     digests: list[str] = []
     defective: list[bool | None] = []
+    scored: list[bool | None] = []
     shown = {}
     for place, query in enumerate(folders.queries):
         try:
@@ -147,12 +153,13 @@ def judge_queries(
             failed(failure_of(query.path, error))
             continue
         truth = _truth(query, folders.masks, photograph.size, failed)
+        in_bank = photograph.digest in banks[0].digests
         at = len(names)
         for one, f, distances in zip(gathered, found, maps, strict=True):
             one.scores.append(photograph_score(distances))
             if place in kept:
                 one.maps[at] = distances
-            if truth is not None:
+            if truth is not None and not in_bank:
                 one.patches.append(_weighed(distances, truth, f.grid, at))
         if place in kept:
             shown[at] = preview(photograph, longest_px=PREVIEW_PX), truth
@@ -160,21 +167,24 @@ def judge_queries(
         kinds.append(query.kind)
         digests.append(photograph.digest)
         defective.append(None if truth is None else bool(truth.any()))
+        scored.append(None if in_bank else defective[-1])
         on_progress(place + 1)
     if not names:
         raise NoUsablePhotographError("none of the photographs to judge could be used")
-    areas = [_areas(one, defective) for one in gathered]
+    areas = [_areas(one, scored) for one in gathered]
     models = [
         JudgedModel(
             label_,
-            j >= len(backbones) or backbone.spec.control,
+            "control" if j >= len(backbones) else backbone.spec.kind,
             backbone.origin,
             bank,
             threshold,
             np.array(one.scores),
             one.maps,
             {key: jackknife(row) for key, row in areas[j].items()},
-            {key: jackknife(row - areas[0][key]) for key, row in areas[j].items()} if j else {},
+            {key: jackknife(row - areas[0][key], difference=True) for key, row in areas[j].items()}
+            if j
+            else {},
         )
         for j, (label_, backbone, bank, threshold, one) in enumerate(
             zip(unique_labels(every), every, banks, thresholds, gathered, strict=True)
@@ -208,6 +218,7 @@ def _bank(
             on_failure=failed,
         ),
         coverage=settings.coverage,
+        exact=settings.exact,
     )
 
 
@@ -232,7 +243,7 @@ def _truth(
 def _weighed(
     distances: Float64[np.ndarray, "h w"], truth: Bool[np.ndarray, "H W"], grid: PatchGrid, at: int
 ) -> Float64[np.ndarray, "n 5"]:
-    """Of each patch: its distance, its defective and its sound pixels, and its shares of whole regions."""
+    """For each patch its distance, its defective and its sound pixels, and its shares of whole regions."""
     regions, _ = label(truth, _EIGHT)
     known, counts = label_counts(regions.astype(np.int64), grid)
     inside = counts[:, known > 0]
@@ -244,7 +255,7 @@ def _weighed(
 
 
 def _areas(one: _Gathered, defective: Sequence[bool | None]) -> dict[str, Float64[np.ndarray, " owners"]]:
-    """By the keys of `judged.SCORES`; none where no truth is known."""
+    """By the keys of `judged.SCORES`, over the photographs that have a truth; none where none has."""
     known = [i for i, d in enumerate(defective) if d is not None]
     if not known:
         return {}

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float64
 
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Failure, Interval
-from dinoscope.data.spec import WeightsOrigin
+from dinoscope.data.spec import Kind, WeightsOrigin
 from dinoscope.normality.normal import Normal, Threshold
 
 SCORES = {
@@ -26,8 +26,8 @@ class JudgedModel:
     """One model's bank, and its distances of every query.
 
     Attributes:
-        label: to show.
-        control: whether it is no trained model.
+        label: in files.
+        kind: as in `BackboneSpec.kind`; ``control`` for every model that was run beside.
         origin: where its weights came from.
         bank: fitted on the normal photographs.
         threshold: at the false-alarm rate.
@@ -38,7 +38,7 @@ class JudgedModel:
     """
 
     label: str
-    control: bool
+    kind: Kind
     origin: WeightsOrigin
     bank: Normal
     threshold: Threshold
@@ -46,6 +46,16 @@ class JudgedModel:
     maps: Mapping[int, Float64[np.ndarray, "_ _"]]
     summaries: Mapping[str, Interval] = field(default_factory=dict)
     differences: Mapping[str, Interval] = field(default_factory=dict)
+
+    @property
+    def control(self) -> bool:
+        """Whether it is no trained model."""
+        return self.kind == "control"
+
+    @property
+    def shown(self) -> str:
+        """The label, in brackets for a control."""
+        return f"({self.label})" if self.control else self.label
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,3 +79,9 @@ class Judged:
     shown: Mapping[int, tuple[Photograph, Bool[np.ndarray, "H W"] | None]]
     settings: Mapping[str, object] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
+
+    @property
+    def in_bank(self) -> tuple[bool, ...]:
+        """Whether each query is one of the normal photographs: its distance to itself says nothing."""
+        held = set(self.models[0].bank.digests)
+        return tuple(digest in held for digest in self.digests)

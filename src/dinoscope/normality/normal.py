@@ -9,11 +9,17 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64
 
 from dinoscope.data.features import PatchFeatures, Provenance, check_alike
+from dinoscope.data.kinds import each_features
 from dinoscope.data.photograph import read_only
 from dinoscope.errors import InputError, ShapeError
 from dinoscope.maths.bank import greedy_cover, nearest_distances
 from dinoscope.maths.detection import false_alarm_threshold
 from dinoscope.maths.patches import as_map, unit
+from dinoscope.normality.lists import PatchLists, fit_lists, own_rows
+from dinoscope.store.derived.quantised import has_faiss
+
+EXACT_UP_TO = 200_000
+"""Patches kept, up to which all are compared unless lists are asked for."""
 
 HIGHEST = 0.01
 """Share of a photograph's patches, the farthest, whose mean distance is its score."""
@@ -44,8 +50,10 @@ class Normal:
         provenance: of the first photograph's features.
         n_photographs, n_patches: that it was fitted on.
         coverage: every patch fitted on lies within this distance of a kept one; 0 where all are kept.
+        lists: where the nearest patch is looked for; None where all are compared.
         held_out: for each normal photograph against the others: its score, and its largest distance. Empty
             where none was held out.
+        digests: of the photographs fitted on, in the order of their owners; empty for one that has none.
     """
 
     vectors: Float32[np.ndarray, "n dim"]
@@ -55,6 +63,8 @@ class Normal:
     n_patches: int
     coverage: float
     held_out: Float64[np.ndarray, "_ 2"]
+    lists: PatchLists | None = None
+    digests: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("vectors", "owner", "held_out"):
@@ -63,14 +73,21 @@ class Normal:
     def score(self, f: PatchFeatures) -> Float64[np.ndarray, "h w"]:
         """1 − cosine of every patch with the nearest of the bank, in [0, 2]; 0 for a patch of the bank.
 
+        With `lists`, with the nearest that they find: a few distances are too large.
+
         Raises:
             ProvenanceMismatchError: features by another model or layer.
             ShapeError: other channels.
         """
+        check_alike(self.provenance, f.provenance)
         if f.dim != self.vectors.shape[1]:
             raise ShapeError("features", expected=f"h w dim={self.vectors.shape[1]}", actual=f.values.shape)
-        check_alike(self.provenance, f.provenance)
-        return nearest_distances(_directions(f), self.vectors).reshape(f.grid.shape)
+        return self._distances(_directions(f)).reshape(f.grid.shape)
+
+    def _distances(self, queries: Float32[np.ndarray, "q dim"]) -> Float64[np.ndarray, " q"]:
+        if self.lists is None:
+            return nearest_distances(queries, self.vectors)
+        return self.lists.distances(queries, self.vectors)
 
     def threshold(self, rate: float | None = None) -> Threshold:
         """Distances beyond which something is not normal, by the photographs held out.
@@ -87,38 +104,50 @@ class Normal:
 
 
 def fit_normal(
-    features: Iterable[PatchFeatures], *, coverage: float | None = None, hold_out: bool = True
+    features: Iterable[PatchFeatures],
+    *,
+    coverage: float | None = None,
+    hold_out: bool = True,
+    exact: bool | None = None,
 ) -> Normal:
     """A bank of all patches of normal photographs, and how far each photograph is from the others.
 
     Source: nearest neighbours of patches, Roth et al., PatchCore (arXiv 2106.08265); by cosine, and the mean
     of the farthest hundredth as a photograph's score: Damm et al., AnomalyDINO (arXiv 2405.14529).
 
-    Cost: O(N²·dim) for N patches kept or, with a coverage, N times those kept; O(N·dim) memory.
+    Cost: O(N²·dim) for N patches kept or, with a coverage, N times those kept; by lists about O(N^1.5·dim).
+    O(N·dim) memory.
 
     Args:
         features: normal photographs by one model.
         coverage: keep only a greedy choice of patches such that every patch lies within this distance,
             1 − cosine, of a kept one. None: keep all.
         hold_out: score each photograph against the others, for `Normal.threshold`.
+        exact: compare every patch with every patch kept; False: look for the nearest in lists, which find it
+            for the share of patches that `Normal.lists` states. None: exact up to `EXACT_UP_TO` patches kept,
+            and beyond where faiss is not installed.
 
     Raises:
         InputError: no photograph, a single one to hold out, a coverage outside (0, 2), NaN.
         ProvenanceMismatchError, ShapeError: features by different models.
+        MissingExtraError: lists without faiss.
     """
     if coverage is not None and not 0 < coverage < 2:
         raise InputError(f"a coverage is a distance 1 − cosine between 0 and 2, got {coverage}")
     rows: list[Float32[np.ndarray, "_ dim"]] = []
     owners: list[Int64[np.ndarray, " _"]] = []
     seen: dict[str, int] = {}
+    digests: list[str] = []
     first: PatchFeatures | None = None
-    for f in features:
+    for f in each_features(features):
         first = first or f
         if f.dim != first.dim:
             raise ShapeError("features", expected=f"h w dim={first.dim}", actual=f.values.shape)
         check_alike(first.provenance, f.provenance)
-        digest = f.provenance.image_digest or f"photograph {len(rows)}"
-        owner = seen.setdefault(digest, len(seen))
+        digest = f.provenance.image_digest
+        owner = seen.setdefault(digest or f"photograph {len(rows)}", len(seen))
+        if owner == len(digests):
+            digests.append(digest)
         rows.append(_directions(f))
         owners.append(np.full(len(rows[-1]), owner, np.int64))
     if first is None:
@@ -131,8 +160,13 @@ def fit_normal(
     every, owner_of = np.concatenate(rows), np.concatenate(owners)
     kept = slice(None) if coverage is None else greedy_cover(every, coverage)
     vectors, owners_kept = every[kept], owner_of[kept]
+    lists = None
+    if exact is False or (exact is None and len(vectors) > EXACT_UP_TO and has_faiss()):
+        together = np.argsort(owners_kept, kind="stable")
+        vectors, owners_kept = vectors[together], owners_kept[together]
+        lists = fit_lists(vectors, owners_kept)
     alone = range(len(seen)) if hold_out else ()
-    held = [_held_out(every[owner_of == i], vectors, owners_kept != i) for i in alone]
+    held = [_held_out(every[owner_of == i], i, vectors, owners_kept, lists) for i in alone]
     return Normal(
         vectors,
         owners_kept,
@@ -141,6 +175,8 @@ def fit_normal(
         len(every),
         coverage or 0.0,
         np.array(held, np.float64).reshape(-1, 2),
+        lists,
+        tuple(digests),
     )
 
 
@@ -151,11 +187,19 @@ def photograph_score(distances: Float[np.ndarray, "..."]) -> float:
 
 
 def _held_out(
-    own: Float32[np.ndarray, "q dim"], vectors: Float32[np.ndarray, "n dim"], others: np.ndarray
+    own: Float32[np.ndarray, "q dim"],
+    photograph: int,
+    vectors: Float32[np.ndarray, "n dim"],
+    owner: Int64[np.ndarray, " n"],
+    lists: PatchLists | None,
 ) -> tuple[float, float]:
+    others = owner != photograph
     if not others.any():
         raise InputError("with so large a coverage one photograph covers all others: ask for a smaller one")
-    distances = nearest_distances(own, vectors, among=others)
+    if lists is None:
+        distances = nearest_distances(own, vectors, among=others)
+    else:
+        distances = lists.distances(own, vectors, without=own_rows(owner, photograph))
     return photograph_score(distances), float(distances.max())
 
 

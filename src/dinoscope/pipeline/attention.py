@@ -12,6 +12,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.controls import is_blurred
 from dinoscope.backbones.load import as_backbone
 from dinoscope.backbones.projections import (
     KEY,
@@ -26,19 +27,18 @@ from dinoscope.backbones.projections import (
 )
 from dinoscope.backbones.rotary import rotated
 from dinoscope.data.features import PatchFeatures
-from dinoscope.data.grid import PatchGrid
+from dinoscope.data.grid import PatchGrid, place
 from dinoscope.data.spec import BackboneSpec, check_layers
 from dinoscope.errors import BackboneError, InputError
 from dinoscope.pipeline.extract import extract
-from dinoscope.pipeline.photographs import ImageLike
+from dinoscope.pipeline.memory import CHECKED_ROWS, ROLLOUT_ROWS, attention_bytes, check_work
+from dinoscope.pipeline.photographs import ImageLike, load_photograph
+from dinoscope.pipeline.run import Run
 
 CLS = "cls"
 TOLERANCE = 1e-3
 """How far the values mixed by the row found here may lie from those that the block mixed, relative to the
 largest of them: 16-bit arithmetic passes, another kind of attention does not."""
-
-ROWS = 256
-"""Queries at a time in a rollout."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +67,11 @@ class AttentionMap:
     rollout: bool
     grid: PatchGrid
 
+    @property
+    def even_shares(self) -> Float64[np.ndarray, "h w"]:
+        """``values`` as multiples of what each token would have if all had the same."""
+        return self.values * (self.values.size + len(self.to_prefix))
+
     def __repr__(self) -> str:
         where = self.at if isinstance(self.at, str) else f"({self.at[0]:g}, {self.at[1]:g})"
         kind = "rollout to" if self.rollout else "attention of"
@@ -87,8 +92,9 @@ def attention(
 ) -> AttentionMap:
     """The attention of one query: the softmax of its scaled products with all keys, as the block has it.
 
-    Memory is linear in the number of tokens; a rollout takes rows a few hundred at a time. The row is
-    checked: values mixed by it must be what the block itself mixed.
+    Memory is linear in the number of tokens (`dinoscope.pipeline.memory.attention_bytes`); it is told in the
+    log from 1 GiB on, and refused beyond what there is. A rollout takes rows a few hundred at a time. The row
+    is checked: values mixed by it must be what the block itself mixed.
 
     Source: Vaswani et al. (arXiv 1706.03762), eq. 1; rollout: Abnar & Zuidema (arXiv 2005.00928), section 3,
     with the mean over heads. A rollout is a heuristic: it ignores values, MLPs and norms.
@@ -144,7 +150,7 @@ class Inside:
         Raises:
             BackboneError: the attention is not over the photograph's tokens.
         """
-        values = self._made(self.layer, part)[0, self.n_prefix :].float().numpy()
+        values = self._made(self.layer, part)[0, self.n_prefix :].float().cpu().numpy()
         told = replace(self.features.provenance, backbone=f"{part}:{self.spec.name}", final_norm=False)
         shape = (*self.features.grid.shape, -1)
         return replace(self.features, values=values.reshape(shape), provenance=told, cls=None, registers=None)
@@ -165,7 +171,7 @@ class Inside:
                 raise InputError(f"{spec.name} {what}" if at == CLS else what)
             query = 0
         else:
-            patch = features.grid.patch_at(*at)
+            patch = features.grid.patch_at(*place(at))
             query = self.n_prefix + patch[0] * features.grid.w + patch[1]
         rows = {k: self._rows(k) for k in (self.found if rollout else (self.layer,))}
         each = rows[self.layer].of(torch.tensor([query]))[:, 0]
@@ -204,6 +210,7 @@ def look_inside(
     layer: int | None = None,
     grid: int | tuple[int, int] = 32,
     every: bool = False,
+    resize: str = "bilinear",
 ) -> Inside:
     """One forward pass that also keeps what a block's attention made: tokens, facets and rows from one pass.
 
@@ -213,20 +220,39 @@ def look_inside(
         layer: 0-based block; None for the last.
         grid: patches on the short side, or the exact ``(h, w)``.
         every: listen to all blocks up to it, for rollouts.
+        resize: as for `extract`.
 
     Raises:
         LayerError: no such layer.
-        BackboneError: no attention whose layers are known.
+        BackboneError: no attention whose layers are known, or none of this backbone's own (blurred, finer).
         ImageError: the photograph cannot be used.
-        InputError: an impossible grid.
+        InputError: an impossible grid, or one whose attention does not fit into memory.
     """
     model = as_backbone(backbone)
-    (last,) = check_layers(None if layer is None else (layer,), model.spec.depth)
+    (last,) = check_layers(None if layer is None else (layer,), model.spec.depth, model.spec.name)
     blocks = attention_blocks(model)
+    if model.spec.finer > 1:
+        raise BackboneError(
+            f"{model.spec.name} is {model.spec.finer**2} passes, each with an attention of its own: "
+            "ask a plain grid"
+        )
+    if is_blurred(model):
+        raise BackboneError(
+            f"{model.spec.name}: its features alone are blurred; attention and keys inside are the plain "
+            "model's, so ask that one"
+        )
     wanted = range(last + 1) if every else (last,)
     found = {k: projections(blocks[k], model.spec.name) for k in wanted}
+    photograph = load_photograph(image)
+    check_work(
+        attention_bytes(
+            model.spec, Run(grid=grid).fit(photograph.size, model.spec.patch_size), len(found), rollout=every
+        ),
+        f"{'a rollout' if every else 'attention'} of {photograph.name} through {model.spec.name}",
+        "Ask for a smaller grid.",
+    )
     with catching(found) as caught:
-        (features,) = extract(image, model, grid=grid, layer=last)
+        (features,) = extract(photograph, model, grid=grid, layer=last, resize=resize)
     return Inside(features, model.spec, last, found, caught)
 
 
@@ -247,12 +273,12 @@ class _Rows:
         for part, norm in ((QUERY, "q_norm"), (KEY, "k_norm")):
             parts[part] = _normed(parts[part], heads, getattr(there.attention, norm, None))
         turned = {part: rotated(parts[part], heads, caught.rotary, there.attention) for part in (QUERY, KEY)}
-        self._query, self._key = (turned[part].unflatten(-1, (heads, -1)) for part in (QUERY, KEY))
+        self._query, self._key = (turned[part].cpu().unflatten(-1, (heads, -1)) for part in (QUERY, KEY))
         width = self._query.shape[-1]
         stated: Any = getattr(there.attention, "scaling", getattr(there.attention, "scale", None))
         self._scale = float(stated) if isinstance(stated, (int, float)) else width**-0.5
-        value = parts[VALUE].unflatten(-1, (heads, -1))
-        self._check(value, check_tokens(caught.mixed, len(value), name)[0].float(), name)
+        value = parts[VALUE].cpu().unflatten(-1, (heads, -1))
+        self._check(value, check_tokens(caught.mixed, len(value), name)[0].float().cpu(), name)
 
     def of(self, queries: Tensor) -> Float[Tensor, "heads q t"]:
         """Attention of these tokens, each head's row summing to 1."""
@@ -269,7 +295,7 @@ class _Rows:
         return len(self._query)
 
     def _check(self, value: Tensor, mixed: Tensor, name: str) -> None:
-        some = torch.linspace(0, len(value) - 1, min(4, len(value))).round().long()
+        some = torch.linspace(0, len(value) - 1, min(CHECKED_ROWS, len(value))).round().long()
         ours = torch.einsum("hqk,khc->qhc", self.of(some), value.double()).flatten(1)
         theirs = mixed[some].double()
         if ours.shape != theirs.shape or (ours - theirs).abs().max() > TOLERANCE * theirs.abs().max():
@@ -290,7 +316,7 @@ def _rolled(rows: dict[int, _Rows], query: int) -> Float[Tensor, " t"]:
     weights[query] = 1.0
     for layer in sorted(rows, reverse=True):
         passed = torch.zeros_like(weights)
-        for queries, means in rows[layer].blocks(ROWS):
+        for queries, means in rows[layer].blocks(ROLLOUT_ROWS):
             passed += weights[queries] @ means
         weights = 0.5 * weights + 0.5 * passed
     return weights

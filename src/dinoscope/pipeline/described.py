@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from jaxtyping import Float32
@@ -15,16 +17,14 @@ from dinoscope.pipeline.forward import Prepared
 from dinoscope.pipeline.tiles import Tiling
 
 
+@dataclass(frozen=True, slots=True)
 class FeatureMaps:
     """Features by layer, of one backbone and one way of preparing photographs."""
 
-    def __init__(
-        self, backbone: Backbone, layers: tuple[int, ...], filter_: str, *, final_norm: bool
-    ) -> None:
-        self._backbone = backbone
-        self.layers = layers
-        self._filter = filter_
-        self._final_norm = final_norm
+    backbone: Backbone
+    layers: tuple[int, ...]
+    resize: str
+    final_norm: bool
 
     def of_row(self, item: Prepared, outputs: LayerOutputs, row: int) -> dict[int, PatchFeatures]:
         """Those of one photograph of a batch on the host.
@@ -57,7 +57,7 @@ class FeatureMaps:
         Raises:
             InputError: NaN or infinite values.
         """
-        normed = self._final_norm and self._backbone.spec.final_norm
+        normed = self.final_norm and self.backbone.spec.final_norm
         return {
             layer: self._features(item, layer, values, tiles=cut.words, seam=seam, final_norm=normed)
             for layer, (values, seam) in blends.items()
@@ -75,7 +75,7 @@ class FeatureMaps:
         tiles: str = "",
         seam: float | None = None,
     ) -> PatchFeatures:
-        backbone = self._backbone
+        backbone = self.backbone
         if not np.isfinite(values).all():
             raise InputError(
                 f"{backbone.spec.name} gives NaN or infinite features for {item.photograph.name!r}"
@@ -92,11 +92,12 @@ class FeatureMaps:
                 layer=layer,
                 final_norm=final_norm,
                 dtype=str(backbone.dtype).removeprefix("torch."),
-                resize=self._filter,
+                resize=self.resize,
                 mean=backbone.spec.mean,
                 std=backbone.spec.std,
                 tiles=tiles,
                 seam=seam,
+                reduction=item.photograph.reduction,
             ),
             cls=cls,
             registers=registers,

@@ -15,27 +15,31 @@ from pathlib import Path
 
 import numpy as np
 
-from dinoscope.backbones.base import Backbone
+from dinoscope.backbones.base import Backbone, check_backbone
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Failure
+from dinoscope.data.shot import UNKNOWN, Shot
 from dinoscope.data.spec import check_layers
-from dinoscope.errors import DinoscopeError, InputError
+from dinoscope.errors import DinoscopeError, InputError, MissingFeaturesError
 from dinoscope.io.collections.collection import CollectionItem, each_item, file_stamp
+from dinoscope.io.pixel_range import current_range
 from dinoscope.io.resize import filter_name
 from dinoscope.maths.pca import patch_moments
 from dinoscope.maths.pooling import gem_pool, mean_pool, own_foreground, weighted_pool
 from dinoscope.names import readable
 from dinoscope.pipeline.extract import ImageLike, OnFailure, extracted, load_photograph
 from dinoscope.pipeline.feed import ahead, one_blas_thread
+from dinoscope.pipeline.follow import Followed, Listing, followed_folder
 from dinoscope.pipeline.photographs import reason_of
 from dinoscope.pipeline.profile import timed
 from dinoscope.pipeline.run import Run
+from dinoscope.store.compression import small_row, uncompressed
 from dinoscope.store.dense import DenseCoding
 from dinoscope.store.files import store_folder
 from dinoscope.store.moments import smaller_sample
 from dinoscope.store.schema import FLOAT16_MAX, NewRow, TableSettings
-from dinoscope.store.store import FeatureStore
+from dinoscope.store.store import FeatureStore, open_store
 from dinoscope.store.writer import TableWriter, open_writer
 
 Source = str | Path | Iterable[ImageLike]
@@ -52,12 +56,15 @@ def embed(
     final_norm: bool = True,
     resize: str = "bilinear",
     dense: str | None = None,
+    compressed: bool = False,
     batch_size: int | None = None,
     compiled: bool = False,
     commit_rows: int = 32,
     shard: tuple[int, int] | None = None,
+    update: bool = False,
     on_progress: Callable[[int], None] = lambda _: None,
     on_failure: OnFailure = lambda _: None,
+    on_followed: Callable[[Followed], None] = lambda _: None,
 ) -> FeatureStore:
     """Pooled vectors of every photograph of a collection, in the table of this backbone and settings.
 
@@ -78,36 +85,54 @@ def embed(
         dense: keep whole maps too: ``float16``, or ``rank:D`` for D components of 8 bits, whose error
             stands in each row. The components are those of the first batch
             committed. See `dense_bytes` for the size.
+        compressed: into the store's compressed table of this backbone and settings, by the codes that
+            `compress` fitted.
         batch_size: photographs in one forward pass, at most; None as for `extract`.
         compiled: run DINO models through ``torch.compile``, as for `extract`.
         commit_rows: photographs in one commit, at most; what is lost when the process is killed.
         shard: ``(i, n)``: only the i-th of n parts of the collection, i from 0.
+        update: follow a folder: rows of photographs that moved in it say where they are now, known by their
+            content, and rows of those that are gone are deleted once the whole folder was looked at. What
+            could not be read this time stays.
         on_progress: called with how many photographs of the source (of the shard) are done with: computed,
             known or failed.
         on_failure: called with each photograph that cannot be used.
+        on_followed: called with what an update did.
 
     Returns:
         The store, with this table chosen.
 
     Raises:
-        InputError: no photographs, or an impossible argument.
+        InputError: no photographs, an impossible argument, or anything but a whole folder to follow.
         StoreInUseError: another process writes this table (or this shard of it).
         SchemaVersionError, CorruptStoreError: the store cannot be used.
         MissingExtraError: the extra [store] is not installed.
         OSError: a commit failed, as on a full disk; everything committed before is intact.
     """
     run = Run(grid, final_norm=final_norm, resize=resize, batch_size=batch_size).at(layer)
+    check_backbone(backbone)
     settings = table_settings(backbone, run, dense=dense)
+    if compressed:
+        settings = compressed_settings(store_path, settings)
+    if update and shard is not None:
+        raise InputError("a folder is followed as a whole: leave the shard out")
+    listing = Listing(followed_folder(source)) if update else None
     with (
         open_writer(store_path, settings, shard=shard, commit_rows=commit_rows) as writer,
         one_blas_thread(),
     ):
-        progress = _Progress(writer, on_progress, on_failure)
+        progress = _Progress(writer, on_progress, on_failure, listing)
         items = (item for item in source_items(source) if in_shard(item.key, shard))
         workers = 0 if backbone.device.type == "cpu" else min(8, os.cpu_count() or 1)
         new = progress.new_photographs(items, workers)
         for f in extracted(new, backbone, run, compiled=compiled, on_failure=progress.fail):
             progress.add(f)
+        if listing is not None:
+            writer.forget(listing.lacks)
+            writer.commit()
+            changes = listing.changes(writer.table)
+            writer.rearrange(changes.touched | changes.moved, changes.gone)
+            on_followed(Followed(listing.n_new, len(changes.moved), len(changes.gone)))
     return FeatureStore(store_folder(store_path), settings.table_name)
 
 
@@ -129,14 +154,14 @@ def table_settings(backbone: Backbone, run: Run, *, dense: str | None = None) ->
     rank = None if dense is None else DenseCoding.from_words(dense).rank
     if rank is not None and rank > spec.dim:
         raise InputError(f"cannot keep {rank} components of {spec.dim} channels")
-    absolute, *others = check_layers(run.layers, spec.depth)
+    absolute, *others = check_layers(run.layers, spec.depth, spec.name)
     if others or run.size_px is not None or run.tile is not None:
         raise InputError("a table holds vectors of whole photographs on a patch grid, by one layer")
     return TableSettings(
         backbone=spec.name,
         weights_digest=backbone.origin.digest,
         layer=absolute,
-        final_norm=run.final_norm,
+        final_norm=run.final_norm and spec.final_norm,
         dtype=str(backbone.dtype).removeprefix("torch."),
         resize=filter_name(run.resize, spec.family),
         mean=spec.mean,
@@ -145,7 +170,29 @@ def table_settings(backbone: Backbone, run: Run, *, dense: str | None = None) ->
         grid=grid,
         dense=dense,
         weights_source="" if backbone.origin.digest else backbone.origin.source,
+        pixel_range=current_range().words,
     )
+
+
+def compressed_settings(store_path: str | Path, settings: TableSettings) -> TableSettings:
+    """Those of the store's compressed table whose vectors were made as these settings say.
+
+    Raises:
+        InputError: whole maps are asked for, or several tables fit.
+        MissingFeaturesError: there is none.
+    """
+    if settings.dense is not None:
+        raise InputError("a compressed table keeps no maps: leave dense= (--dense) out")
+    store = open_store(store_path)
+    found = [store.table(name) for name in store.tables]
+    fit = [t.settings for t in found if t.settings.compression and uncompressed(t) == settings]
+    if len(fit) != 1:
+        said = "several compressed tables" if fit else "no compressed table"
+        raise (InputError if fit else MissingFeaturesError)(
+            f"the store {str(store_path)!r} has {said} of {settings.backbone} with these settings (layer, "
+            "grid, resize): `dinoscope compress` makes one"
+        )
+    return fit[0]
 
 
 def source_items(source: Source) -> Iterator[CollectionItem]:
@@ -164,7 +211,12 @@ def in_shard(key: str, shard: tuple[int, int] | None) -> bool:
 
 
 def new_row(
-    features: PatchFeatures, *, source: str = "", stamp: str = "", keep_values: bool = False
+    features: PatchFeatures,
+    *,
+    source: str = "",
+    stamp: str = "",
+    keep_values: bool = False,
+    shot: Shot = UNKNOWN,
 ) -> NewRow:
     """One photograph's row: every pooled vector, and the moments of its patches.
 
@@ -195,6 +247,7 @@ def new_row(
         foreground_share=float(mask.mean()),
         moments=smaller_sample(moments),
         values=values if keep_values else None,
+        shot=shot,
     )
 
 
@@ -202,12 +255,17 @@ class _Progress:
     """One call of `embed`: which photograph came from where, and how many are done with."""
 
     def __init__(
-        self, writer: TableWriter, on_progress: Callable[[int], None], on_failure: OnFailure
+        self,
+        writer: TableWriter,
+        on_progress: Callable[[int], None],
+        on_failure: OnFailure,
+        listing: Listing | None = None,
     ) -> None:
         self._writer = writer
         self._on_progress = on_progress
         self._on_failure = on_failure
-        self._waiting: dict[str, CollectionItem] = {}
+        self._listing = listing or Listing("")
+        self._waiting: dict[str, tuple[CollectionItem, Shot]] = {}
         self._done = 0
 
     def new_photographs(self, items: Iterator[CollectionItem], workers: int) -> Iterator[Photograph]:
@@ -216,41 +274,43 @@ class _Progress:
             try:
                 photograph = load()
             except DinoscopeError as error:
-                self._note(Failure(item.source, reason_of(error)))
+                self.fail(Failure(item.source, reason_of(error)))
                 continue
+            self._listing.digests[item.source] = photograph.digest
             if not self._writer.claim(photograph.digest):
-                self._writer.known_twin(item.source)
+                self._writer.mend(item.source)
                 self._advance()
                 continue
-            self._waiting[photograph.digest] = item
+            self._waiting[photograph.digest] = item, photograph.shot
             yield replace(photograph, source=item.source)
 
     def add(self, features: PatchFeatures) -> None:
         """Into the table."""
-        item = self._waiting.pop(features.provenance.image_digest)
+        item, shot = self._waiting.pop(features.provenance.image_digest)
         keep = self._writer.table.settings.dense is not None
         with timed("write"):
             try:
-                row = new_row(features, source=item.source, stamp=item.stamp, keep_values=keep)
+                row = new_row(features, source=item.source, stamp=item.stamp, keep_values=keep, shot=shot)
+                row = small_row(row, self._writer.table)
             except InputError as error:
-                self._note(Failure(item.source, str(error)))
+                self.fail(Failure(item.source, str(error)))
                 return
             self._writer.add(row)
+        self._listing.n_new += 1
         self._advance()
-
-    def fail(self, failure: Failure) -> None:
-        """One that the model, or the grid, cannot use."""
-        self._note(failure)
 
     def _unknown(self, items: Iterator[CollectionItem]) -> Iterator[CollectionItem]:
         for item in items:
+            self._listing.stamps[item.source] = item.stamp
             if self._writer.knows(item.source, item.stamp):
                 self._advance()
             else:
                 yield item
 
-    def _note(self, failure: Failure) -> None:
+    def fail(self, failure: Failure) -> None:
+        """One that cannot be used."""
         self._writer.fail(failure)
+        self._listing.failed.add(failure.source)
         self._on_failure(failure)
         self._advance()
 

@@ -26,7 +26,8 @@ from typing import Any
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.results import Failure
-from dinoscope.errors import InputError, MissingExtraError, StoreInUseError
+from dinoscope.errors import InputError, StoreInUseError
+from dinoscope.extras import extra_package
 from dinoscope.io.collections.collection import each_item
 from dinoscope.io.collections.web import is_url
 from dinoscope.pipeline.embed import table_settings
@@ -204,8 +205,4 @@ def _ray() -> Any:
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingExtraError("--engine ray", "ray") from error
-    return ray
+    return extra_package("ray", "--engine ray", "ray")

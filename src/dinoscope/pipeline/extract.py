@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.facets import TOKEN, facet_of
@@ -31,7 +33,7 @@ from dinoscope.pipeline.batches import (
 )
 from dinoscope.pipeline.described import FeatureMaps
 from dinoscope.pipeline.fast import compiled_backbone
-from dinoscope.pipeline.feed import HELD_BYTES, ahead, cores, worker_count
+from dinoscope.pipeline.feed import CPU_HELD_BYTES, HELD_BYTES, ahead, cores, worker_count
 from dinoscope.pipeline.forward import ForwardPass, Pending, Prepared, prepared
 from dinoscope.pipeline.memory import check_forward, device_bytes, forward_bytes, tiled_bytes
 from dinoscope.pipeline.photographs import (
@@ -59,6 +61,9 @@ __all__ = [
 WINDOW = 4
 """How many batches' photographs are looked at for equal grids."""
 
+SQUARE = (4096, 4096)
+"""A size of photographs whose grid is as small as the run's may be."""
+
 
 def extract(
     images: ImageLike | Iterable[ImageLike],
@@ -75,6 +80,7 @@ def extract(
     tile: int | None = None,
     overlap: int | None = None,
     compiled: bool = False,
+    decode: str = "full",
     on_failure: OnFailure | None = None,
 ) -> Iterator[PatchFeatures]:
     """Patch features of photographs by one layer, in the order given.
@@ -91,21 +97,25 @@ def extract(
         finer: so many times as many places along each side, by passes over shifted inputs: see
             `dinoscope.backbones.finer.Finer`. It divides the patch size.
         resize: ``bilinear`` or ``bicubic`` for every model, or ``official``, each family's own.
-        batch_size: photographs (tiles) in one forward pass, at most; None chooses 1 on a CPU and by the free
-            memory elsewhere. Where memory runs out it is halved.
+        batch_size: photographs (tiles) in one forward pass, at most; None chooses: on a CPU 1, of small
+            inputs up to 16; elsewhere by the free memory. Where memory runs out it is halved.
         tile: pixels of the model's input on each side of a tile: a photograph larger than that goes through
             in overlapping tiles, which are blended. Not the features of the whole: see the provenance's
             ``seam``. No class or register tokens then. None: whole.
         overlap: pixels that neighbouring tiles share; None for a quarter of a tile.
         compiled: run the blocks of a DINO model through ``torch.compile``; without a compiler as ever,
             with a warning.
+        decode: ``full``; or ``reduced``: of JPEG files the decoder makes a half, a quarter or an eighth of
+            the pixels along each side, at least 1.25 times the model's input, several times as fast. Not
+            quite the same features: see `dinoscope.pipeline.reduced.check_decoding`; each one's provenance
+            says its ``reduction``.
         on_failure: called with each photograph that cannot be used, which is then left out. None
             raises at the first.
 
     Raises:
         ImageError: a photograph cannot be used, and there is no ``on_failure``.
         LayerError: no such layer.
-        InputError: an impossible grid, size, resize, tile, facet or factor.
+        InputError: an impossible grid, size, resize, tile, facet, factor or way to decode.
         BackboneError: the backbone has no such facet.
     """
     if grid is not None and size_px is not None:
@@ -119,6 +129,7 @@ def extract(
         batch_size=batch_size,
         tile=tile,
         overlap=overlap,
+        decode=decode,
     )
     seen = finer_of(facet_of(as_backbone(backbone), facet), finer)
     return extracted(images, seen, run, compiled=compiled, on_failure=on_failure)
@@ -156,8 +167,8 @@ def extract_layers(
     Raises:
         As `extract`.
     """
-    layers = check_layers(run.layers, backbone.spec.depth)
-    spec = backbone.spec
+    spec = as_backbone(backbone).spec
+    layers = check_layers(run.layers, spec.depth, spec.name)
     filter_ = filter_name(run.resize, spec.family)
     cut = None if run.tile is None else tiling(run.tile, run.overlap, spec.patch_size)
     if compiled:
@@ -166,11 +177,13 @@ def extract_layers(
     maps = FeatureMaps(backbone, layers, filter_, final_norm=run.final_norm)
     # Tiles are cut from the resized photograph: the decoding thread resizes it.
     way = forward.route if cut is None else replace(forward.route, resize_there=False)
-    limits = BatchLimits(lambda shape: run.batch_size or _batch_size(backbone, shape))
+    limits = BatchLimits(lambda shape: run.batch_size or photographs_together(backbone, shape))
     memory = _FreeMemory(backbone)
 
+    enough = None if run.decode == "full" else partial(run.enough, patch_size=spec.patch_size)
+
     def prepare(image: ImageLike) -> Prepared:
-        photograph = load_photograph(image)
+        photograph = load_photograph(image, enough=enough)
         patch_grid = run.fit(photograph.size, spec.patch_size)
         whole = cut is None or cut.within(patch_grid).shape == patch_grid.shape
         check_forward(
@@ -184,16 +197,13 @@ def extract_layers(
         )
         return prepared(photograph, patch_grid, filter_, way)
 
-    feed = _numbered(
-        each_image(images), prepare, _window_size(backbone, run.batch_size), backbone, on_failure
-    )
+    window = _window(backbone, run)
+    feed = _numbered(each_image(images), prepare, window, backbone, on_failure)
     with closing(feed):  # whatever ends this run, the decoding threads end with it
         if cut is not None:
             yield from _tiled(feed, forward, maps, cut, limits, memory, on_failure)
         else:
-            yield from _whole(
-                feed, forward, maps, limits, memory, _window_size(backbone, run.batch_size), on_failure
-            )
+            yield from _whole(feed, forward, maps, limits, memory, window, on_failure)
 
 
 class _FreeMemory:
@@ -210,21 +220,38 @@ class _FreeMemory:
         self.n_bytes = device_bytes(self._device)
 
 
-def _batch_size(backbone: Backbone, shape: tuple[int, int]) -> int:
+def photographs_together(backbone: Backbone, shape: tuple[int, int]) -> int:
+    """How many photographs of this grid share a pass where nobody says."""
     spec = backbone.spec
-    each = forward_bytes(spec, PatchGrid(*shape, spec.patch_size, (1, 1)))
-    return first_batch_size(backbone.device.type, each, device_bytes(backbone.device))
+    grid = PatchGrid(*shape, spec.patch_size, (1, 1))
+    free = device_bytes(backbone.device)
+    return first_batch_size(backbone.device.type, forward_bytes(spec, grid), free, grid.input_size)
 
 
-def _window_size(backbone: Backbone, batch_size: int | None) -> int:
-    size = batch_size or (1 if backbone.device.type == "cpu" else LARGEST)
-    return size if size == 1 else size * WINDOW
+class _Window(NamedTuple):
+    """How many photographs are looked at, and how much of them waits, at most."""
+
+    photographs: int
+    n_bytes: int
+
+
+def _window(backbone: Backbone, run: Run) -> _Window:
+    """Where a processor chooses the batches, as many square photographs as share a pass."""
+    on_cpu = backbone.device.type == "cpu"
+    size = run.batch_size or LARGEST
+    window = size if size == 1 else size * WINDOW
+    if run.batch_size is None and on_cpu:
+        try:
+            window = photographs_together(backbone, run.fit(SQUARE, backbone.spec.patch_size).shape)
+        except InputError:  # of an impossible grid, which is told with each photograph
+            window = 1
+    return _Window(window, CPU_HELD_BYTES if on_cpu else HELD_BYTES)
 
 
 def _numbered(
     images: Iterator[ImageLike],
     prepare: Callable[[ImageLike], Prepared],
-    window: int,
+    window: _Window,
     backbone: Backbone,
     on_failure: OnFailure | None,
 ) -> Generator[tuple[int, Prepared | None], None, None]:
@@ -233,8 +260,9 @@ def _numbered(
         images,
         prepare,
         workers=worker_count(backbone.device.type, cores()),
-        depth=max(window, WINDOW),
+        depth=max(window.photographs, WINDOW),
         weight=lambda item: item.n_bytes,
+        limit=window.n_bytes,
     )
     with closing(feed):
         for place, (image, ready) in enumerate(feed):
@@ -253,7 +281,7 @@ def _whole(
     maps: FeatureMaps,
     limits: BatchLimits,
     memory: _FreeMemory,
-    window_size: int,
+    most: _Window,
     on_failure: OnFailure | None,
 ) -> Iterator[dict[int, PatchFeatures]]:
     order: InOrder[dict[int, PatchFeatures]] = InOrder()
@@ -271,7 +299,7 @@ def _whole(
                     found = None
                 yield from order.put(place, found)
 
-    for window in batches_in_turn(feed, window_size, lambda item: item.n_bytes, HELD_BYTES):
+    for window in batches_in_turn(feed, most.photographs, lambda item: item.n_bytes, most.n_bytes):
         usable = [(place, item) for place, item in window if item is not None]
         for place, item in window:
             if item is None:

@@ -9,18 +9,18 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.families.dino import DinoBackbone
 from dinoscope.backbones.load import torch_dtype
+from dinoscope.backbones.memory import out_of_memory
 from dinoscope.backbones.networks import blocks
 from dinoscope.backbones.projected import Projected
 from dinoscope.backbones.wrapped import Wrapped
-from dinoscope.data.layers import LayerOutputs
+from dinoscope.data.layers import Batch, LayerOutputs, Layers
 from dinoscope.errors import DinoscopeError, InputError
-from dinoscope.pipeline.batches import out_of_memory
+from dinoscope.pipeline.int8 import Int8
 
 
 class CompilationWarning(UserWarning):
@@ -118,6 +118,12 @@ def compiled_backbone(backbone: Backbone) -> Backbone:
     return _compiled[backbone]
 
 
+def compilable(backbone: Backbone) -> bool:
+    """Whether `compiled_backbone` compiles anything of it."""
+    inner = backbone.inner if isinstance(backbone, _Autocast | Projected) else backbone
+    return isinstance(inner, DinoBackbone) if inner is backbone else compilable(inner)
+
+
 def exact_backbone(backbone: Backbone) -> Backbone | None:
     """A backbone of these weights in float32 and eager: itself where it computes so.
 
@@ -127,6 +133,8 @@ def exact_backbone(backbone: Backbone) -> Backbone | None:
         return exact_backbone(backbone.inner)
     if isinstance(backbone, _Compiled):
         return exact_backbone(backbone.uncompiled())
+    if isinstance(backbone, Int8):
+        return exact_backbone(backbone.inner)
     if isinstance(backbone, Projected):
         inner = exact_backbone(backbone.inner)
         if inner is None or inner is backbone.inner:
@@ -157,13 +165,7 @@ class _Autocast(Wrapped):
     def dtype(self) -> torch.dtype:
         return self._dtype
 
-    def forward(
-        self,
-        pixels: Float[Tensor, "b 3 H W"],
-        layers: tuple[int, ...] | None = None,
-        *,
-        final_norm: bool = True,
-    ) -> LayerOutputs:
+    def forward(self, pixels: Batch, layers: Layers = None, *, final_norm: bool = True) -> LayerOutputs:
         with torch.autocast(self.device.type, self._dtype):
             return self.inner.forward(pixels, layers, final_norm=final_norm)
 
@@ -181,13 +183,7 @@ class _Compiled(Wrapped):
         self.failed = False
         self._lock = threading.Lock()
 
-    def forward(
-        self,
-        pixels: Float[Tensor, "b 3 H W"],
-        layers: tuple[int, ...] | None = None,
-        *,
-        final_norm: bool = True,
-    ) -> LayerOutputs:
+    def forward(self, pixels: Batch, layers: Layers = None, *, final_norm: bool = True) -> LayerOutputs:
         if self.failed:
             return self.inner.forward(pixels, layers, final_norm=final_norm)
         try:

@@ -25,6 +25,9 @@ HELD_BYTES = 2**30
 one aside.
 """
 
+CPU_HELD_BYTES = 2**27
+"""Beside a model on the processor they take no more than about this much: a pass there is of small inputs."""
+
 
 def worker_count(device_type: str, cores: int) -> int:
     """Threads that decode: one beside a model on the processor, which takes every core itself."""

@@ -20,7 +20,7 @@ from dinoscope.data.grid import PatchGrid
 from dinoscope.data.layers import LayerOutputs
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.spec import BackboneSpec
-from dinoscope.io.resize import resize_pixels, resize_planes
+from dinoscope.io.resize import extent, resize_pixels, resize_planes
 from dinoscope.pipeline.profile import DEVICE, Stopwatch, current_stopwatch, timed, waited
 
 LARGEST_REDUCTION = 32.0
@@ -77,7 +77,8 @@ class Prepared:
 def prepared(photograph: Photograph, grid: PatchGrid, filter_: str, route: Route) -> Prepared:
     """The part of the way that a decoding thread goes."""
     with timed("resize"):
-        if route.resize_there and reduction(photograph.size, grid) <= LARGEST_REDUCTION:
+        height, width, _ = photograph.pixels.shape
+        if route.resize_there and reduction((width, height), grid) <= LARGEST_REDUCTION:
             pixels = torch.from_dlpack(photograph.pixels)  # as DLPack takes read-only arrays; not written to
         else:
             pixels = resize_pixels(photograph, grid.input_size, filter_)
@@ -98,7 +99,9 @@ def model_pixels(
     rows = []
     for item in batch:
         there = item.pixels.to(device, non_blocking=True)
-        rows.append(resize_planes(there, size, filter_) if there.dtype == torch.uint8 else there)
+        if there.dtype == torch.uint8:
+            there = resize_planes(there, size, filter_, extent(item.photograph))
+        rows.append(there)
     return torch.stack(rows).sub_(_per_channel(spec.mean, device)).div_(_per_channel(spec.std, device))
 
 

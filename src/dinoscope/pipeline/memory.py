@@ -18,6 +18,13 @@ LIVE_WIDTHS = 14
 """Token widths alive at the peak of a block: its input, the normalised tokens, query, key, value and
 attention output, the 4-wide hidden layer before and after its activation, and the kept features."""
 
+KEPT_WIDTHS, TURNED_WIDTHS = 4, 4
+"""Token widths that each block leaves: query, key, value and mixed values; and copies of the first three with
+their norms and rotary positions, for a moment one more."""
+
+ROLLOUT_ROWS, CHECKED_ROWS = 256, 4
+"""Rows of attention at a time: of a rollout, and those that are checked against what the block mixed."""
+
 LARGE_BYTES = 2**30
 """A photograph that needs more than this is announced before it is begun."""
 
@@ -57,6 +64,30 @@ def check_memory(needed_bytes: int, what: str, advice: str) -> None:
         InputError: more is needed than can be had.
     """
     _refuse_beyond(available_bytes(), needed_bytes, what, lambda: advice)
+
+
+def check_work(needed_bytes: int, what: str, advice: str) -> None:
+    """Refuse work that cannot fit, and announce what is large.
+
+    Raises:
+        InputError: more is needed than can be had.
+    """
+    check_memory(needed_bytes, what, advice)
+    if needed_bytes > LARGE_BYTES:
+        LOG.warning("%s: about %s GiB", what, f"{needed_bytes / 2**30:,.1f}")
+
+
+def attention_bytes(spec: BackboneSpec, grid: PatchGrid, n_blocks: int, *, rollout: bool) -> int:
+    """About how much memory the attention of one photograph needs, without the weights.
+
+    A forward pass, during which queries, keys, values and what they were mixed to are kept of ``n_blocks``;
+    then queries and keys at their places, and the rows of one query, or of `ROLLOUT_ROWS` for a rollout.
+    Linear in patches: never a matrix of all with all.
+    """
+    tokens = grid.n + 1 + spec.registers
+    kept = n_blocks * tokens * spec.dim * 4 * (KEPT_WIDTHS + TURNED_WIDTHS)
+    rows = max(1, spec.heads) * tokens * 8 * 4 * (ROLLOUT_ROWS if rollout else CHECKED_ROWS)
+    return forward_bytes(spec, grid) + kept + rows
 
 
 def check_forward(

@@ -12,7 +12,7 @@ from PIL import Image
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Failure
 from dinoscope.errors import DinoscopeError, ImageError, InputError
-from dinoscope.io.images import photograph_from_array, read_photograph
+from dinoscope.io.images import Enough, photograph_from_array, photograph_from_image, read_photograph
 from dinoscope.io.sources import photograph_paths
 from dinoscope.names import readable
 from dinoscope.pipeline.profile import timed
@@ -23,8 +23,12 @@ ImageLike = str | Path | Photograph | Image.Image | np.ndarray
 OnFailure = Callable[[Failure], None]
 
 
-def load_photograph(image: ImageLike) -> Photograph:
+def load_photograph(image: ImageLike, *, enough: Enough | None = None) -> Photograph:
     """A photograph from whatever the user gave.
+
+    Args:
+        image: decoded already, or not.
+        enough: as for `read_photograph`: of files alone.
 
     Raises:
         ImageError: it cannot be used.
@@ -35,10 +39,11 @@ def load_photograph(image: ImageLike) -> Photograph:
         if isinstance(image, np.ndarray):
             return photograph_from_array(image, name="array")
         if isinstance(image, Image.Image):
-            name = Path(str(getattr(image, "filename", "") or "image")).name
-            return photograph_from_array(np.asarray(image.convert("RGB")), name=name)
+            return photograph_from_image(
+                image, name=Path(str(getattr(image, "filename", "") or "image")).name
+            )
         if isinstance(image, str | Path):
-            return read_photograph(image)
+            return read_photograph(image, enough=enough)
     raise ImageError(
         repr(image)[:80], f"a {type(image).__name__} is no photograph: give a path, PIL image or uint8 array"
     )

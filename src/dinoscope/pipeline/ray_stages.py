@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ import torch
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Failure
+from dinoscope.data.shot import Shot
 from dinoscope.errors import DinoscopeError, InputError, StoreInUseError
 from dinoscope.io.arrow import arrow
 from dinoscope.io.collections.collection import each_item
+from dinoscope.io.pixel_range import read_range, use_range
 from dinoscope.pipeline.embed import in_shard, new_row
 from dinoscope.pipeline.extract import extracted
 from dinoscope.pipeline.photographs import reason_of
@@ -108,7 +111,7 @@ class Worker:
         writer = self._seat.writer
         rows = batch.to_pylist()
         reasons: dict[str, str] = {}
-        stamps: dict[str, tuple[str, str]] = {}
+        waiting: dict[str, tuple[str, str, Shot]] = {}
         photographs: list[Photograph] = []
 
         def fail(failure: Failure) -> None:
@@ -121,16 +124,17 @@ class Worker:
             elif row["reason"]:
                 fail(Failure(row["source"], row["reason"]))
             elif not writer.claim(row["digest"]):
-                writer.known_twin(row["source"])
+                writer.mend(row["source"])
             else:
-                stamps[row["digest"]] = (row["source"], row["stamp"])
                 photographs.append(_photograph(row))
+                waiting[row["digest"]] = row["source"], row["stamp"], photographs[-1].shot
         settings = self._work.settings
         compiled = self._work.compiled
         for f in extracted(photographs, self._backbone, self._work.run, compiled=compiled, on_failure=fail):
-            source, stamp = stamps[f.provenance.image_digest]
+            source, stamp, shot = waiting[f.provenance.image_digest]
+            keep = settings.dense is not None
             try:
-                writer.add(new_row(f, source=source, stamp=stamp, keep_values=settings.dense is not None))
+                writer.add(new_row(f, source=source, stamp=stamp, keep_values=keep, shot=shot))
             except InputError as error:
                 fail(Failure(source, str(error)))
         writer.commit()
@@ -165,11 +169,14 @@ def _take_seat(work: Work) -> _Seat:
         time.sleep(0.1)
 
 
-def read_part(part: tuple[int, int], source: str, table_path: str, rows: int) -> Iterator[Any]:
+def read_part(
+    part: tuple[int, int], source: str, table_path: str, rows: int, pixel_range: str
+) -> Iterator[Any]:
     """The i-th of n parts of the collection as Arrow tables of so many rows, or of about `BATCH_BYTES`.
 
     A row is a photograph, decoded unless the table has it.
     """
+    use_range(read_range(pixel_range))
     lines: list[Any] = []
     for line in _lines(part, source, _pairs(Path(table_path))):
         lines.append(line)
@@ -222,6 +229,7 @@ def _line(
         "digest": "" if photograph is None else photograph.digest,
         "size": [0, 0] if photograph is None else list(photograph.size),
         "rows": 0 if pixels is None else len(pixels),
+        "shot": json.dumps({} if photograph is None else asdict(photograph.shot)),
     }
     columns = {name: pa.array([value]) for name, value in facts.items()}
     columns["pixels"] = pa.array([b"" if pixels is None else pixels.tobytes()], pa.large_binary())
@@ -231,4 +239,5 @@ def _line(
 def _photograph(row: dict[str, Any]) -> Photograph:
     width, height = row["size"]
     pixels = np.frombuffer(row["pixels"], np.uint8).reshape(row["rows"], -1, 3)
-    return Photograph(row["name"], row["digest"], (width, height), pixels, source=row["source"])
+    shot = Shot(**json.loads(row["shot"]))
+    return Photograph(row["name"], row["digest"], (width, height), pixels, source=row["source"], shot=shot)

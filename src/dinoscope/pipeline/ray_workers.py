@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dinoscope.errors import DinoscopeError, InputError
+from dinoscope.io.pixel_range import current_range
 from dinoscope.pipeline.ray_stages import Refusal, Work, Worker, read_part
 
 READ_AHEAD = 2
@@ -78,6 +79,7 @@ class Workers:
             DinoscopeError, OSError: a worker's error, in its words, or too many deaths.
         """
         ray, n = self._ray, self._options.n_parts
+        wanted = current_range().words
         most = READ_AHEAD * self._options.workers
         # Ray looks for a yield in the very function, and not in one that a wrapper calls.
         task = ray.remote(lambda *words: (yield from read_part(*words))).options(
@@ -91,7 +93,7 @@ class Workers:
         n_readers = self._n_readers()
         while parts or readers or batches or self._busy:
             while parts and len(readers) < n_readers:
-                readers.append(task.remote((parts.popleft(), n), source, table_path, rows))
+                readers.append(task.remote((parts.popleft(), n), source, table_path, rows, wanted))
             while batches and self._idle:
                 worker, batch = self._idle.pop(), batches.popleft()
                 self._busy[worker.embed.remote(batch)] = worker, batch

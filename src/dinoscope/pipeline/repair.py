@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.backbones.families.dino import DinoBackbone
@@ -28,6 +28,9 @@ from dinoscope.pipeline.run import Run
 N_NEURONS = 50
 """As many as the source takes for its larger models."""
 
+N_PHOTOGRAPHS = 4
+"""The first ones of a page or a report, which the neurons are chosen on."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Repair:
@@ -39,6 +42,7 @@ class Repair:
         before, after: share of high-norm patches on the photographs, before the final normalisation, in
             [0, 1], both by the threshold that the model sets itself before the repair.
         threshold: that norm.
+        norms_before, norms_after: of every patch, one map a photograph; the same where nothing was repaired.
     """
 
     backbone: Backbone
@@ -46,6 +50,15 @@ class Repair:
     before: float
     after: float
     threshold: float
+    norms_before: tuple[Float[np.ndarray, "h w"], ...]
+    norms_after: tuple[Float[np.ndarray, "h w"], ...]
+
+    @property
+    def words(self) -> str:
+        """The threshold, and the shares of patches above it."""
+        if not self.neurons:
+            return f"none above {self.threshold:.3g}, nothing to repair"
+        return f"above {self.threshold:.3g}: {self.before:.2%}, repaired {self.after:.2%}"
 
 
 def repair(
@@ -54,6 +67,7 @@ def repair(
     *,
     grid: int | tuple[int, int] = 32,
     n_neurons: int = N_NEURONS,
+    resize: str = "bilinear",
 ) -> Repair:
     """Move high-norm tokens out of the patches, without any training.
 
@@ -70,6 +84,7 @@ def repair(
         images: a few photographs, of the kind that it will see.
         grid: patches on the short side, or the exact ``(h, w)``.
         n_neurons: over all layers.
+        resize: as for `extract`.
 
     Returns:
         The repaired model, a backbone like any other: compare it with the one it was made of. A model without
@@ -86,7 +101,7 @@ def repair(
     if not photographs:
         raise InputError("a repair needs at least one photograph")
     depth = model.spec.depth
-    run = Run(grid=grid, layers=tuple(range(depth)), final_norm=False, batch_size=1)
+    run = Run(grid=grid, layers=tuple(range(depth)), final_norm=False, batch_size=1, resize=resize)
     maps: list[list[PatchFeatures]] = []
     hidden: list[list[Float64[np.ndarray, "n hidden"]]] = []
     first = 1 + model.spec.registers
@@ -95,16 +110,17 @@ def repair(
             maps.append(list(extracted([photograph], model, run)))
             hidden.append([caught[k][0, first:].double().numpy() for k in range(depth)])
     found = norm_outliers([by_layer[-1] for by_layer in maps])
+    before = tuple(norm_map(by_layer[-1]) for by_layer in maps)
     if not found.share:
-        return Repair(model, {}, 0.0, 0.0, found.threshold)
+        return Repair(model, {}, 0.0, 0.0, found.threshold, before, before)
     masks = [mask.ravel() for mask in found.masks]
     last = _first_layer(maps, masks)
     neurons = _neurons(model, hidden, masks, last, n_neurons)
     repaired = RepairedBackbone(model, neurons)
-    again = Run(grid=grid, layers=(depth - 1,), final_norm=False, batch_size=1)
-    norms = [np.linalg.norm(f.values, axis=2).ravel() for f in extracted(photographs, repaired, again)]
-    after = float((np.concatenate(norms) > found.threshold).mean())
-    return Repair(repaired, neurons, found.share, after, found.threshold)
+    again = replace(run, layers=(depth - 1,))
+    after = tuple(norm_map(f) for f in extracted(photographs, repaired, again))
+    left = float((np.concatenate([norms.ravel() for norms in after]) > found.threshold).mean())
+    return Repair(repaired, neurons, found.share, left, found.threshold, before, after)
 
 
 def _first_layer(maps: list[list[PatchFeatures]], masks: list[np.ndarray]) -> int:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 
 import torch
 
-from dinoscope.data.grid import PatchGrid
+from dinoscope.data.grid import PatchGrid, seed_number
 from dinoscope.errors import InputError
+
+DECODES = ("full", "reduced")
+SPARE = 1.25
+"""Pixels of a reduced reading over those of the model's input, along each side, at least.
+
+With just as many as the input has, the bundled model's mean cosine to full decoding fell to 0.99984 on a
+photograph; from here on none of four was below 0.9999.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +29,16 @@ class Run:
         layers: absolute 0-based block numbers; None for the last.
         final_norm: apply the backbone's final normalisation.
         resize: ``bilinear`` or ``bicubic`` for every model, or ``official``, each family's own.
-        batch_size: photographs (tiles) in one forward pass, at most; None chooses 1 on a CPU and by the free
-            memory elsewhere. Where memory runs out it is halved.
+        batch_size: photographs (tiles) in one forward pass, at most; None chooses: on a CPU 1, of small
+            inputs up to 16; elsewhere by the free memory. Where memory runs out it is halved.
         tile: pixels of the model's input on each side of a tile: a photograph larger than that goes through
             in overlapping tiles, which are blended. None: whole.
         overlap: pixels that neighbouring tiles share; None for a quarter of a tile.
         seed: of whatever is drawn.
+        decode: ``full``, or ``reduced``: JPEG files to the fewest pixels that `enough` allows.
 
     Raises:
-        InputError: a batch below 1, or an overlap without tiles.
+        InputError: a batch below 1, an overlap without tiles, or no such way to decode.
     """
 
     grid: int | tuple[int, int] = 32
@@ -40,12 +50,16 @@ class Run:
     tile: int | None = None
     overlap: int | None = None
     seed: int = 0
+    decode: str = "full"
 
     def __post_init__(self) -> None:
+        seed_number(self.seed)
         if self.batch_size is not None and self.batch_size < 1:
             raise InputError(f"batch_size must be at least 1, got {self.batch_size}")
         if self.tile is None and self.overlap is not None:
             raise InputError("an overlap is one of tiles; give tile too")
+        if self.decode not in DECODES:
+            raise InputError(f"no way to decode {self.decode!r}; there are {', '.join(DECODES)}")
 
     def at(self, layer: int | None) -> Run:
         """With this layer alone; None for the last."""
@@ -59,6 +73,15 @@ class Run:
         """
         grid = self.grid if self.size_px is None else None
         return PatchGrid.fit(image_size, patch_size, grid=grid, size_px=self.size_px)
+
+    def enough(self, image_size: tuple[int, int], patch_size: int) -> tuple[int, int]:
+        """Pixels ``(W, H)`` that a reduced reading leaves at least: `SPARE` times the model's input.
+
+        Raises:
+            InputError: an impossible grid or size.
+        """
+        height, width = self.fit(image_size, patch_size).input_size
+        return ceil(SPARE * width), ceil(SPARE * height)
 
 
 DEFAULT_RUN = Run()

@@ -70,7 +70,8 @@ def text_map(
     """Cosine of every patch with each text.
 
     Only models trained with captions can: TIPSv2, SigLIP, CLIP and MetaCLIP 2, as ``hf:ORG/NAME`` or a
-    folder. How their patches come into the space of words differs by family, and stands in the result.
+    folder, and ``dinotxt``. How their patches come into the space of words differs by family, and stands
+    in the result.
 
     Args:
         image: one photograph.

@@ -9,12 +9,16 @@ from jaxtyping import Float32, Int
 
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
+from dinoscope.data.kinds import check_features
 from dinoscope.errors import InputError
 from dinoscope.maths.boundary import boundary_auc
 from dinoscope.maths.masks import patch_labels
-from dinoscope.maths.upsample import Upsampler, bilinear, upsampled
-from dinoscope.pipeline.memory import check_memory
+from dinoscope.maths.upsample import WAYS, Upsampler, bilinear, upsampled, upsampling_bytes
+from dinoscope.pipeline.memory import check_work
 from dinoscope.pipeline.photographs import ImageLike, load_photograph
+
+FINE = 4
+"""Places for each patch, along each side, of the maps between patches that are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +50,31 @@ def upsample(
     Args:
         features: of one photograph.
         size: fine places ``(h, w)``, at least the grid's own.
-        how: ``nearest``; ``bilinear``; ``joint``, joint bilateral with the photograph as its guide; or any
-            function of (features "h w dim", image "H W 3" in [0, 1], size) that returns "fine_h fine_w dim".
-        photograph: the photograph, which ``joint`` and functions need.
+        how: ``nearest``; ``bilinear``; ``joint``, joint bilateral with the photograph as its guide; a learned
+            one by name (``anyup``, ``featup:ENTRY``, ``loftup:ENTRY``, see
+            `dinoscope.pipeline.learned_upsampling`); or any function of (features "h w dim", image "H W 3"
+            in [0, 1], size) that returns "fine_h fine_w dim".
+        photograph: the photograph, which all but the first two need.
 
     Raises:
         InputError: no such way, no photograph where one is needed, a smaller size, NaN, or a result that
-            does not fit into memory: ``h * w * dim`` float32 numbers, and as much again on the way.
+            does not fit into memory: `dinoscope.maths.upsample.upsampling_bytes` says what it takes. From
+            1 GiB on that is told as a warning of the log.
         ShapeError: a function's result of another shape.
         ImageError: the photograph cannot be used.
     """
-    check_memory(
-        2 * 4 * size[0] * size[1] * features.dim,
+    check_features(features)
+    if isinstance(how, str) and how not in WAYS:
+        from dinoscope.pipeline.learned_upsampling import learned_upsampler
+
+        how = learned_upsampler(how)
+    pixels = None if photograph is None else load_photograph(photograph).pixels
+    check_work(
+        upsampling_bytes(features.values.shape, size, (0, 0) if pixels is None else pixels.shape[:2]),
         f"features on {size[0]}x{size[1]} places",
         "Ask for fewer places.",
     )
-    image = None if photograph is None else load_photograph(photograph).pixels.astype(np.float32) / 255.0
+    image = None if pixels is None else pixels.astype(np.float32) / 255.0
     return upsampled(features.values, size, how, image)
 
 

@@ -21,7 +21,7 @@ from dinoscope.maths.suppression import (
     no_suppression,
 )
 from dinoscope.store.reading import each_row, pooled_vectors, vector_statistics
-from dinoscope.store.store import FeatureStore, FeatureTable
+from dinoscope.store.store import FeatureStore, FeatureTable, table_of
 from dinoscope.store.suppressions import check_suppression, fitted_for
 
 LEAST_WHITENED = 1e-3
@@ -52,7 +52,7 @@ def fit_suppression(
         InputError: no such kind, or a number of directions that cannot be.
         MissingFeaturesError: an empty table, or photographs without any background.
     """
-    table = store.table() if isinstance(store, FeatureStore) else store
+    table = store if isinstance(store, FeatureTable) else table_of(store)
     dim = table.settings.dim
     if kind not in SUPPRESSIONS:
         raise InputError(f"no suppression {kind!r}; there are {', '.join(SUPPRESSIONS)}")

@@ -23,6 +23,8 @@ def suppression_of(store: FeatureStore, words: str, *, pooling: str, components:
     table = store.table()
     if not len(table):
         raise EmptyIndexError(f"the table {table.name} has no photographs: embed some first")
+    if words == "none" and components is not None:
+        raise InputError("--directions is for a suppression: name one with --suppress")
     if words in SUPPRESSIONS:
         return fit_suppression(store, words, pooling=pooling, components=components)
     if not Path(words).is_file():

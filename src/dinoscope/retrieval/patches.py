@@ -7,6 +7,7 @@ from jaxtyping import Float, Float64
 
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
+from dinoscope.data.kinds import check_features
 from dinoscope.data.retrieval import Match, PatchHit
 from dinoscope.errors import EmptyIndexError, InputError
 from dinoscope.maths.contribution import PAIRS, contribution
@@ -14,8 +15,8 @@ from dinoscope.maths.patches import SHORTEST, unit
 from dinoscope.maths.pooling import own_foreground
 from dinoscope.maths.suppression import Suppression, no_suppression
 from dinoscope.retrieval.queries import Region, pooled
-from dinoscope.store.reading import StoredRow, each_dense
-from dinoscope.store.store import FeatureStore, check_provenance
+from dinoscope.store.reading import StoredRow, check_condition, each_dense
+from dinoscope.store.store import FeatureStore, check_provenance, table_of
 from dinoscope.store.suppressions import check_suppression
 
 
@@ -81,6 +82,7 @@ def search_patches(
     k: int = 10,
     suppression: Suppression | None = None,
     each: int = 1,
+    where: str | None = None,
     table: str | None = None,
 ) -> tuple[PatchHit, ...]:
     """The patches of a collection of largest cosine with one patch, photograph by photograph.
@@ -96,25 +98,29 @@ def search_patches(
         k: patches to return.
         suppression: applied to every patch; None for none.
         each: at most so many of one photograph.
+        where: a condition on the columns, as for `search`.
         table: name of the table or of its backbone, where the store has several.
 
     Raises:
         MissingFeaturesError: the table keeps no maps.
-        EmptyIndexError: no other photograph.
+        EmptyIndexError: no other photograph, or none that fits the condition.
         ProvenanceMismatchError: features or a suppression of another kind.
-        InputError: k or each below 1.
+        InputError: k or each below 1, a condition that cannot be used.
     """
     if k < 1 or each < 1:
         raise InputError(f"k and each must be at least 1, got {k} and {each}")
-    chosen = store.table(table)
+    chosen = table_of(store, table)
+    check_features(query)
     check_provenance(chosen, query.provenance)
     fitted = suppression or no_suppression(query.dim)
     check_suppression(chosen, None, fitted)
+    if where is not None:
+        check_condition(chosen, where)
     sought = unit(fitted.apply(query.values[query.grid.patch_at(*at)]))
     plain = fitted.kind == "none"
     best: list[tuple[float, StoredRow, int]] = []
     floor, seen = -np.inf, 0
-    for row, features in each_dense(chosen):
+    for row, features in each_dense(chosen, where=where):
         if row.digest == query.provenance.image_digest:
             continue
         seen += 1
@@ -125,7 +131,8 @@ def search_patches(
             best = sorted([*best, *better], key=lambda hit: -hit[0])[:k]
             floor = best[-1][0] if len(best) == k else floor
     if not seen:
-        raise EmptyIndexError(f"the table {chosen.name} has no other photograph to search in")
+        fitting = "" if where is None else f" that fits the condition {where!r}"
+        raise EmptyIndexError(f"the table {chosen.name} has no other photograph{fitting} to search in")
     return tuple(_hit(rank, *found) for rank, found in enumerate(best, 1))
 
 

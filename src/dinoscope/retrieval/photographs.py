@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 
 from dinoscope.data.photograph import Photograph
 from dinoscope.errors import ImageError, InputError
@@ -12,8 +13,8 @@ from dinoscope.io.collections.collection import CollectionItem, each_item
 from dinoscope.io.images import decode_photograph, read_photograph
 from dinoscope.names import path_named
 from dinoscope.retrieval.recent import Recent
-from dinoscope.store.reading import rows_of
-from dinoscope.store.store import FeatureTable
+from dinoscope.store.lookup import rows_of
+from dinoscope.store.store import FeatureTable, read_as
 
 KEPT_UPLOADS = 4
 KEPT_FILES = 4
@@ -24,19 +25,20 @@ class StorePhotographs:
 
     def __init__(self) -> None:
         self._uploads: Recent[str, Photograph] = Recent(KEPT_UPLOADS)
-        self._files: Recent[str, Photograph] = Recent(KEPT_FILES)
+        self._files: Recent[tuple[str, str], Photograph] = Recent(KEPT_FILES)
         self._archive: tuple[str, dict[str, CollectionItem]] = ("", {})
         self._walking = threading.Lock()
 
-    def take(self, data: bytes, name: str) -> Photograph:
-        """Decoded at once, and kept as it is.
+    def take(self, data: bytes, name: str, table: FeatureTable) -> Photograph:
+        """Decoded at once as that table's were, and kept as it is.
 
         Raises:
             ImageError: empty, or no photograph.
         """
         if not data:
             raise ImageError(name, "the file is empty")
-        photograph = decode_photograph(data, name=name)
+        with read_as(table):
+            photograph = decode_photograph(data, name=name)
         return self._uploads.keep(photograph.digest, photograph)
 
     def uploaded(self, digest: str) -> Photograph:
@@ -50,24 +52,31 @@ class StorePhotographs:
             raise InputError("that photograph is neither in the store nor kept here any more: drop it again")
         return found
 
-    def of(self, table: FeatureTable, digest: str) -> Photograph:
-        """An upload, else the file that the table names.
+    def of(self, tables: Sequence[FeatureTable], digest: str) -> Photograph:
+        """An upload, else the file that the first of the tables names that knows it.
 
         Raises:
-            InputError: neither uploaded nor in the table.
+            InputError: neither uploaded nor in a table.
             ImageError: the file is gone, or has changed since it was embedded.
         """
         upload = self._uploads.have(digest)
         if upload is not None:
             return upload
-        row = rows_of(table, [digest]).get(digest)
-        if row is None:
+        known = (
+            (table, row) for table in tables if (row := rows_of(table, [digest]).get(digest)) is not None
+        )
+        first = next(known, None)
+        if first is None:
             return self.uploaded(digest)
-        source = row.source
-        found = self._files.either(digest, lambda: self._read(source))
+        table, source = first[0], first[1].source
+        found = self._files.either((table.name, digest), lambda: self._read_as(table, source))
         if found.digest != digest:
             raise ImageError(source, "the file has changed since it was embedded")
         return found
+
+    def _read_as(self, table: FeatureTable, source: str) -> Photograph:
+        with read_as(table):
+            return self._read(source)
 
     def _read(self, source: str) -> Photograph:
         archive, _, member = source.partition("::")

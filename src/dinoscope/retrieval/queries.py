@@ -12,6 +12,7 @@ from PIL import Image
 
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.features import PatchFeatures
+from dinoscope.data.grid import place
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.retrieval import Hit
 from dinoscope.errors import BackboneError, ImageError, InputError, ProvenanceMismatchError, ShapeError
@@ -28,9 +29,13 @@ from dinoscope.maths.pooling import (
 from dinoscope.maths.resample import area_average
 from dinoscope.names import path_named
 from dinoscope.pipeline.photographs import ImageLike
+from dinoscope.store.compression import model_dim
 from dinoscope.store.reading import StoredRow
 from dinoscope.store.schema import POOLED
-from dinoscope.store.store import FeatureTable, check_provenance
+from dinoscope.store.store import FeatureTable, check_provenance, read_as
+
+LEAST_APART = 1e-3
+"""Stored vectors are float16: of a shorter difference the direction would be their rounding's."""
 
 Box = tuple[float, float, float, float]
 Stored = Hit | StoredRow
@@ -56,11 +61,14 @@ class Region:
         if sum(part is not None for part in (self.box, self.patch, self.mask)) > 1:
             raise InputError("a region is a box, a patch or a mask: give one of them")
         if self.box is not None:
-            left, top, right, bottom = self.box
+            try:
+                left, top, right, bottom = (float(edge) for edge in self.box)
+            except (TypeError, ValueError):
+                left = top = right = bottom = 0.0
             if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
                 raise InputError(f"a box is left, top, right, bottom in [0, 1] with an area, got {self.box}")
-        if self.patch is not None and not all(0 <= value <= 1 for value in self.patch):
-            raise InputError(f"a patch is at x, y in [0, 1], got {self.patch}")
+        if self.patch is not None:
+            place(self.patch)
 
     @property
     def whole(self) -> bool:
@@ -101,28 +109,30 @@ def listed(query: Query) -> list[Asked]:
     return [query] if single else list(query)  # type: ignore[list-item, arg-type]
 
 
-def photograph_of(image: ImageLike | Stored) -> Photograph:
-    """A query's photograph, decoded; of a stored one the file that it was embedded from.
+def photograph_of(table: FeatureTable, image: ImageLike | Stored) -> Photograph:
+    """A query's photograph, decoded as the table's were; of a stored one the file that it was embedded from.
 
     Raises:
         ImageError: it cannot be read, or is no longer the photograph that was embedded.
     """
     if isinstance(image, Stored):
-        return stored_photograph(image.source, image.digest)
+        return stored_photograph(table, image.source, image.digest)
     if isinstance(image, Photograph):
         return image
     if isinstance(image, str | Path):
-        return read_photograph(image)
+        with read_as(table):
+            return read_photograph(image)
     return photograph_from_array(np.asarray(image), name="query")
 
 
-def stored_photograph(source: str, digest: str) -> Photograph:
-    """The photograph that was embedded from a file.
+def stored_photograph(table: FeatureTable, source: str, digest: str) -> Photograph:
+    """The photograph that was embedded from a file into the table.
 
     Raises:
         ImageError: it cannot be read, or is no longer that photograph.
     """
-    found = read_photograph(path_named(source))
+    with read_as(table):
+        found = read_photograph(path_named(source))
     if found.digest != digest:
         raise ImageError(source, "the file has changed since it was embedded")
     return found
@@ -147,6 +157,34 @@ def backbone_of(table: FeatureTable, given: Backbone | None) -> Backbone:
         ) from error
 
 
+def fitting_backbone(table: FeatureTable, given: Backbone | None) -> Backbone:
+    """As `backbone_of`, of the table's name.
+
+    Raises:
+        ProvenanceMismatchError: another backbone.
+    """
+    model, wanted = backbone_of(table, given), table.settings.backbone
+    if model.spec.name != wanted:
+        raise ProvenanceMismatchError(
+            f"the vectors of {table.name} are another backbone's: {wanted!r} in the table, "
+            f"{model.spec.name!r} given"
+        )
+    return model
+
+
+def check_not_compressed(table: FeatureTable, what: str) -> None:
+    """Refuse what needs the model's own channels of every stored vector.
+
+    Raises:
+        InputError: the table is compressed.
+    """
+    if table.settings.compression:
+        raise InputError(
+            f"the table {table.name} is compressed, and {what} needs the vectors as they came: ask the store "
+            "that it was made from"
+        )
+
+
 def features_of(table: FeatureTable, image: Asked, backbone: Backbone | None) -> PatchFeatures:
     """A query's features, made as the table's were.
 
@@ -160,15 +198,10 @@ def features_of(table: FeatureTable, image: Asked, backbone: Backbone | None) ->
     if isinstance(image, PatchFeatures):
         found = image
     else:
-        model = backbone_of(table, backbone)
-        if model.spec.name != settings.backbone:
-            raise ProvenanceMismatchError(
-                f"the vectors of {table.name} are another backbone's: {settings.backbone!r} in the table, "
-                f"{model.spec.name!r} given"
-            )
+        model = fitting_backbone(table, backbone)
         found = next(
             extract(
-                [photograph_of(image)],
+                [photograph_of(table, image)],
                 model,
                 grid=settings.grid,
                 layer=settings.layer,
@@ -177,8 +210,9 @@ def features_of(table: FeatureTable, image: Asked, backbone: Backbone | None) ->
             )
         )
     check_provenance(table, found.provenance)
-    if found.dim != settings.dim:
-        raise ProvenanceMismatchError(f"{found.dim} channels, the table {table.name} has {settings.dim}")
+    wanted = model_dim(table.folder, settings)
+    if found.dim != wanted:
+        raise ProvenanceMismatchError(f"{found.dim} channels, the table {table.name} is of {wanted}")
     return found
 
 
@@ -222,3 +256,20 @@ def together(vectors: Iterable[Float64[np.ndarray, " dim"]]) -> Float64[np.ndarr
     if not len(stacked):
         raise ShapeError("queries", expected="at least one", actual=stacked.shape)
     return np.asarray(stacked[0] if len(stacked) == 1 else unit(stacked).mean(axis=0))
+
+
+def apart(
+    vectors: Sequence[Float64[np.ndarray, " dim"]], against: Sequence[Float64[np.ndarray, " dim"]]
+) -> Float64[np.ndarray, " dim"]:
+    """One vector for several, and against others: the mean of the ones' directions minus the others'.
+
+    Raises:
+        ShapeError: none to search for.
+        InputError: the two means are the same: nothing is left.
+    """
+    if not against:
+        return together(vectors)
+    found = unit(np.stack(vectors)).mean(axis=0) - unit(np.stack(against)).mean(axis=0)
+    if np.linalg.norm(found) < LEAST_APART:
+        raise InputError("nothing is left of the query: it is searched for and against at once")
+    return np.asarray(found)

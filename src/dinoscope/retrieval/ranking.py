@@ -8,18 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float16, Float64, Int64
 
-from dinoscope.errors import EmptyIndexError
+from dinoscope.errors import CorruptStoreError, EmptyIndexError
 from dinoscope.maths.ranking import top_k
 from dinoscope.maths.suppression import Suppression
+from dinoscope.store.built_index import DERIVED_KIND, VectorIndex
+from dinoscope.store.derived.index import open_derived
 from dinoscope.store.index import (
     INDEX_FROM,
     MOST_HITS,
-    VectorIndex,
     nearest,
     read_index,
     rows_not_indexed,
 )
-from dinoscope.store.reading import check_condition, each_vectors, placed_vectors
+from dinoscope.store.reading import check_condition, each_vectors, newer_vectors, placed_vectors
 from dinoscope.store.store import FeatureTable
 
 
@@ -68,18 +69,22 @@ def ranked(
     Raises:
         EmptyIndexError: no row fits the condition.
         InputError: a condition that cannot be used, NaN in a vector.
-        CorruptStoreError: the table or its index cannot be read.
+        CorruptStoreError: the table cannot be read.
     """
-    index = None if exact else read_index(table, pooling)
+    try:
+        index = None if exact else read_index(table, pooling)
+    except CorruptStoreError as error:
+        return _of_all(table, pooling, query, suppression, k, where, str(error))
     if index is None:
         advice = not exact and len(table) >= INDEX_FROM
         return _of_all(table, pooling, query, suppression, k, where, _NO_INDEX if advice else "")
     reason = _not_valid(suppression, where, k)
     if not reason:
-        found = _of_index(table, index, query, k)
-        if found is not None:
+        by = _of_derived if index.kind == DERIVED_KIND else _of_index
+        found = by(table, index, query, k)
+        if isinstance(found, Ranked):
             return found
-        reason = "the lists of the index held too few photographs"
+        reason = found
     return _of_all(table, pooling, query, suppression, k, where, reason)
 
 
@@ -102,17 +107,47 @@ def _not_valid(suppression: Suppression, where: str | None, k: int) -> str:
     return f"the index is for at most {MOST_HITS} hits" if k > MOST_HITS else ""
 
 
+_TOO_FEW = "the lists of the index held too few photographs"
+
+
+def _of_derived(
+    table: FeatureTable, index: VectorIndex, query: Float64[np.ndarray, " dim"], k: int
+) -> Ranked | str:
+    """By the derived index, or why not."""
+    opened = open_derived(table, index.pooling)
+    if isinstance(opened, str):
+        return opened
+    places, scores = opened.nearest(query, k, probes=index.nprobes, refine=index.refine_factor)
+    if len(places) < min(k, len(opened.vectors)):
+        return _TOO_FEW
+    newer = rows_not_indexed(table, index)
+    if newer:
+        ranking = top_k(query[None], newer_vectors(table, index.pooling, index.n_rows), k)
+        places = np.concatenate([places, index.n_rows + ranking.indices[0]])
+        scores = np.concatenate([scores, ranking.scores[0]])
+        order = np.lexsort((places, -scores))[:k]
+        places, scores = places[order], scores[order]
+    return Ranked(places, scores, False, index.words + _newer_words(newer))
+
+
+def _newer_words(newer: int) -> str:
+    return f"; {newer:,} newer photographs compared one by one" if newer else ""
+
+
 def _of_index(
     table: FeatureTable, index: VectorIndex, query: Float64[np.ndarray, " dim"], k: int
-) -> Ranked | None:
-    places, vectors = nearest(table, index, query, k)
+) -> Ranked | str:
+    """By Lance's index, or why not."""
+    try:
+        places, vectors = nearest(table, index, query, k)
+    except CorruptStoreError as error:
+        return str(error)
     if len(places) < min(k, len(table)):
-        return None
+        return _TOO_FEW
     order = np.argsort(places)  # of equal cosines the lower row comes first
     ranking = top_k(query[None], vectors[order], k)
-    newer = rows_not_indexed(table, index)
-    more = f"; {newer:,} newer photographs compared one by one" if newer else ""
-    return Ranked(places[order][ranking.indices[0]], ranking.scores[0], False, index.words + more)
+    words = index.words + _newer_words(rows_not_indexed(table, index))
+    return Ranked(places[order][ranking.indices[0]], ranking.scores[0], False, words)
 
 
 def _of_all(

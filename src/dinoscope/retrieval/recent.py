@@ -1,4 +1,4 @@
-"""The last few answers, so that what is asked again is not worked out again."""
+"""The last answers, so that what is asked again is not worked out again."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ _V = TypeVar("_V")
 
 
 class Recent(Generic[_K, _V]):
-    """The last few answers by what they answer; from any thread."""
+    """The last answers by what they answer, so many or of so much in all; from any thread."""
 
-    def __init__(self, kept: int) -> None:
+    def __init__(self, kept: int, size: Callable[[_V], int] = lambda _: 1) -> None:
         self._kept = kept
+        self._size = size
         self._lock = threading.Lock()
         self._answers: OrderedDict[_K, _V] = OrderedDict()
 
@@ -31,7 +32,7 @@ class Recent(Generic[_K, _V]):
         with self._lock:
             self._answers[key] = answer
             self._answers.move_to_end(key)
-            while len(self._answers) > self._kept:
+            while len(self._answers) > 1 and sum(map(self._size, self._answers.values())) > self._kept:
                 self._answers.popitem(last=False)
         return answer
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dinoscope.data.retrieval import Hits
 from dinoscope.drawing.text_table import text_table
 from dinoscope.names import printable
+from dinoscope.retrieval.duplicates import Pair, duplicate_groups
 from dinoscope.strict_json import strict_json
 
 
@@ -14,19 +15,24 @@ def hits_text(hits: Hits) -> str:
     """Rank, cosine and place of every hit, then what must be read beside them."""
     rows = [(str(hit.rank), f"{hit.score:.3f}", hit.source) for hit in hits.hits]
     table = text_table(rows, ("rank", "cosine", "photograph"), right=(0, 1), unbroken=True)
+    return "\n".join([table, "", f"{said_of(hits)}.", *(f"note: {note}" for note in hits.notes)])
+
+
+def said_of(hits: Hits) -> str:
+    """What was compared."""
     said = f"{hits.pooling} vectors of {hits.table}"
     if hits.suppression != "none":
         count = "" if hits.k_removed is None else f", {hits.k_removed} directions"
         said += f"; suppression {hits.suppression}{count}, fitted on {hits.fitted_on}"
-    return "\n".join([table, "", f"{said}.", *(f"note: {note}" for note in hits.notes)])
+    return said
 
 
-def hits_json(hits: Hits) -> str:
-    """One object; ``hits`` is the list of hits, best first."""
-    return strict_json(hits)
+def groups_text(pairs: Sequence[Pair]) -> str:
+    """The paths of each group of near-duplicates, one a line, as other tools take them."""
+    return "\n\n".join("\n".join(map(printable, group)) for group in duplicate_groups(pairs))
 
 
-def duplicates_text(pairs: Sequence[tuple[str, str, float]], *, as_json: bool = False) -> str:
+def duplicates_text(pairs: Sequence[Pair], *, as_json: bool = False) -> str:
     """Pairs of photographs that are nearly the same, most alike first."""
     if as_json:
         found = [{"first": first, "second": second, "cosine": score} for first, second, score in pairs]

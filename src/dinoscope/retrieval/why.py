@@ -5,21 +5,30 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from dinoscope.atomic import write_bytes
 from dinoscope.backbones.base import Backbone
 from dinoscope.data.retrieval import Hits
 from dinoscope.drawing.figure_files import png_bytes
 from dinoscope.errors import ImageError
-from dinoscope.io.images import read_photograph
 from dinoscope.maths.suppression import Suppression
+from dinoscope.names import path_named
+from dinoscope.pipeline.photographs import ImageLike
 from dinoscope.retrieval.figures.match import plot_match
 from dinoscope.retrieval.patches import why_match
-from dinoscope.retrieval.queries import Region, features_of, stored_photograph
+from dinoscope.retrieval.queries import (
+    Region,
+    check_not_compressed,
+    features_of,
+    photograph_of,
+    stored_photograph,
+)
+from dinoscope.shell.paths import check_out
 from dinoscope.store.store import FeatureStore
 
 
 def write_matches(
     store: FeatureStore,
-    query: str | Path,
+    query: ImageLike,
     hits: Hits,
     folder: Path,
     *,
@@ -27,14 +36,19 @@ def write_matches(
     suppression: Suppression,
     backbone: Backbone | None,
 ) -> None:
-    """A picture of every hit that is a file here: what each patch gives to its score."""
+    """A picture of every hit that is a file here: what each patch gives to its score.
+
+    Raises:
+        InputError: the hits' own photographs lie in ``folder``.
+    """
     table = store.table()
-    asked = read_photograph(query)
+    check_not_compressed(table, "what each patch gives to a score")
+    asked = photograph_of(table, query)
     features = features_of(table, asked, backbone)
-    folder.mkdir(parents=True, exist_ok=True)
+    check_out(folder, {Path(path_named(hit.source)).parent for hit in hits.hits})
     for hit in hits.hits:
         try:
-            found = stored_photograph(hit.source, hit.digest)
+            found = stored_photograph(table, hit.source, hit.digest)
         except ImageError as error:
             print(f"no picture of hit {hit.rank}: {error}", file=sys.stderr)
             continue
@@ -45,5 +59,5 @@ def write_matches(
             suppression=suppression,
             region=region,
         )
-        (folder / f"{hit.rank:02}.png").write_bytes(png_bytes(plot_match(match, asked, found)))
+        write_bytes(folder / f"{hit.rank:02}.png", png_bytes(plot_match(match, asked, found)))
     print(f"pictures: {folder}", file=sys.stderr)

@@ -7,6 +7,7 @@ Each maker takes a generator, a raster (rows, columns) and a scale (texels for w
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
@@ -217,10 +218,6 @@ def _shingle(rng: np.random.Generator, raster: Raster, scale: float, area: float
     return to_linear(np.clip(mix(gap, stone, step(inner, 0.0, 0.10 * radius + 0.4 * scale)), 0, 1))
 
 
-def _pebbles(rng: np.random.Generator, raster: Raster, scale: float) -> LinearLight:
-    return _shingle(rng, raster, scale, 230.0)
-
-
 def _snow(rng: np.random.Generator, raster: Raster, scale: float) -> LinearLight:
     drift = blobs(rng, raster, 60.0 * scale, width=0.45, angle=rng.uniform(-0.4, 0.4), stretch=1.8)
     dents = blobs(rng, raster, 18.0 * scale, width=0.5)
@@ -248,7 +245,7 @@ GROUNDS: dict[str, Callable[[np.random.Generator, Raster, float], LinearLight]] 
     "courtyard": _paving,
     "workshop": _planks,
     "forest": _litter,
-    "quarry": _pebbles,
+    "quarry": partial(_shingle, area=230.0),
     "snowfield": _snow,
 }
 """Makers by kind of background."""

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from dinoscope.scenes.fields import Field, cloudy, rgb, sample, step, to_linear
 from dinoscope.scenes.materials import GLOSS, MATERIALS, plain
-from dinoscope.scenes.outlines import Shape, blend
+from dinoscope.scenes.outlines import Shape, Square, blend
 from dinoscope.scenes.shapes import SHAPES
 
 EXTENT = 1.25
@@ -106,7 +106,7 @@ def make_sprite(seeds: np.random.SeedSequence, shape_name: str, material: str, n
     texel = 2.0 * EXTENT / n
     places = np.broadcast_to((np.arange(n) + 0.5) / n * 64.0, (n, n))
     bend = 0.011 * sample(cloudy(form, (64, 64), 1.8), places, places.T)
-    shape = SHAPES[shape_name](x + bend, y - bend, form)
+    shape = SHAPES[shape_name](Square(x + bend, y - bend), form)
     union, label = _outline(shape)
 
     albedo, relief, gloss = _painted(paint, shape, material, union, label, x, y)

@@ -105,7 +105,7 @@ def _claim(folder: Path, seed: int, settings: SceneSettings) -> None:
     if path.is_file():
         try:
             found = json.loads(path.read_text("utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path}: is damaged; name another folder, or delete this one") from error
         if found != wanted:
             different = _differences(found, wanted)

@@ -5,39 +5,37 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-import typer
-
 from dinoscope.errors import InputError
 from dinoscope.shell import choices, options
-from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
+from dinoscope.shell.commands import alone, examples
+from dinoscope.shell.option import argument, option
 from dinoscope.shell.panels import COMPUTE, INPUT, OUTPUT
 
 
 @examples(
     "dinoscope embed my-photos/ my-store --model mini",
+    "dinoscope embed my-photos/ my-store --model mini --update",
     "dinoscope embed paths.csv my-store --model dinov3-vitb16 --dense rank:64",
 )
+@alone("--dense", "float16")
 def embed_command(
     source: Annotated[
         str,
-        typer.Argument(
-            help="Folder tree, pattern, CSV or Parquet of paths or URLs, tar, Hugging Face data set.",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
+        argument("Folder tree, pattern, CSV or Parquet of paths or URLs, tar, Hugging Face data set.", INPUT),
     ],
-    store: Annotated[
-        str,
-        typer.Argument(
-            help="Folder of the store; made where missing.", show_default=False, rich_help_panel=OUTPUT
-        ),
-    ],
+    store: Annotated[str, argument("Folder of the store; made where missing.", OUTPUT)],
     *,
-    shard: Annotated[
-        str | None,
-        option("Only part I of N, counted from 0.", INPUT, metavar="I/N", show_default=False),
-    ] = None,
+    recursive: Annotated[
+        bool,
+        option(
+            "Taken for granted: a folder is always read with all below it.",
+            INPUT,
+            "--recursive",
+            show_default=False,
+        ),
+    ] = True,
+    pixel_range: options.PixelRange = "full",
+    shard: Annotated[str | None, option("Only part I of N, counted from 0.", INPUT, metavar="I/N")] = None,
     model: options.Model,
     layer: options.Layer = None,
     grid: options.Grid = 32,
@@ -55,8 +53,7 @@ def embed_command(
         option("With ray: GPUs for each, or a fraction of one; 0 for none.", COMPUTE, metavar="N"),
     ] = 0.0,
     batch_size: Annotated[
-        int | None,
-        option("Photographs in one forward pass.", COMPUTE, metavar="N", show_default=False),
+        int | None, option("Photographs in one forward pass.", COMPUTE, metavar="N")
     ] = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "float32",
@@ -66,12 +63,24 @@ def embed_command(
     dense: Annotated[
         str | None,
         option(
-            "Keep whole maps too: float16, or rank:D (D components of 8 bits).",
+            "Keep whole maps too: float16 unless said, or rank:D (D components of 8 bits).",
             OUTPUT,
-            metavar="float16|rank:D",
-            show_default=False,
+            metavar="[float16|rank:D]",
         ),
     ] = None,
+    update: Annotated[
+        bool,
+        option(
+            "Follow a folder: rows of photographs that moved say where they are, those of photographs that "
+            "are gone are deleted.",
+            INPUT,
+            "--update",
+        ),
+    ] = False,
+    compressed: Annotated[
+        bool,
+        option("Into the store's compressed table, by its codes.", OUTPUT, "--compressed"),
+    ] = False,
     index: Annotated[
         bool,
         option(
@@ -84,8 +93,12 @@ def embed_command(
     """Fill a store with the vectors of a collection; the same command again goes on where it stopped."""
     from dinoscope.data.results import Failure
     from dinoscope.io.collections.collection import each_item
+    from dinoscope.io.own_pictures import is_own_picture, warn_of_own_pictures
+    from dinoscope.io.pixel_range import read_range, use_range
+    from dinoscope.names import path_named
     from dinoscope.pipeline.embed import embed, in_shard
     from dinoscope.pipeline.embed_ray import embed_with_ray
+    from dinoscope.pipeline.follow import Followed
     from dinoscope.pipeline.profile import profile_told
     from dinoscope.pipeline.ray_workers import RayOptions
     from dinoscope.pipeline.run import Run
@@ -94,6 +107,8 @@ def embed_command(
     from dinoscope.store.dense import dense_bytes
     from dinoscope.strict_json import strict_json
 
+    del recursive  # there is no other way
+    use_range(read_range(pixel_range))
     part = read_shard(shard)
     with_ray = engine == "ray"
     if with_ray and part is not None:
@@ -102,23 +117,41 @@ def embed_command(
         raise InputError("--engine ray places the model by --gpus-per-worker: leave --device out")
     if with_ray and autocast and dtype == "float32":
         raise InputError("--engine ray cannot ask its workers' GPUs: say --dtype bfloat16 or float16, too")
+    if with_ray and compressed:
+        raise InputError("--engine ray fills tables of whole vectors: leave --compressed out")
     if with_ray and profile:
         raise InputError("--profile sees this process alone: leave it out with --engine ray")
+    if with_ray and update:
+        raise InputError("--engine ray adds photographs: leave --update to the local engine")
     spread = RayOptions(workers=workers, gpus_per_worker=gpus_per_worker)
-    total = sum(in_shard(item.key, part) for item in each_item(source))
+    total, own = 0, []
+    for item in each_item(source):
+        total += in_shard(item.key, part)
+        if is_own_picture(path := path_named(item.source)):
+            own.append(path)
+    warn_of_own_pictures(own)
     placed = "cpu" if with_ray else device  # Ray's workers take it to their own devices
     backbone = load_model(model, grid=grid, device=placed, dtype=dtype, autocast=autocast, seed=seed)
     if dense is not None:
         size = dense_bytes(total, backbone.spec.dim, dense=dense, grid=grid)
         tell(f"whole maps of {total} photographs: about {size / 1e9:,.2f} GB")
     failures: list[Failure] = []
+    followed: list[Followed] = []
     with profile_told(tell, asked=profile), progress("photographs", total) as advance:
         if with_ray:
             run = Run(grid, resize=resize, batch_size=batch_size).at(layer)
             embed_all = partial(embed_with_ray, run=run, options=spread, on_stage=tell)
         else:
             embed_all = partial(
-                embed, grid=grid, layer=layer, resize=resize, batch_size=batch_size, shard=part
+                embed,
+                grid=grid,
+                layer=layer,
+                resize=resize,
+                batch_size=batch_size,
+                shard=part,
+                update=update,
+                on_followed=followed.append,
+                compressed=compressed,
             )
         embed_all = partial(embed_all, on_progress=advance, on_failure=note(failures))
         result = embed_all(source, backbone, store, dense=dense, compiled=compiled)
@@ -126,9 +159,12 @@ def embed_command(
     built = index_line(result, "mean") if index else None
     if as_json:
         content = {"store": store, "table": result.chosen, "photographs": n_photographs, "index": built}
-        print(strict_json({**content, "failures": failures}))
+        counts = {"update": followed[0]} if followed else {}
+        print(strict_json({**content, **counts, "failures": failures}))
     else:
         print(f"{n_photographs} photographs in the table {result.chosen}: {store}")
+        for done in followed:
+            print(f"{done.n_new} new, {done.n_moved} moved, {done.n_deleted} deleted")
         if built is not None:
             print(built)
     end(failures)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-import typer
-
 from dinoscope.backbones.listing import ModelRow, models
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
+from dinoscope.shell.option import argument, option
 from dinoscope.shell.panels import INPUT, OUTPUT
 
 WIDTH = 80
@@ -21,12 +19,7 @@ NAME_WIDTH = 21
 
 @examples("dinoscope models dinov3 --ungated", "dinoscope models --cached --full")
 def models_command(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Only names that contain all of these.", show_default=False, rich_help_panel=INPUT
-        ),
-    ] = None,
+    words: Annotated[list[str] | None, argument("Only names that contain all of these.", INPUT)] = None,
     *,
     cached: Annotated[bool, option("Only those whose weights are here.", INPUT, "--cached")] = False,
     ungated: Annotated[
@@ -37,8 +30,6 @@ def models_command(
     as_json: options.Json = False,
 ) -> None:
     """List every model: source, licence, gate, size, cached or not."""
-    from dinoscope.strict_json import strict_json
-
     rows = [
         row
         for row in models()
@@ -46,7 +37,12 @@ def models_command(
         and not (cached and not row.cached)
         and not (ungated and row.gated)
     ]
-    print(strict_json({"models": rows}) if as_json else models_text(rows, full=full))
+    if as_json:
+        from dinoscope.strict_json import strict_json  # reaches numpy
+
+        print(strict_json({"models": rows}))
+    else:
+        print(models_text(rows, full=full))
 
 
 def models_text(rows: Sequence[ModelRow], *, full: bool = False) -> str:
@@ -65,18 +61,24 @@ def models_text(rows: Sequence[ModelRow], *, full: bool = False) -> str:
             _short(row.size_bytes, ("B", "kB", "MB", "GB")),
             "yes" if row.cached else "no",
             row.licence if full else row.licence.removesuffix("-License"),
-            "gated" if row.gated else "open",
-            ", ".join(dict.fromkeys(s if full else s.partition("/")[0] for s in row.sources)),
+            ", ".join(dict.fromkeys(_told(source, row, full=full) for source in row.sources)),
         )
         for row in rows
         if row.sources
     ]
-    header = ("NAME", "PARAMS", "SIZE", "HERE", "LICENCE", "GATE", "FROM")
+    header = ("NAME", "PARAMS", "SIZE", "HERE", "LICENCE", "FROM")
     others = [_described(row) for row in rows if not row.sources]
     if not listed and not others:
         return "no model's name fits"
     parts = [text_table(listed, header, unbroken=True)] if listed else []
     return "\n\n".join([*parts, *(["\n".join(others)] if others else [])])
+
+
+def _told(source: str, row: ModelRow, *, full: bool) -> str:
+    if source == "bundled":
+        return "bundled toy"
+    gate = " (gated)" if source in row.gated_sources else ""
+    return (source if full else source.partition("/")[0]) + gate
 
 
 def _described(row: ModelRow) -> str:

@@ -16,11 +16,16 @@ def option(says: str, panel: str | None = None, *names: str, **more: Any) -> Any
         says: its help.
         panel: the group it stands in; None for the rest.
         names: where they do not follow from the parameter's.
-        more: as `typer.Option` takes it: ``metavar``, ``show_default``, ``min``, ``max``, …
+        more: as `typer.Option` takes it: ``metavar``, ``min``, ``max``, …
     """
     return typer.Option(*names, help=says, rich_help_panel=panel, **more)
 
 
-def out_option(says: str, *, metavar: str = "DIR", show_default: bool = False) -> Any:
+def argument(says: str, panel: str, **more: Any) -> Any:
+    """A `typer.Argument`, likewise."""
+    return typer.Argument(help=says, rich_help_panel=panel, **more)
+
+
+def out_option(says: str, *, metavar: str = "DIR") -> Any:
     """``--out``, ``-o``: where a command writes."""
-    return option(says, OUTPUT, "--out", "-o", metavar=metavar, show_default=show_default)
+    return option(says, OUTPUT, "--out", "-o", metavar=metavar)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from dinoscope.shell import choices
-from dinoscope.shell.option import option
+from dinoscope.shell.option import argument, option, out_option
 from dinoscope.shell.panels import COMPUTE, INPUT, MODEL, OTHER, OUTPUT
 
 
@@ -20,22 +18,11 @@ def names_beginning(incomplete: str) -> list[str]:
     return [f"{before}{comma}{name}" for name in (*ENTRIES, *CONTROLS)]
 
 
-Photos = Annotated[
-    list[Path],
-    typer.Argument(help="Photographs, or folders of them.", show_default=False, rich_help_panel=INPUT),
-]
-Store = Annotated[
-    str,
-    typer.Argument(help="Folder that `dinoscope embed` filled.", show_default=False, rich_help_panel=INPUT),
-]
-Table = Annotated[
-    str | None,
-    option("Table or model, where the store has several.", INPUT, show_default=False),
-]
-Recursive = Annotated[
-    bool,
-    option("Photographs in the folders below a folder, too.", INPUT, "--recursive", show_default=False),
-]
+Photos = Annotated[list[Path], argument("Photographs, or folders of them.", INPUT)]
+Store = Annotated[str, argument("Folder that `dinoscope embed` filled.", INPUT)]
+Table = Annotated[str | None, option("Table or model, where the store has several.", INPUT)]
+OutFolder = Annotated[Path, out_option("Folder to write to.")]
+Recursive = Annotated[bool, option("Photographs in the folders below a folder, too.", INPUT, "--recursive")]
 PixelRange = Annotated[
     str,
     option(
@@ -53,7 +40,13 @@ Masks = Annotated[
         "who are scored against the first.",
         INPUT,
         metavar="DIR",
-        show_default=False,
+    ),
+]
+Layout = Annotated[
+    choices.Layout | None,
+    option(
+        "--masks names the root of a data set laid out so; its photographs are named as they lie there.",
+        INPUT,
     ),
 ]
 MaskKind = Annotated[
@@ -62,13 +55,9 @@ MaskKind = Annotated[
         "What the numbers in masks mean: regions (something else in each photograph), instances "
         "(objects, 0 the background) or classes (the same everywhere). By default the whole folder tells.",
         INPUT,
-        show_default=False,
     ),
 ]
-At = Annotated[
-    list[str] | None,
-    option("Reference place X,Y in [0, 1] (repeatable).", INPUT, metavar="X,Y", show_default=False),
-]
+At = Annotated[list[str] | None, option("Reference place X,Y in [0, 1] (repeatable).", INPUT, metavar="X,Y")]
 
 Model = Annotated[
     str,
@@ -76,7 +65,6 @@ Model = Annotated[
         "NAME, PATH or NAME=PATH; see `dinoscope models`.",
         MODEL,
         metavar="MODEL",
-        show_default=False,
         autocompletion=names_beginning,
     ),
 ]
@@ -86,7 +74,6 @@ Models = Annotated[
         "Models, separated by commas: NAME, PATH or NAME=PATH each; see `dinoscope models`.",
         MODEL,
         metavar="A[,B...]",
-        show_default=False,
         autocompletion=names_beginning,
     ),
 ]
@@ -97,13 +84,11 @@ ModelsOrPair = Annotated[
         "pair of toy models by default.",
         MODEL,
         metavar="A[,B...]",
-        show_default=False,
         autocompletion=names_beginning,
     ),
 ]
 Layer = Annotated[
-    int | None,
-    option("0-based layer of every model; the last by default.", MODEL, metavar="N", show_default=False),
+    int | None, option("0-based layer of every model; the last by default.", MODEL, metavar="N")
 ]
 Facet = Annotated[
     choices.Facet,
@@ -123,25 +108,30 @@ ResizeFilter = Annotated[
     choices.ResizeFilter,
     option("How photographs are resized; official: each family's own.", MODEL),
 ]
+Decode = Annotated[
+    choices.Decode,
+    option(
+        "reduced: JPEG files by a half, a quarter or an eighth, as the input allows; faster, and certified "
+        "on your photographs. Others are read in full.",
+        MODEL,
+    ),
+]
 Tile = Annotated[
     int | None,
     option(
         "Cut larger inputs into tiles of so many pixels a side; a seam score says how they agree.",
         MODEL,
         metavar="N",
-        show_default=False,
         min=1,
     ),
 ]
 Overlap = Annotated[
     int | None,
-    option(
-        "Pixels that neighbouring tiles share; a quarter of a tile.",
-        MODEL,
-        metavar="N",
-        show_default=False,
-        min=0,
-    ),
+    option("Pixels that neighbouring tiles share; a quarter of a tile.", MODEL, metavar="N", min=0),
+]
+Repair = Annotated[
+    choices.Repair,
+    option("registers: beside each model with high-norm patches, itself with a test-time register.", MODEL),
 ]
 RemovePosition = Annotated[
     int,
@@ -165,6 +155,19 @@ Autocast = Annotated[
         COMPUTE,
         "--autocast",
     ),
+]
+Fast = Annotated[
+    bool,
+    option(
+        "The fastest way that this machine has and that your photographs certify; measured once, and kept in "
+        "the user's cache.",
+        COMPUTE,
+        "--fast",
+    ),
+]
+FastAnew = Annotated[
+    bool,
+    option("As --fast, and measure again.", COMPUTE, "--fast-anew"),
 ]
 Compile = Annotated[
     bool,

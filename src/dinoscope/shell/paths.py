@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,13 +10,28 @@ from dinoscope.errors import InputError
 from dinoscope.names import readable
 
 
-def check_out(path: Path | None) -> None:
-    """Refuse a folder to write to that is a file, or lies in one.
+def check_out(path: Path | None, read: Iterable[Path] = (), *, recursive: bool = False) -> None:
+    """Refuse a folder to write to that is a file, or lies in one; or that is read itself.
+
+    Args:
+        path: the folder; None where nothing is written.
+        read: folders of photographs: pictures written there would be read as photographs from then on.
+        recursive: whether the folders below are read, too.
 
     Raises:
         InputError: naming what is in the way.
     """
-    for place in () if path is None else (path, *path.parents):
+    if path is None:
+        return
+    here = Path(os.path.realpath(path))
+    for folder in read:
+        place = Path(os.path.realpath(folder))
+        if os.path.isdir(place) and (here == place or (recursive and place in here.parents)):
+            raise InputError(
+                f"results would be written among the photographs of {readable(folder)!r}, and their pictures "
+                "read as photographs the next time: name another folder"
+            )
+    for place in (path, *path.parents):
         if place.exists():
             if not place.is_dir():
                 raise InputError(
@@ -31,7 +47,7 @@ def check_folders(paths: Iterable[Path], what: str) -> None:
         InputError: naming the first.
     """
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):  # also of names that no file can have
             raise InputError(f"{what} {readable(path)!r}: no such folder")
 
 
@@ -42,7 +58,7 @@ def check_files(paths: Iterable[Path]) -> None:
         InputError: naming the first.
     """
     for path in paths:
-        if not path.exists():
+        if not os.path.exists(path):
             raise InputError(f"{readable(path)!r}: no such file")
 
 

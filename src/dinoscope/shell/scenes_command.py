@@ -5,23 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from dinoscope.errors import InputError
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
+from dinoscope.shell.option import argument, option
 from dinoscope.shell.panels import OUTPUT
 
 
 @examples("dinoscope scenes my-scenes --n 24", "dinoscope scenes my-scenes --size 384,256 --seed 7 --noise 0")
 def scenes_command(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            help="Folder to write to, or to go on with.", show_default=False, rich_help_panel=OUTPUT
-        ),
-    ],
+    folder: Annotated[Path, argument("Folder to write to, or to go on with.", OUTPUT)],
     *,
     n: Annotated[int, option("How many scenes the folder is to hold.", None, "--n", "-n")] = 200,
     size: Annotated[str, option("Pixels: W,H, or one number for a square.", metavar="W,H")] = "256",

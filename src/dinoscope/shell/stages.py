@@ -56,7 +56,7 @@ class Course:
 
     @property
     def share(self) -> float:
-        """Of the whole that is done, in [0, 1]; within a stage by items."""
+        """The share of the whole that is done, in [0, 1]; within a stage by items."""
         whole = sum(stage.share for stage in self._planned)
         before = sum(stage.share for stage in self._planned[: self._at])
         here = self.stage.share * self._done / max(1, self.stage.total) if not self.is_done else 0.0
@@ -80,7 +80,7 @@ class Course:
         self.advance(self._done + more)
 
     def so_far(self, done: int, total: int) -> None:
-        """Of work whose amount is known only by and by: it ends with the block."""
+        """Progress of work whose amount is known only by and by: it ends with the block."""
         self._planned[self._at] = replace(self.stage, total=total + 1)
         self.advance(done)
 
@@ -177,6 +177,7 @@ def _bar(planned: Sequence[Stage]) -> Iterator[Course]:
             task.completed = course.share
             return super().render(task)
 
-    with Progress(Bar(20), Words(), console=Console(stderr=True)) as shown:
+    bar = Bar(20, complete_style="cyan", finished_style="cyan")  # red is for errors
+    with Progress(bar, Words(), console=Console(stderr=True)) as shown:
         shown.add_task("", total=1.0)
         yield course

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +19,10 @@ from dinoscope.backbones.load import load_backbone, planned_spec, torch_device
 from dinoscope.backbones.references import FINER
 from dinoscope.data.results import Failure
 from dinoscope.errors import InputError, told
+from dinoscope.io.own_pictures import warn_of_own_pictures
+from dinoscope.io.pixel_range import read_range, use_range
 from dinoscope.io.sources import folders_of_photographs, photograph_paths
+from dinoscope.pipeline.attention import CLS
 from dinoscope.pipeline.fast import autocast_backbone, wanted_dtype
 from dinoscope.pipeline.memory import check_grid
 from dinoscope.shell.stages import EVERY_S, OFTEN_S, Stage, stages
@@ -50,6 +54,16 @@ def read_words(words: str) -> list[str]:
     return [word.strip() for word in words.split(",") if word.strip()]
 
 
+def read_models(words: str) -> list[str]:
+    """Models separated by commas; one alone where a file or folder has a comma in its name.
+
+    >>> read_models("mini,random:dinov3-vits16")
+    ['mini', 'random:dinov3-vits16']
+    """
+    place = words.rpartition("=")[2].strip()
+    return [words] if "," in words and os.path.exists(place) else read_words(words)
+
+
 def read_floats(words: str, option: str, count: int) -> tuple[float, ...]:
     """So many numbers separated by commas.
 
@@ -79,16 +93,28 @@ def read_places(words: Iterable[str]) -> list[tuple[float, float]]:
     >>> read_places(["0.4,0.6"])
     [(0.4, 0.6)]
     """
-    places = []
-    for word in words:
-        try:
-            x, y = (float(number) for number in word.split(","))
-        except ValueError:
-            raise InputError(f"--at takes X,Y with both in [0, 1], such as 0.4,0.6; got {word!r}") from None
-        if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
-            raise InputError(f"--at takes X,Y with both in [0, 1], got {word!r}")
-        places.append((x, y))
-    return places
+    return [_read_place(word, "--at takes X,Y") for word in words]
+
+
+def read_query(word: str) -> str | tuple[float, float] | None:
+    """Whose attention: ``cls``, or a place X,Y in [0, 1]²; None for nobody's.
+
+    >>> read_query("cls"), read_query("0.4,0.6"), read_query("")
+    ('cls', (0.4, 0.6), None)
+    """
+    if word in ("", CLS):
+        return word or None
+    return _read_place(word, f"--attention takes {CLS}, or X,Y")
+
+
+def _read_place(word: str, taken: str) -> tuple[float, float]:
+    try:
+        x, y = (float(number) for number in word.split(","))
+    except ValueError:
+        raise InputError(f"{taken} with both in [0, 1], such as 0.4,0.6; got {word!r}") from None
+    if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
+        raise InputError(f"{taken} with both in [0, 1], got {word!r}")
+    return x, y
 
 
 def read_shard(words: str | None) -> tuple[int, int] | None:
@@ -109,18 +135,31 @@ def read_shard(words: str | None) -> tuple[int, int] | None:
     return part, parts
 
 
-def read_photographs(sources: Iterable[Path], *, recursive: bool = False) -> tuple[list[Path], list[Failure]]:
-    """The photographs meant, and the folders that hold none.
+def read_photographs(
+    sources: Iterable[Path], *, recursive: bool, pixel_range: str
+) -> tuple[list[Path], list[Failure]]:
+    """The photographs meant, and the folders that hold none; deep ones are read in this range from now on.
 
     Raises:
-        InputError: nothing at all to work on.
+        InputError: nothing at all to work on, or models where photographs are meant.
     """
+    from dinoscope.backbones.catalog import CONTROLS, is_known
+
+    sources = tuple(sources)
+    named = [str(s) for s in sources if (is_known(str(s)) or str(s) in CONTROLS) and not s.exists()]
+    if named:
+        raise InputError(
+            f"{', '.join(named)}: no photograph here, but the name of a model; where a command takes such "
+            "names, they go after --models or --model"
+        )
+    use_range(read_range(pixel_range))
     paths, failures = photograph_paths(sources, recursive=recursive)
     for failure in failures:
         say_failure(failure)
     if not paths:
         told_why = "".join(f" ({failure.reason})" for failure in failures[:1])
         raise InputError(f"no photographs: name files, or a folder that holds some{told_why}")
+    warn_of_own_pictures(path for path in paths if path not in sources)
     return paths, failures
 
 
@@ -131,7 +170,7 @@ def load_models(words: str, *, grid: int, device: str, dtype: str, seed: int) ->
         InputError: no model, an unknown device or dtype, an impossible grid.
         UnknownBackboneError, WeightsError: as `load_backbone`.
     """
-    names = read_words(words)
+    names = read_models(words)
     if not names:
         raise InputError("no model: --models takes names separated by commas; see `dinoscope models`")
     if grid < 1:
@@ -156,7 +195,7 @@ def looked_at(words: str, facet: str, finer: int) -> str:
     if finer < 1:
         raise InputError(f"a grid can be 2 or more times as fine, got {finer}")
     way = ("" if finer == 1 else f"{FINER}{finer}:") + ("" if facet == TOKEN else f"{facet}:")
-    return ",".join(f"{way}{name}" for name in read_words(words))
+    return ",".join(f"{way}{name}" for name in read_models(words))
 
 
 def load_model(words: str, *, grid: int, device: str, dtype: str, autocast: bool, seed: int) -> Backbone:
@@ -167,6 +206,16 @@ def load_model(words: str, *, grid: int, device: str, dtype: str, autocast: bool
     if others:
         raise InputError(f"one model at a time, not {words!r}")
     return autocast_backbone(backbone, wanted) if autocast else backbone
+
+
+def with_kinds(words: str, backbones: Iterable[Backbone]) -> str:
+    """A text with lines below it that say which of these models are controls, and which are toys."""
+    from dinoscope.backbones.bundled import toys_told
+
+    specs = [backbone.spec for backbone in backbones]
+    controls = ", ".join(spec.name for spec in specs if spec.control)
+    told = (f"controls, not trained models: {controls}" if controls else "", toys_told(s.name for s in specs))
+    return "\n".join([words, *(f"note: {note}" for note in told if note)]) + "\n"
 
 
 def tell(words: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,15 +21,20 @@ from dinoscope.atomic import write_bytes
 from dinoscope.errors import CorruptStoreError
 
 DIGESTS = "digests.txt"
+COMPRESSION = "compression.safetensors"
+"""In a table's folder: how its vectors were made smaller."""
+
 CHECKED_BYTES = 64 * 2**20
 """Content that is compared when a table is first opened, smallest files first; of others the size alone."""
 
-_WRITTEN_ONCE = ("settings.json", "dense_basis.safetensors")
+_WRITTEN_ONCE = ("settings.json", "dense_basis.safetensors", COMPRESSION)
 _INDEXES = "vectors.lance/_indices/"
 _KINDS = ("data", "_deletions", "_versions", "_indices")
 """Folders of a Lance dataset whose files are read."""
 _HINT = "latest_version_hint.json"
 """Lance rewrites it with every commit, and looks for newer versions than it says."""
+_STAGED = re.compile(r"#\d+$")
+"""Lance writes a file under its name and a number before it takes the name; after a kill it may stay."""
 _verified: set[tuple[str, int, int]] = set()  # path, size and time of change
 
 
@@ -108,6 +114,33 @@ def check_whole(folder: Path, paths: Iterable[Path]) -> None:
             raise damaged(path)
 
 
+def check_newest(dataset: Path, known: Mapping[str, FileDigest], there: Iterable[str]) -> None:
+    """Refuse a Lance dataset that lacks the newest version that was digested.
+
+    Args:
+        dataset: its folder, in that of the table.
+        known: the table's digests, read before the files there were listed.
+        there: names of its manifests.
+
+    Raises:
+        CorruptStoreError: naming the file.
+    """
+    start = f"{dataset.name}/_versions/"
+    digested = [name.removeprefix(start) for name in known if name.startswith(start)]
+    newest = max(digested, key=_version, default="")
+    if newest and max(map(_version, there), default=-1) < _version(newest):
+        path = dataset / "_versions" / newest
+        raise CorruptStoreError(f"{str(path)!r} is gone: {cure(path)}")
+
+
+def _version(manifest: str) -> int:
+    """Lance names manifests by their version, or by 2^64 - 1 less the version in 20 digits."""
+    stem = manifest.partition(".")[0]
+    if not stem.isdigit():
+        return -1
+    return 2**64 - 1 - int(stem) if len(stem) == 20 else int(stem)
+
+
 def damaged_files(folder: Path, on_bytes: Callable[[int], None] = lambda _: None) -> list[Path]:
     """Every file of a table whose content is not what was written, whatever its size; all is read.
 
@@ -154,7 +187,7 @@ def cure(path: Path) -> str:
 
 def is_index(name: str) -> bool:
     """Whether a file of a table belongs to an approximate index."""
-    return _INDEXES in name
+    return _INDEXES in name or "/indexes/" in name
 
 
 def _written_once(folder: Path) -> Iterator[str]:
@@ -163,7 +196,7 @@ def _written_once(folder: Path) -> Iterator[str]:
         for kind in _KINDS:
             for parent, _, names in os.walk(folder / dataset / kind):
                 start = f"{dataset}{parent[len(str(folder / dataset)) :]}".replace(os.sep, "/")
-                yield from (f"{start}/{name}" for name in names if name != _HINT)
+                yield from (f"{start}/{name}" for name in names if name != _HINT and not _STAGED.search(name))
 
 
 def _as_written(path: str, known: FileDigest, *, whole: bool) -> bool:
@@ -203,7 +236,8 @@ def _parsed(path: Path, n_bytes: int, changed_ns: int) -> Mapping[str, FileDiges
         sha256, _, body = path.read_bytes().partition(b"\n")
         if sha256.decode("ascii", "replace") != hashlib.sha256(body).hexdigest():
             raise ValueError("it does not fit its own digest")
-        return {name: FileDigest(*found) for name, found in json.loads(body).items()}
+        listed = json.loads(body).items()
+        return {name: FileDigest(*found) for name, found in listed if not _STAGED.search(name)}
     except (OSError, ValueError) as error:
         raise CorruptStoreError(
             f"{str(path)!r} is damaged ({error}), which says nothing of the table's other files: delete it, "

@@ -6,18 +6,18 @@ The Parquet file opens in one line elsewhere: ``pandas.read_parquet(path)``, ``p
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from dinoscope.atomic import write_bytes, write_whole
-from dinoscope.errors import MissingFeaturesError
+from dinoscope.errors import InputError, MissingFeaturesError
 from dinoscope.io.arrow import arrow
 from dinoscope.store.lance import batches, exists
 from dinoscope.store.reading import pooled_vectors
-from dinoscope.store.schema import FACTS, POOLED
+from dinoscope.store.schema import FACTS, POOLED, SHOT_COLUMNS
+from dinoscope.store.shots import has_shots
 from dinoscope.store.store import FeatureTable
 
 
@@ -26,15 +26,21 @@ def write_parquet(table: FeatureTable, path: str | Path) -> None:
 
     Raises:
         MissingFeaturesError: an empty table.
+        InputError: vectors of 8 bits a channel.
         CorruptStoreError: the table cannot be read.
     """
     import pyarrow.parquet as pq
 
     _check_filled(table)
+    if table.settings.bits == 8:
+        raise InputError(
+            f"the vectors of {table.name} are codes of 8 bits: write_npz and write_safetensors decode them"
+        )
 
     def write(file: BinaryIO) -> None:
         parquet = None
-        for batch in batches(table.vectors_path, [*FACTS, *POOLED]):
+        shots = SHOT_COLUMNS if has_shots(table) else ()
+        for batch in batches(table.vectors_path, [*FACTS, *shots, *POOLED]):
             if parquet is None:
                 metadata = {"dinoscope.settings": _settings(table)}
                 parquet = pq.ParquetWriter(file, batch.schema.with_metadata(metadata))
@@ -72,11 +78,8 @@ def write_npz(table: FeatureTable, path: str | Path) -> None:
     """
     arrays, facts = _whole(table)
     columns = {name: np.array(values) for name, values in facts.items()}
-
-    def write(file: BinaryIO) -> None:
-        np.savez(file, settings=np.array(_settings(table)), **arrays, **columns)  # type: ignore[arg-type]
-
-    write_whole(Path(path), write)
+    held: dict[str, Any] = {"settings": np.array(_settings(table)), **arrays, **columns}
+    write_whole(Path(path), lambda file: np.savez(file, **held))
 
 
 def _whole(table: FeatureTable) -> tuple[dict[str, np.ndarray], dict[str, list[Any]]]:
@@ -93,4 +96,4 @@ def _check_filled(table: FeatureTable) -> None:
 
 
 def _settings(table: FeatureTable) -> str:
-    return json.dumps(asdict(table.settings), sort_keys=True)
+    return json.dumps(table.settings.facts, sort_keys=True)

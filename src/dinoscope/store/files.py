@@ -22,9 +22,11 @@ def check_no_address(path: str | Path) -> None:
     """Refuse what an object store is addressed by.
 
     Raises:
-        InputError: an address such as ``s3://...``.
+        InputError: an address such as ``s3://...``, or nothing.
     """
     text = os.fspath(path)
+    if not text:
+        raise InputError("the path of the store is empty: name a folder")
     if _ADDRESS.match(text) or _ADDRESS_AS_PATH.match(text):
         raise InputError(
             f"{text!r} is an address: give a path on this machine (a store is a folder, whose locks it needs)"

@@ -5,17 +5,19 @@ A table is a Lance dataset of one pinned format version. An append is there whol
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Int64, UInt64
 
-from dinoscope.errors import CorruptStoreError, MissingExtraError
-from dinoscope.store.digests import check_cheaply, check_whole
+from dinoscope.errors import CorruptStoreError
+from dinoscope.extras import extra_package
+from dinoscope.store.digests import check_cheaply, check_newest, check_whole, cure, read_digests
 
 LANCE_FORMAT = "2.2"
 """Version of the data files; a number, because Lance's names for versions move."""
@@ -29,6 +31,7 @@ JOINED_ROWS = 2**20
 INDEX_CACHE_BYTES = 2**30
 
 _T = TypeVar("_T")
+_complete: set[tuple[str, int]] = set()
 
 
 def lance() -> Any:
@@ -37,41 +40,69 @@ def lance() -> Any:
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        import lance
-    except ImportError as error:
-        raise MissingExtraError("the feature store", "store") from error
-    return lance
+    return extra_package("lance", "the feature store", "store")
 
 
 def exists(path: Path) -> bool:
-    """Whether anything was ever committed there; files of an append that was cut short do not count."""
-    return any((path / "_versions").glob("*.manifest"))
+    """Whether anything was ever committed there; files of an append that was cut short do not count.
+
+    Raises:
+        CorruptStoreError: the newest version is gone, so that Lance would read an older one, or none.
+    """
+    known = read_digests(path.parent)  # first: versions that are committed meanwhile do no harm
+    there = [manifest.name for manifest in (path / "_versions").glob("*.manifest")]
+    check_newest(path, known, there)
+    return bool(there)
 
 
-def open_dataset(path: Path, *, keep_index: bool = False) -> Any:
+def open_dataset(path: Path, *, keep_index: bool = False, changing: bool = False) -> Any:
     """The newest version of a table that exists.
 
     Args:
         path: of the table.
+        changing: it will be changed through what is returned; others get one that they share for reading.
         keep_index: what is read of its index stays in memory, up to `INDEX_CACHE_BYTES` for all tables.
 
     Raises:
-        CorruptStoreError: it cannot be opened.
+        CorruptStoreError: it cannot be opened, or a file of it is gone.
     """
-    module = lance()
     session = _session() if keep_index else None
     check_cheaply(path.parent)
-    dataset = reading(path, lambda: module.dataset(_place(path), session=session))
+    opened = _opened.__wrapped__ if changing else _opened
+    dataset = reading(path, lambda: opened(_place(path), versions(path), session))
+    _check_complete(path, dataset)
     if keep_index:
         segments = (segment for index in dataset.describe_indices() for segment in index.segments)
         check_cheaply(path.parent, indexes={str(segment.uuid) for segment in segments})
     return dataset
 
 
+def _check_complete(path: Path, dataset: Any) -> None:
+    """Refuse a version whose data files are not all there; once a process."""
+    key = (str(path), int(dataset.version))
+    if key in _complete:
+        return
+    for file in (file for fragment in dataset.get_fragments() for file in data_files(path, fragment)):
+        if not file.exists():
+            raise CorruptStoreError(f"{str(file)!r} is gone: {cure(file)}")
+    _complete.add(key)
+
+
 def _place(path: Path) -> str:
     """Lance takes a relative path with a colon, or a tilde in front, for an address."""
     return str(path.absolute())
+
+
+def versions(path: Path) -> tuple[int, int, tuple[str, ...]]:
+    """What changes with every commit: the folder of the versions, and what lies in it."""
+    folder = path / "_versions"
+    facts = folder.stat()
+    return facts.st_ino, facts.st_mtime_ns, tuple(os.listdir(folder))
+
+
+@lru_cache(maxsize=8)
+def _opened(place: str, _: object, session: Any) -> Any:
+    return lance().dataset(place, session=session)
 
 
 @cache
@@ -104,7 +135,12 @@ def upsert(path: Path, rows: Any, key: str) -> None:
     if not exists(path):
         append(path, rows)
         return
-    merge = open_dataset(path).merge_insert(key).when_matched_update_all().when_not_matched_insert_all()
+    merge = (
+        open_dataset(path, changing=True)
+        .merge_insert(key)
+        .when_matched_update_all()
+        .when_not_matched_insert_all()
+    )
     try:
         merge.execute(rows)
     except (OSError, ValueError, RuntimeError) as error:
@@ -114,9 +150,25 @@ def upsert(path: Path, rows: Any, key: str) -> None:
 def delete_where(path: Path, column: str, values: Sequence[str]) -> None:
     """Delete the rows whose ``column`` is one of some strings, in one commit."""
     listed = ", ".join(quoted(value) for value in values)
-    dataset = open_dataset(path)
+    dataset = open_dataset(path, changing=True)
     try:
         dataset.delete(f"{column} IN ({listed})")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise not_written(path, error) from error
+
+
+def add_columns(path: Path, fields: Sequence[Any]) -> None:
+    """Columns that an existing table lacks, null in all its rows, in one commit; nothing is rewritten.
+
+    Raises:
+        OSError: none is there, everything before is.
+    """
+    dataset = open_dataset(path)
+    missing = [field for field in fields if field.name not in dataset.schema.names]
+    if not missing:
+        return
+    try:
+        dataset.add_columns(missing)
     except (OSError, ValueError, RuntimeError) as error:
         raise not_written(path, error) from error
 
@@ -161,27 +213,37 @@ def placed_batches(
     scan = dataset.scanner(
         columns=list(columns), filter=where, batch_size=rows, scan_in_order=True, with_row_address=True
     )
-    starts = fragment_starts(dataset)
+    places = placing(dataset)
     for batch in _streamed(path, scan):
-        yield places(starts, batch.column("_rowaddr").to_numpy()), batch
+        yield places(batch.column("_rowaddr").to_numpy()), batch
 
 
-def fragment_starts(dataset: Any) -> tuple[Int64[np.ndarray, " f"], Int64[np.ndarray, " f"]]:
-    """Ids of the fragments, ascending, and the place of each one's first row."""
-    fragments = dataset.get_fragments()
+def newer_batches(dataset: Any, path: Path, columns: Sequence[str], first: int) -> Iterator[Any]:
+    """Batches of the rows from the 0-based place ``first`` on, in row order."""
+    if first < dataset.count_rows():
+        yield from _streamed(path, dataset.scanner(columns=list(columns), offset=first, scan_in_order=True))
+
+
+def placing(dataset: Any) -> Callable[[UInt64[np.ndarray, " n"]], Int64[np.ndarray, " n"]]:
+    """What makes 0-based places in row order of rows' addresses.
+
+    An address has the fragment in its upper 32 bits and in the lower the place in it, where rows that were
+    deleted count, too.
+    """
+    fragments = sorted(dataset.get_fragments(), key=lambda fragment: fragment.fragment_id)
+    if any(fragment.num_deletions for fragment in fragments):
+        table = dataset.scanner(columns=[], with_row_address=True).to_table()
+        live = np.sort(table.column("_rowaddr").to_numpy())
+        return lambda addresses: np.searchsorted(live, addresses).astype(np.int64)
     counts = np.array([f.count_rows() for f in fragments], np.int64)
     numbers = np.array([f.fragment_id for f in fragments], np.int64)
-    order = np.argsort(numbers)
-    return numbers[order], (np.cumsum(counts) - counts)[order]
+    firsts = np.cumsum(counts) - counts
 
+    def places(addresses: UInt64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+        wide = addresses.astype(np.int64)
+        return np.asarray(firsts[np.searchsorted(numbers, wide >> 32)] + (wide & 0xFFFFFFFF))
 
-def places(
-    starts: tuple[Int64[np.ndarray, " f"], Int64[np.ndarray, " f"]], addresses: UInt64[np.ndarray, " n"]
-) -> Int64[np.ndarray, " n"]:
-    """Places of rows by their addresses: the fragment in the upper 32 bits, the place in it in the lower."""
-    numbers, firsts = starts
-    wide = addresses.astype(np.int64)
-    return np.asarray(firsts[np.searchsorted(numbers, wide >> 32)] + (wide & 0xFFFFFFFF))
+    return places
 
 
 def _streamed(path: Path, scan: Any) -> Iterator[Any]:
@@ -207,7 +269,7 @@ def tidy(path: Path) -> Any:
         CorruptStoreError: a file that would be rewritten is not what was written.
         OSError: nothing of it is committed, everything before is.
     """
-    dataset = open_dataset(path)
+    dataset = open_dataset(path, changing=True)
     check_whole(path.parent, _files_to_join(path, dataset))
     try:
         dataset.optimize.compact_files(target_rows_per_fragment=JOINED_ROWS)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,24 @@ from jaxtyping import Float16, Float64, Int64
 from dinoscope.data.features import PatchFeatures
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.results import Failure
-from dinoscope.errors import InputError, MissingFeaturesError
+from dinoscope.data.shot import UNKNOWN, Shot
+from dinoscope.errors import CorruptStoreError, InputError, MissingFeaturesError, shortened
 from dinoscope.io.arrow import arrow
 from dinoscope.maths.pca import PatchMoments, merge_moments, patch_moments
+from dinoscope.store.compression import read_compression
 from dinoscope.store.dense import DenseCoding, decoded_maps, dense_bytes, dense_columns, read_dense_basis
-from dinoscope.store.lance import batches, exists, open_dataset, placed_batches, quoted, reading
+from dinoscope.store.lance import (
+    batches,
+    exists,
+    newer_batches,
+    open_dataset,
+    placed_batches,
+    quoted,
+    reading,
+)
 from dinoscope.store.moments import read_moments
-from dinoscope.store.schema import POOLED
+from dinoscope.store.schema import POOLED, SHOT_COLUMNS, shot_in
+from dinoscope.store.shots import has_shots
 from dinoscope.store.store import FeatureTable
 
 DENSE_BYTES = 32 * 2**20
@@ -38,24 +51,35 @@ class StoredRow:
         source: where it was found: a path, URL, or ``ARCHIVE::MEMBER``.
         grid: its patches.
         foreground_share: of its patches, in [0, 1]; where 0, the foreground vector is the plain mean.
+        shot: what its EXIF block says.
     """
 
     digest: str
     source: str
     grid: PatchGrid
     foreground_share: float
+    shot: Shot = UNKNOWN
+
+
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`")
+"""Text and names within quotes in a condition."""
+
+
+def row_columns(table: FeatureTable) -> list[str]:
+    """What a row is read from; a table of an earlier version does not say when its photographs were taken."""
+    return [*ROW_COLUMNS, *(SHOT_COLUMNS if has_shots(table) else ())]
 
 
 def stored_row(facts: dict[str, Any]) -> StoredRow:
-    """A row of the columns `ROW_COLUMNS`."""
+    """A row of the columns `row_columns`."""
     grid = PatchGrid(facts["h"], facts["w"], facts["patch_px"], (facts["width_px"], facts["height_px"]))
-    return StoredRow(facts["digest"], facts["source"], grid, facts["foreground_share"])
+    return StoredRow(facts["digest"], facts["source"], grid, facts["foreground_share"], shot_in(facts))
 
 
 def each_row(table: FeatureTable) -> Iterator[StoredRow]:
     """Every photograph, in row order, streamed."""
     if exists(table.vectors_path):
-        for batch in batches(table.vectors_path, ROW_COLUMNS):
+        for batch in batches(table.vectors_path, row_columns(table)):
             yield from map(stored_row, batch.to_pylist())
 
 
@@ -63,10 +87,8 @@ def rows_at(table: FeatureTable, indices: Sequence[int]) -> list[StoredRow]:
     """Photographs by their 0-based place in row order, in the order asked for."""
     if not len(indices):
         return []
-    dataset = open_dataset(table.vectors_path)
-    found = reading(
-        table.vectors_path, lambda: dataset.take([int(i) for i in indices], columns=list(ROW_COLUMNS))
-    )
+    dataset, columns = open_dataset(table.vectors_path), row_columns(table)
+    found = reading(table.vectors_path, lambda: dataset.take([int(i) for i in indices], columns=columns))
     return [stored_row(facts) for facts in found.to_pylist()]
 
 
@@ -111,13 +133,16 @@ def vectors_in(table: FeatureTable, name: str, column: Any) -> Float16[np.ndarra
 
     Raises:
         MissingFeaturesError: the backbone has no class token.
+        CorruptStoreError: the codes of a compressed table cannot be read.
     """
     if column.null_count:
         raise MissingFeaturesError(
             f"{table.settings.backbone} has no {name!r} vectors; choose another pooling"
         )
-    values = column.flatten().to_numpy(zero_copy_only=False)
-    return np.asarray(values.reshape(len(column), table.settings.dim), np.float16)
+    values = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), table.settings.dim)
+    if table.settings.bits == 8:
+        return read_compression(table.folder, table.settings)[name].decode(values)
+    return np.asarray(values, np.float16)
 
 
 def vector_statistics(table: FeatureTable, name: str) -> PatchMoments:
@@ -132,7 +157,9 @@ def vector_statistics(table: FeatureTable, name: str) -> PatchMoments:
 
 
 def patch_statistics(table: FeatureTable) -> PatchMoments:
-    """Exact moments of all patches of all photographs: the same whatever the shards were.
+    """Exact moments of all patches of all photographs ever embedded: the same whatever the shards were.
+
+    Photographs that were deleted since (``embed --update``) are still among them.
 
     Raises:
         MissingFeaturesError: an empty table.
@@ -183,9 +210,10 @@ def each_dense(table: FeatureTable, *, where: str | None = None) -> Iterator[tup
         return
     basis = None if rank is None else read_dense_basis(table.basis_path)
     one = dense_bytes(1, settings.dim, dense=settings.dense, grid=settings.grid)
-    columns = [*ROW_COLUMNS, *dense_columns(rank)]
+    facts = row_columns(table)
+    columns = [*facts, *dense_columns(rank)]
     for batch in batches(table.vectors_path, columns, where=where, rows=max(1, DENSE_BYTES // one)):
-        stored = map(stored_row, batch.select(ROW_COLUMNS).to_pylist())
+        stored = map(stored_row, batch.select(facts).to_pylist())
         for row, values in zip(stored, decoded_maps(batch, settings.dim, basis), strict=True):
             provenance = settings.provenance(Path(row.source).name, row.digest)
             shaped = values.reshape(row.grid.h, row.grid.w, settings.dim)
@@ -193,21 +221,46 @@ def each_dense(table: FeatureTable, *, where: str | None = None) -> Iterator[tup
 
 
 def check_condition(table: FeatureTable, where: str) -> None:
-    """Refuse a condition on the columns that Lance cannot use; nothing is read.
+    """Refuse a condition on the columns that Lance cannot use; only columns that it names are read.
 
     Raises:
-        InputError: it cannot be parsed, names no column, or is neither true nor false.
-        CorruptStoreError: the table cannot be opened.
+        InputError: it cannot be parsed, names no column, is neither true nor false, or fails for a row.
+        CorruptStoreError: the table cannot be read.
     """
     dataset = open_dataset(table.vectors_path)
     try:
         dataset.scanner(columns=["digest"], filter=where).explain_plan()
     except ValueError as error:  # all that a plan can fail for: data are not touched
-        said = str(error).split(", /", maxsplit=1)[0].removeprefix("Invalid user input: ")
+        raise _unusable(where, error) from error
+    try:  # of what stands behind a condition Lance says nothing, unless it is in parentheses with it
+        dataset.scanner(columns=["digest"], filter=f"({where}\n)").explain_plan()
+        whole = _closes_no_more_than_it_opens(where)
+    except ValueError:
+        whole = False
+    if not whole:
         raise InputError(
-            f"the condition {where!r} cannot be used: {said[:200]}; columns are digest, source, h, w, "
-            "width_px, height_px and foreground_share"
-        ) from error
+            f"the condition {shortened(where)!r} cannot be used: something stands behind its end"
+        )
+    try:
+        reading(table.vectors_path, lambda: dataset.count_rows(filter=where))
+    except CorruptStoreError as error:
+        named = [column for column in dataset.schema.names if column in where.lower()]
+        for _ in placed_batches(dataset, table.vectors_path, named or ["digest"]):
+            pass  # raises where the table is what cannot be read
+        raise _unusable(where, error.__cause__ or error) from error
+
+
+def _unusable(where: str, error: BaseException) -> InputError:
+    said = str(error).split(", /", maxsplit=1)[0].removeprefix("Invalid user input: ")
+    return InputError(
+        f"the condition {shortened(where)!r} cannot be used: {said[:200]}; columns are digest, source, h, w, "
+        "width_px, height_px, foreground_share, taken, camera, latitude and longitude"
+    )
+
+
+def _closes_no_more_than_it_opens(where: str) -> bool:
+    depths = accumulate({"(": 1, ")": -1}.get(letter, 0) for letter in _QUOTED.sub("", where))
+    return min(depths, default=0) >= 0
 
 
 def placed_vectors(
@@ -229,6 +282,13 @@ def placed_vectors(
         for found, batch in placed_batches(dataset, table.vectors_path, [name], where=where):
             if len(batch):
                 yield found, vectors_in(table, name, batch.column(name))
+
+
+def newer_vectors(table: FeatureTable, name: str, first: int) -> Iterator[Float16[np.ndarray, "n dim"]]:
+    """Vectors of one kind from the 0-based place ``first`` on, in row order; errors as `pooled_vectors`."""
+    dataset = open_dataset(table.vectors_path)
+    for batch in newer_batches(dataset, table.vectors_path, [name], first):
+        yield vectors_in(table, name, batch.column(0))
 
 
 def rows_of(table: FeatureTable, digests: Sequence[str]) -> dict[str, StoredRow]:
@@ -266,5 +326,5 @@ def _rows(table: FeatureTable, column: str, values: Sequence[str]) -> list[Store
     if not values or not len(table):
         return []
     where = f"{column} IN ({', '.join(map(quoted, values))})"
-    found = batches(table.vectors_path, ROW_COLUMNS, where=where)
+    found = batches(table.vectors_path, row_columns(table), where=where)
     return [row for batch in found for row in map(stored_row, batch.to_pylist())]

@@ -16,17 +16,21 @@ Rows are read in the order they were committed in. The vectors are float16, as t
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dinoscope.atomic import remove_left, write_text
 from dinoscope.data.features import Provenance
+from dinoscope.data.kinds import check_kind
 from dinoscope.errors import (
     CorruptStoreError,
     InputError,
     MissingFeaturesError,
     ProvenanceMismatchError,
 )
+from dinoscope.io.pixel_range import read_range, reading_range
 from dinoscope.store.files import check_version, read_json, store_folder
 from dinoscope.store.lance import (
     LANCE_FORMAT,
@@ -101,6 +105,12 @@ class FeatureStore:
         """Names of the tables, sorted."""
         return tuple(sorted(p.parent.name for p in (self.path / "tables").glob("*/settings.json")))
 
+    @property
+    def lost_tables(self) -> tuple[Path, ...]:
+        """Settings files that are gone from tables with rows."""
+        found = sorted((self.path / "tables").glob("*/vectors.lance"))
+        return tuple(file for p in found if not (file := p.parent / "settings.json").exists())
+
     def table(self, name: str | None = None) -> FeatureTable:
         """One table, by its name, by the name of its backbone where that is unique, or the one meant.
 
@@ -108,7 +118,7 @@ class FeatureStore:
             MissingFeaturesError: none, or no such one.
             InputError: several fit.
             SchemaVersionError: it is of a newer schema.
-            CorruptStoreError: its settings cannot be read.
+            CorruptStoreError: its settings cannot be read, or are gone.
         """
         names = self.tables
         wanted = name if name is not None else self.chosen
@@ -117,6 +127,11 @@ class FeatureStore:
         found = [_read_table(self.path / "tables" / each) for each in names]
         if wanted is not None:
             found = [table for table in found if table.settings.backbone == wanted]
+        if not found and self.lost_tables:
+            raise CorruptStoreError(
+                f"{str(self.lost_tables[0])!r} is gone: put it back from a copy, or embed with the same "
+                "settings again, which writes it anew"
+            )
         if not found:
             listed = f"; it has {', '.join(names)}" if names else "; it is empty"
             raise MissingFeaturesError(
@@ -129,6 +144,16 @@ class FeatureStore:
                 + ", ".join(table.name for table in found)
             )
         return found[0]
+
+
+def table_of(store: FeatureStore, name: str | None = None) -> FeatureTable:
+    """`FeatureStore.table` of what somebody gave.
+
+    Raises:
+        InputError: no store; and as `FeatureStore.table`.
+    """
+    check_kind(store, FeatureStore, "ds.open_store opens the store in a folder")
+    return store.table(name)
 
 
 def open_store(path: str | Path, *, table: str | None = None) -> FeatureStore:
@@ -192,6 +217,13 @@ def create_table(path: str | Path, settings: TableSettings) -> FeatureTable:
         return _read_table(folder)
     write_text(folder / "settings.json", settings_to_json(settings))
     return FeatureTable(folder, settings)
+
+
+@contextmanager
+def read_as(table: FeatureTable) -> Iterator[None]:
+    """Photographs that are read inside are read in the range that the table's were."""
+    with reading_range(read_range(table.settings.pixel_range)):
+        yield
 
 
 def check_provenance(table: FeatureTable, provenance: Provenance) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from dinoscope.atomic import write_bytes
 from dinoscope.errors import InputError, ProvenanceMismatchError, SchemaVersionError
+from dinoscope.io.limits import ARRAY_BYTES, file_size
 from dinoscope.maths.suppression import ANY_POOLING, FittedFor, Suppression
+from dinoscope.names import readable
 from dinoscope.store.lance import batches, exists
 from dinoscope.store.schema import SCHEMA_VERSION, TableSettings
 from dinoscope.store.store import FeatureTable
@@ -21,7 +23,8 @@ def save_suppression(suppression: Suppression, path: str | Path) -> None:
     """Write a fitted suppression, whole or not at all; the words are in the file's metadata, too.
 
     Raises:
-        InputError: it does not say which vectors it is for: `fit_suppression` makes one that does.
+        InputError: it does not say which vectors it is for: `fit_suppression` makes one that does. Or
+            something else lies at that path: only an earlier suppression is replaced.
         OSError: it cannot be written.
     """
     from safetensors.numpy import save
@@ -32,6 +35,7 @@ def save_suppression(suppression: Suppression, path: str | Path) -> None:
             f"this suppression {suppression.kind!r} does not say which vectors it is for: save one made by "
             "fit_suppression(store, ...)"
         )
+    check_place(path)
     metadata = {
         "what": _WHAT,
         "schema_version": str(SCHEMA_VERSION),
@@ -44,6 +48,23 @@ def save_suppression(suppression: Suppression, path: str | Path) -> None:
     write_bytes(Path(path), content)
 
 
+def check_place(path: str | Path) -> None:
+    """Refuse to write a suppression over something else.
+
+    Raises:
+        InputError: the file is there, and is no suppression.
+        SchemaVersionError: it is one of a later version.
+    """
+    if Path(path).exists():
+        try:
+            load_suppression(path)
+        except InputError as error:
+            raise InputError(
+                f"{readable(path)!r} is there already and no suppression, and is not written over: name "
+                "another file"
+            ) from error
+
+
 def load_suppression(path: str | Path) -> Suppression:
     """A suppression as `save_suppression` wrote it.
 
@@ -54,6 +75,7 @@ def load_suppression(path: str | Path) -> Suppression:
     from safetensors import SafetensorError, safe_open
 
     try:
+        file_size(Path(path), ARRAY_BYTES)
         with safe_open(path, "numpy") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
@@ -63,9 +85,12 @@ def load_suppression(path: str | Path) -> Suppression:
         raise InputError(
             f"{str(path)!r} is no suppression: save_suppression, or --save-suppression, writes them"
         )
-    if int(metadata.get("schema_version", "0")) > SCHEMA_VERSION:
+    version = metadata.get("schema_version", "")
+    if not version.isdigit():
+        raise InputError(f"the suppression {str(path)!r} does not say which schema it has")
+    if int(version) > SCHEMA_VERSION:
         raise SchemaVersionError(
-            f"{str(path)!r} has schema {metadata['schema_version']}, this dinoscope reads up to "
+            f"{str(path)!r} has schema {version}, this dinoscope reads up to "
             f"{SCHEMA_VERSION}: upgrade with pip install -U dinoscope"
         )
     return Suppression.from_arrays(arrays)
@@ -124,6 +149,6 @@ _AGAIN = "Fit one on this table (fit_suppression, or --suppress KIND)"
 
 def _words(settings: TableSettings) -> str:
     """All settings but how whole maps are kept, which changes no vector."""
-    facts = asdict(settings)
+    facts = settings.facts
     del facts["dense"]
     return json.dumps(facts, sort_keys=True)

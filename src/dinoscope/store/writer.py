@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
@@ -13,6 +13,7 @@ from dinoscope.data.results import Failure
 from dinoscope.errors import InputError
 from dinoscope.io.arrow import arrow
 from dinoscope.maths.pca import merge_moments
+from dinoscope.store.changes import delete_rows, move_rows
 from dinoscope.store.dense import (
     CodedMap,
     DenseCoding,
@@ -21,8 +22,10 @@ from dinoscope.store.dense import (
     read_dense_basis,
     write_dense_basis,
 )
+from dinoscope.store.derived.index import kept_in_step
 from dinoscope.store.digests import note_digests
 from dinoscope.store.lance import (
+    add_columns,
     append,
     batches,
     delete_where,
@@ -42,7 +45,7 @@ from dinoscope.store.moments import (
     remove_other_moments,
     write_moments,
 )
-from dinoscope.store.schema import NewRow, TableSettings, errors_schema, rows_to_arrow
+from dinoscope.store.schema import NewRow, TableSettings, errors_schema, rows_to_arrow, shot_fields
 from dinoscope.store.store import FeatureTable, create_table
 
 PENDING_BYTES = 256 * 2**20
@@ -81,7 +84,7 @@ class TableWriter:
         """Whether that very file, by its stamp, is in the table; an empty stamp never is."""
         known = bool(stamp) and _source_key(source, stamp) in self._sources
         if known:
-            self._mend(source)
+            self.mend(source)
         return known
 
     def claim(self, digest: str) -> bool:
@@ -92,13 +95,14 @@ class TableWriter:
         self._digests.add(key)
         return True
 
-    def known_twin(self, source: str) -> None:
-        """That source holds a photograph that is in the table, or will be, from another source."""
-        self._mend(source)
+    def mend(self, source: str) -> None:
+        """That source can be used after all: what it holds is in the table, or will be."""
+        if source in self._failed_before:
+            self._mended.add(source)
 
     def add(self, row: NewRow) -> None:
         """Take a claimed photograph; commits when enough wait."""
-        self._mend(row.source)
+        self.mend(row.source)
         self._sum.add(row.moments)
         self._pending.append(row)
         self._pending_bytes += row.n_bytes
@@ -148,6 +152,30 @@ class TableWriter:
         self._failed_before -= self._mended
         self._pending, self._pending_bytes, self._failures, self._mended = [], 0, {}, set()
         self._is_committing = False
+
+    def forget(self, gone: Callable[[str], bool]) -> None:
+        """Failures of sources that are no longer there; goes with the next commit."""
+        self._mended |= {source for source in self._failed_before if gone(source)}
+
+    def rearrange(self, moved: Mapping[str, tuple[str, str]], gone: Sequence[str]) -> None:
+        """Commit what waits; then move rows and delete rows, by digest, each kind in a commit of its own.
+
+        Args:
+            moved: other sources and stamps.
+            gone: to delete.
+        """
+        self.commit()
+        if not moved and not gone:
+            return
+        with committing(self.table.folder):
+            self._committed_by_others()
+            if moved:
+                move_rows(self.table, moved)
+            if gone:
+                self._batch = delete_rows(self.table, gone).get(self._session, -1)
+            self._commits += 1
+            self._saw(open_dataset(self.table.vectors_path))
+            self._note_digests()
 
     def interrupt(self) -> None:
         """Commit what waits, unless the interruption came in the middle of a commit."""
@@ -220,6 +248,7 @@ class TableWriter:
             mine = f"session = {quoted(self._session)}"
             for batch in batches(path, ["batch"], where=mine):
                 self._batch = max([self._batch, *batch.column(0).to_pylist()])
+            add_columns(path, shot_fields())
             self._saw(open_dataset(path))
         self._sum = self._committed_sum()
         if exists(self.table.errors_path):
@@ -253,7 +282,8 @@ class TableWriter:
     def _tidy(self) -> None:
         for path in (self.table.vectors_path, self.table.errors_path):
             if exists(path):
-                dataset = tidy(path)
+                with kept_in_step(self.table):
+                    dataset = tidy(path)
                 if path == self.table.vectors_path:
                     self._saw(dataset)
 
@@ -264,10 +294,6 @@ class TableWriter:
             note_digests(self.table.folder, fresh=mine)
         except OSError as error:
             raise not_written(self.table.folder, error) from error
-
-    def _mend(self, source: str) -> None:
-        if source in self._failed_before:
-            self._mended.add(source)
 
 
 @contextmanager

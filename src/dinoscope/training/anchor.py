@@ -129,7 +129,7 @@ class GramAnchor(nn.Module):
         return weight * gram_loss(patches, target.to(patches.device), clip_negatives=clipped)
 
     def weight_at(self, step: int) -> float:
-        """Of the loss at a step."""
+        """The weight of the loss at a step."""
         return self.weight * cosine_ramp(step, self.start, self.ramp)
 
     def refresh(self, model: nn.Module) -> None:

@@ -19,7 +19,7 @@ from dinoscope.errors import InputError, ShapeError
 
 @dataclass(frozen=True, slots=True)
 class TokenMap:
-    """Of a batch, as the model gives them after its final norm.
+    """Tokens of a batch, as the model gives them after its final norm.
 
     Attributes:
         patches: row-major.

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from dinoscope.errors import InputError
 from dinoscope.shell import options
 from dinoscope.shell.commands import examples
-from dinoscope.shell.option import option
+from dinoscope.shell.option import argument, option
 from dinoscope.shell.panels import INPUT, MODEL, OUTPUT
 
 GRID = 32
@@ -20,11 +18,7 @@ GRID = 32
 def view_command(
     photos: Annotated[
         list[Path] | None,
-        typer.Argument(
-            help="Photographs to begin with, or folders of them; or one store, to search in.",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
+        argument("Photographs to begin with, or folders of them; or one store, to search in.", INPUT),
     ] = None,
     *,
     table: options.Table = None,
@@ -37,17 +31,13 @@ def view_command(
             "store only where a name does not say where its weights are.",
             MODEL,
             metavar="A[,B...]",
-            show_default=False,
             autocompletion=options.names_beginning,
         ),
     ] = None,
     layer: options.Layer = None,
     facet: options.Facet = "token",
     grid: Annotated[
-        int | None,
-        option(
-            "Patches on the short side, the same for every model; 32.", MODEL, metavar="N", show_default=False
-        ),
+        int | None, option("Patches on the short side, the same for every model; 32.", MODEL, metavar="N")
     ] = None,
     finer: options.Finer = 1,
     resize: options.ResizeFilter = "bilinear",
@@ -66,7 +56,6 @@ def view_command(
             "the page's button.",
             OUTPUT,
             metavar="DIR",
-            show_default=False,
         ),
     ] = None,
 ) -> None:
@@ -114,11 +103,12 @@ def view_command(
     from dinoscope.pipeline.run import Arithmetic, Run
     from dinoscope.shell.paths import check_out
     from dinoscope.shell.terminal import load_models, looked_at, read_photographs
+    from dinoscope.view.asked.answers import PageAnswers
 
-    check_out(export)
+    check_out(export, photos or (), recursive=recursive)
     grid = GRID if grid is None else grid
     use_range(read_range(pixel_range))
-    paths = read_photographs(photos, recursive=recursive)[0] if photos else []
+    paths = read_photographs(photos, recursive=recursive, pixel_range=pixel_range)[0] if photos else []
     wanted = wanted_dtype(dtype, torch_device(device), autocast=autocast)
     backbones = load_models(
         looked_at(models, facet, finer), grid=grid, device=device, dtype="float32", seed=seed
@@ -133,6 +123,7 @@ def view_command(
         labels=unique_labels(backbones),
         grid=grid,
         export=None if export is None else lambda comparison: write_comparison(comparison, export),
+        answerer=PageAnswers(session),
     )
     serve(
         paths,
@@ -160,15 +151,18 @@ def _search(
     from dinoscope.backbones.load import load_backbone
     from dinoscope.retrieval.page.viewer import serve_search
     from dinoscope.retrieval.stored import open_finder
-    from dinoscope.shell.terminal import read_words
+    from dinoscope.shell.terminal import read_models
     from dinoscope.store.store import open_store
 
     store = open_store(path, table=table)
     backbones = [
-        load_backbone(name, device=device, dtype=dtype, seed=seed) for name in read_words(models or "")
+        load_backbone(name, device=device, dtype=dtype, seed=seed) for name in read_models(models or "")
     ]
     finder = open_finder(store, backbones)
-    load_backbone("mini")  # what any model needs is imported here: several threads importing crash at random
+    # What any model needs is imported here: several threads importing crash at random.
+    import dinoscope.pipeline.extract  # noqa: F401
+
+    load_backbone("mini")
     serve_search(finder, title=path.absolute().name, host=host, port=port, on_ready=_say)
 
 

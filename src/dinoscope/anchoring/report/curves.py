@@ -38,6 +38,8 @@ ARM_COLOURS: Mapping[str, str] = {
 LOSSES: Mapping[str, str] = {
     "dino_global": "DINO, global crops",
     "dino_local": "DINO, local crops",
+    "contrast_global": "contrast, global crops",
+    "contrast_local": "contrast, local crops",
     "ibot": "iBOT",
     "koleo": "KoLeo",
     "gram": "Gram anchor",
@@ -176,7 +178,9 @@ def _panel(
             if end is not None and (number == len(parts) - 1):
                 ends.append((end, run, colour_of(run)))
         stops = [float(line.steps[-1]) for line in shown]
-        first = float(fork) if fork is not None and shown is arms else min(_begins(shown), default=0.0)
+        # A trunk begins at 0, whatever was measured first.
+        begins = [float(line.steps[0]) if line.run == PLANTED else 0.0 for line in shown]
+        first = float(fork) if fork is not None and shown is arms else min(begins, default=0.0)
         end = max([*stops, first + 1])
         axes.set_xlim(first, end)
         axes.set_xticks([first, end] if number == len(parts) - 1 and number else [first, (first + end) / 2])
@@ -192,11 +196,6 @@ def _panel(
             )
     if arms:
         _name_ends(canvas, box, ends, low, high)
-
-
-def _begins(shown: Sequence[_Line]) -> list[float]:
-    """Steps an axis has to reach back to; a trunk begins at 0, whatever was measured first."""
-    return [float(line.steps[0]) if line.run == PLANTED else 0.0 for line in shown]
 
 
 def _band(axes: Axes, of_run: Sequence[_Line], scale: float) -> float | None:

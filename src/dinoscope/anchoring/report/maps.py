@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import io
 
-import matplotlib
 import numpy as np
 from jaxtyping import UInt8
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from dinoscope.anchoring.findings import AFTER_DAMAGE, TRUNK, Frame, Laboratory, Strip
 from dinoscope.anchoring.report.curves import colour_of
 from dinoscope.drawing.canvas import Canvas, colour_bar, footprint, panel_size, patch_map, picture
-from dinoscope.drawing.style import QUIET, cosine_colours
+from dinoscope.drawing.style import QUIET, cosine_colours, difference_colours
 
 _MARGIN, _GAP, _NAMES = 0.12, 0.05, 0.95
 _AREA = 0.72
@@ -72,7 +70,7 @@ def plot_grams(laboratory: Laboratory) -> Figure:
         _MARGIN, 0.2, "Gram matrices: cosines of all patches of one photograph", size=8, weight="bold"
     )
     colours, scale = cosine_colours()
-    apart, centred = matplotlib.colormaps["RdBu_r"], Normalize(-DIFFERENCE, DIFFERENCE)
+    apart, centred = difference_colours(DIFFERENCE)
     for row, pair in enumerate(laboratory.grams):
         y = top + row * (side + 0.12)
         canvas.words(_MARGIN, y + 0.12, pair.run, size=7, weight="bold", colour=colour_of(pair.run))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Sequence
 from dataclasses import asdict
 
-from dinoscope.anchoring.findings import Control, Laboratory, Score
+from dinoscope.anchoring.findings import Control, Laboratory
+from dinoscope.strict_json import strict_json
 
 
 def laboratory_json(laboratory: Laboratory) -> str:
@@ -16,7 +14,7 @@ def laboratory_json(laboratory: Laboratory) -> str:
     gate = conclusion.gate
     content = {
         "format": 1,
-        "conclusion": list(conclusion.sentences),
+        "conclusion": conclusion.sentences,
         "gate": None
         if gate is None
         else {
@@ -25,37 +23,25 @@ def laboratory_json(laboratory: Laboratory) -> str:
             "fall_points": gate.fall,
             **{key: value for key, value in asdict(gate).items() if key not in ("seed", "fires")},
         },
-        "credited": list(conclusion.credited),
-        "effects": [asdict(effect) for effect in conclusion.effects],
-        "scores": _score_values(laboratory.scores),
+        "credited": conclusion.credited,
+        "effects": conclusion.effects,
+        "scores": laboratory.scores,
         "teacher_step": laboratory.teacher_step,
         "fork_step": laboratory.fork_step,
-        "spent": [asdict(spent) for spent in laboratory.spent],
+        "spent": laboratory.spent,
         "machine": laboratory.machine,
-        "settings": dict(laboratory.settings),
+        "settings": laboratory.settings,
         "positive_control": None if laboratory.control is None else _control_values(laboratory.control),
     }
-    return json.dumps(content, indent=2, allow_nan=False)
+    return strict_json(content)
 
 
 def _control_values(control: Control) -> dict[str, object]:
     return {
         "planted": True,
-        "sentences": list(control.sentences),
+        "sentences": control.sentences,
         "start_step": control.start_step,
         "release_step": control.release_step,
         "teacher_step": control.teacher_step,
-        "scores": _score_values(control.scores),
+        "scores": control.scores,
     }
-
-
-def _score_values(scores: Sequence[Score]) -> list[dict[str, object]]:
-    return [
-        {
-            "run": s.run,
-            "seed": s.seed,
-            "step": s.step,
-            "values": {key: value if math.isfinite(value) else None for key, value in s.values.items()},
-        }
-        for s in scores
-    ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from dinoscope.anchoring.report import words
 from dinoscope.anchoring.report.curves import plot_control, plot_losses, plot_scores
 from dinoscope.anchoring.report.maps import animation, film, plot_grams, plot_strip
 from dinoscope.anchoring.report.numbers import laboratory_json
-from dinoscope.atomic import work_folder
+from dinoscope.atomic import move_in, work_folder
 from dinoscope.drawing.figure_files import png_bytes
 from dinoscope.drawing.html import file_uri
 from dinoscope.drawing.pages import Section, fill, report_page
@@ -21,7 +20,9 @@ from dinoscope.errors import InputError
 from dinoscope.metrics.registry import EVERY
 
 _ROOM = "anchoring/report/"
-FILES = ("report.html", "metrics.json", "figures")
+FILES = ("report.html", "metrics.json")
+PICTURES = ("scores", "losses", "strip", "planted-scores", "planted-strip", "grams")
+"""What `figures` may hold, as PNG; the strip as GIF, too."""
 
 
 def write_laboratory(laboratory: Laboratory, folder: str | Path) -> Path:
@@ -42,19 +43,13 @@ def write_laboratory(laboratory: Laboratory, folder: str | Path) -> Path:
                 (work / "figures" / file).write_bytes(data)
             (work / "metrics.json").write_text(laboratory_json(laboratory) + "\n", encoding="utf-8")
             (work / "report.html").write_text(_page(laboratory, pictures), encoding="utf-8")
+            earlier = (*(f"{name}.png" for name in PICTURES), "strip.gif")
+            move_in(work / "figures", folder / "figures", earlier)
             for part in FILES:
-                target = folder / part
-                if target.is_dir():
-                    shutil.rmtree(target)
-                (work / part).replace(target)
+                (work / part).replace(folder / part)
     except OSError as error:
         raise InputError(f"cannot write to the folder {str(folder)!r}: {error.strerror}") from error
     return folder / "report.html"
-
-
-def laboratory_html(laboratory: Laboratory) -> str:
-    """The page as text: everything it shows is in it, no script, no outside request."""
-    return _page(laboratory, _pictures(laboratory))
 
 
 def _page(laboratory: Laboratory, pictures: Mapping[str, bytes]) -> str:

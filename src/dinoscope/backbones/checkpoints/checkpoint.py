@@ -152,6 +152,8 @@ def _fused_vit(tensors: Mapping[str, Tensor], heads: int | None) -> Recognised:
     rows = layouts_vit.rows(architecture, names, tensors)
     ignored = _checked(tensors, rows, names.layout)
     state = layouts_vit.with_scales(convert(layouts_vit.settled(tensors, names), rows), names)
+    if architecture.family == "dinov2":
+        state = layouts_vit.with_key_biases(state, names)
     if architecture.family == "dinov3":
         architecture, state = _without_zero_keys(architecture, state)
     periods = None
@@ -159,6 +161,8 @@ def _fused_vit(tensors: Mapping[str, Tensor], heads: int | None) -> Recognised:
         stored = tensors.get(names.periods)
         periods = rope_periods(architecture.dim, architecture.heads) if stored is None else _usable(stored)
     notes = () if names.scales else ("a plain ViT: its blocks have no layer scales, so 1 is taken",)
+    is_bare = architecture.family == "dinov3" and not architecture.registers
+    bare = ("no register tokens, which every published DINOv3 ViT has",) if is_bare else ()
     guessed = heads is None and names.periods not in tensors
     return Recognised(
         layout=names.layout,
@@ -168,7 +172,7 @@ def _fused_vit(tensors: Mapping[str, Tensor], heads: int | None) -> Recognised:
         activation=_activation(architecture),
         rope_periods=periods,
         ignored=ignored,
-        notes=(*notes, *(_guess(architecture) if guessed else ())),
+        notes=(*notes, *bare, *(_guess(architecture) if guessed else ())),
     )
 
 
@@ -179,7 +183,8 @@ def _huggingface_vit(
     architecture = layouts_huggingface.read_architecture(tensors, names, heads)
     a = architecture
     facts = config or {}
-    _check_config(facts, a, {"hidden_size": a.dim, "num_hidden_layers": a.depth, "patch_size": a.patch_size})
+    said = {"hidden_size": a.dim, "num_hidden_layers": a.depth, "patch_size": a.patch_size}
+    _check_config(facts, a, {**said, "num_register_tokens": a.registers})
     rows = layouts_huggingface.rows(architecture, names, tensors)
     ignored = _checked(tensors, rows, "huggingface")
     notes = () if config else ("no config.json: published values assumed for what the tensors do not tell",)
@@ -190,7 +195,7 @@ def _huggingface_vit(
         architecture=architecture,
         state=convert(tensors, rows),
         norm_eps=_number(facts, "layer_norm_eps", NORM_EPS[a.family]),
-        activation="silu" if gated2 else _text(facts, "hidden_act", default),
+        activation="silu" if gated2 else _stated_activation(facts, default),
         rope_periods=rope_periods(a.dim, a.heads, _rope_base(facts)) if a.family == "dinov3" else None,
         ignored=ignored,
         notes=(*notes, *(_guess(a) if heads is None else ())),
@@ -211,7 +216,7 @@ def _convnext(tensors: Mapping[str, Tensor], config: Mapping[str, object] | None
         architecture=architecture,
         state=convert(tensors, rows),
         norm_eps=_number(facts, "layer_norm_eps", NORM_EPS["dinov3-convnext"]),
-        activation=_text(facts, "hidden_act", "gelu"),
+        activation=_stated_activation(facts, "gelu"),
         ignored=ignored,
     )
 
@@ -236,7 +241,10 @@ def _stated_heads(config: Mapping[str, object]) -> int | None:
     inner = config.get("model_args")
     for facts, key in ((config, "num_attention_heads"), (inner, "num_heads"), (config, "num_heads")):
         if isinstance(facts, Mapping) and key in facts:
-            return int(_number(facts, key, 0.0))
+            number = _number(facts, key, 0.0)
+            if number != int(number):
+                raise WeightsError("checkpoint", f"config.json: {key} must be a whole number, got {number}")
+            return int(number)
     return None
 
 
@@ -289,8 +297,12 @@ def _number(config: Mapping[str, Any], key: str, default: float) -> float:
     return float(value)
 
 
-def _text(config: Mapping[str, object], key: str, default: str) -> str:
-    value = config.get(key, default)
-    if not isinstance(value, str):
-        raise WeightsError("checkpoint", f"config.json: {key} must be a name, got {value!r}")
-    return value
+def _stated_activation(config: Mapping[str, object], default: str) -> str:
+    name = config.get("hidden_act", default)
+    if name == default:
+        return default
+    from transformers.activations import ACT2FN
+
+    if not isinstance(name, str) or name not in ACT2FN:
+        raise WeightsError("checkpoint", f"config.json: transformers knows no hidden_act {name!r:.80}")
+    return name

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from dinoscope.backbones.checkpoints.folders import find_weights, read_json, weight_map
@@ -16,11 +17,15 @@ from dinoscope.backbones.checkpoints.pickles import AGAIN, SAFER, read_pickle
 from dinoscope.backbones.hub import CONFIG, PREPROCESSOR
 from dinoscope.backbones.normalisation import Described, described
 from dinoscope.errors import WeightsError
-from dinoscope.names import readable, well_formed
+from dinoscope.names import at_home, readable, well_formed
 
 _CHUNK_BYTES = 1 << 20
 _MOST_NAMES = 1_000_000
 _MOST_LEVELS = 50
+_FROM_NUMPY = (
+    "where they are NumPy arrays that you trust, make tensors of them: "
+    "torch.save({k: torch.from_numpy(v) for k, v in state.items()}, 'weights.pth')"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +59,7 @@ def read_weights(path: str | Path) -> Weights:
     Raises:
         WeightsError: missing, unreadable, empty, truncated, of another kind, or holding code.
     """
-    path = Path(path).expanduser()
+    path = at_home(path)
     try:
         found = find_weights(path)
         tensors: dict[str, Tensor] = {}
@@ -66,12 +71,15 @@ def read_weights(path: str | Path) -> Weights:
                 tensors[name] = value
         if found.index is not None:
             _check_index(found.index, tensors)
-        digest = _sha256(found.files)
+        digest = sha256_of(found.files)
         config, preprocessor = (_description(found.described, name) for name in (CONFIG, PREPROCESSOR))
     except OSError as error:
         raise WeightsError(str(path), f"it cannot be read ({error.strerror or error})", (AGAIN,)) from error
     if not tensors:
-        raise WeightsError(str(path), "there are no tensors in it", (AGAIN,))
+        said = f", but other things ({some(skipped, 4)}), which are not read" if skipped else ""
+        raise WeightsError(
+            str(path), f"there are no tensors in it{said}", (_FROM_NUMPY,) if skipped else (AGAIN,)
+        )
     left = (f"left out, not tensors: {some(skipped, 8)}",) if skipped else ()
     notes = (*found.notes, *left)
     return Weights(tensors, digest, readable(path), config, notes, described(config, preprocessor))
@@ -93,7 +101,7 @@ def _description(folder: Path | None, name: str) -> Mapping[str, object] | None:
 
 def _read_file(path: Path, skipped: list[str]) -> dict[str, Tensor]:
     check_file(path)
-    if path.suffix.lower() == ".safetensors":
+    if _holds_safetensors(path):
         return _read_safetensors(path)
     held = read_pickle(path)
     if not isinstance(held, Mapping):
@@ -101,6 +109,15 @@ def _read_file(path: Path, skipped: list[str]) -> dict[str, Tensor]:
             str(path), f"it holds a {type(held).__name__}, not a dictionary of tensors", (SAFER,)
         )
     return flatten(held, skipped, str(path))
+
+
+def _holds_safetensors(path: Path) -> bool:
+    """By its first bytes, whatever its name is; by its name where they do not say."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    if head[4:] == b"\0\0\0\0{":  # the length of the header in 8 bytes, and its beginning
+        return True
+    return path.suffix.lower() == ".safetensors" and not head.startswith((b"PK\3\4", b"\x80\2"))
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -125,7 +142,8 @@ def flatten(
         source: what the error calls it.
 
     Raises:
-        WeightsError: dictionaries that hold themselves, or more names than any network has.
+        WeightsError: dictionaries that hold themselves, more names than any network has, or tensors without
+            values, sparse, or of 8 bits.
     """
     flat: dict[str, Tensor] = {}
     branches: list[tuple[str, int, Mapping[Any, object]]] = [("", 0, tree)]
@@ -144,6 +162,7 @@ def flatten(
         for key, value in pairs:
             name = f"{prefix}{key}"
             if isinstance(value, Tensor):
+                _check_plain(value, name, source)
                 flat[name] = value.detach()
             elif isinstance(value, Mapping):
                 branches.append((f"{name}.", level + 1, value))
@@ -152,7 +171,23 @@ def flatten(
     return flat
 
 
-def _sha256(files: Sequence[Path]) -> str:
+def _check_plain(tensor: Tensor, name: str, source: str) -> None:
+    if tensor.is_meta:
+        what, advice = (
+            "has no values (it is on the device meta)",
+            "save the network after its weights are loaded",
+        )
+    elif tensor.layout != torch.strided:
+        what, advice = f"is kept as {tensor.layout}", "save it dense (tensor.to_dense())"
+    elif tensor.is_floating_point() and tensor.element_size() == 1:
+        what, advice = f"has 8 bits a number ({tensor.dtype})", "save it in 16 or 32 bits"
+    else:
+        return
+    raise WeightsError(source, f"the tensor {some([name], 1)} {what}, which is not read", (advice,))
+
+
+def sha256_of(files: Sequence[Path]) -> str:
+    """Digest of all files' bytes, one after another; hexadecimal."""
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as stream:

@@ -51,7 +51,9 @@ def find_weights(path: Path) -> Found:
     if path.is_dir():
         return _folder(path)
     if not path.exists():
-        raise WeightsError(str(path), "there is no such file or folder", ("check the path",))
+        address = re.match(r"[a-z][a-z0-9+]+:/", str(path))
+        step = "addresses are not fetched: download it, and name the file" if address else "check the path"
+        raise WeightsError(str(path), "there is no such file or folder", (step,))
     if not path.is_file():
         raise WeightsError(str(path), "it is not an ordinary file", ("name a file or a folder",))
     check_distributed([path])
@@ -59,7 +61,11 @@ def find_weights(path: Path) -> Found:
         raise WeightsError(
             str(path),
             f"a weights file ends in one of {', '.join(WEIGHT_SUFFIXES)}, this one in {path.suffix!r}",
-            ("name the weights file itself, or the folder that holds config.json and model.safetensors",),
+            (
+                "name the weights file itself, or the folder that holds config.json and model.safetensors",
+                "one of PyTorch or safetensors under another name: rename it",
+                "one of ONNX, GGUF, HDF5, msgpack or NumPy: save the network's state dict from PyTorch",
+            ),
         )
     return Found((path,), path.parent if _MODEL_FILE.fullmatch(path.name) else None)
 
@@ -120,7 +126,9 @@ def _folder(path: Path) -> Found:
             return Found(_shards(folder, name), folder, folder / name, notes)
     check_distributed(folder.iterdir())
     candidates = sorted(
-        p for p in folder.iterdir() if is_weights_name(p.name) and not _SHARD.fullmatch(p.name)
+        p
+        for p in folder.iterdir()
+        if is_weights_name(p.name) and not _SHARD.fullmatch(p.name) and p.is_file()
     )
     models = [p for p in candidates if _MODEL_FILE.fullmatch(p.name)] or candidates
     if len(models) == 1:

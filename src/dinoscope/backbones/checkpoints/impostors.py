@@ -86,9 +86,9 @@ def check_names(names: Iterable[str]) -> None:
                 f"it holds flat parameters of FSDP ({some([name], 1)}): shares without names or shapes",
                 (_GATHER,),
             )
-        if any(f".{part}" in name for part in ("lora_A", "lora_B", "lora_embedding_A", "lora_magnitude")):
+        if ".lora_" in name.lower() or ".base_layer." in name:
             raise WeightsError(
-                "checkpoint", f"it holds a LoRA adapter that is not merged ({name})", (_MERGE,)
+                "checkpoint", f"it holds a LoRA adapter that is not merged ({some([name], 1)})", (_MERGE,)
             )
 
 

@@ -11,11 +11,19 @@ from torch import Tensor
 
 from dinoscope.errors import WeightsError
 
-TRAINING_ONLY = ("mask_token", "local_cls_norm.")
+TRAINING_ONLY = ("mask_token", "masked_embed", "local_cls_norm.")
 """Parts of the network that only training uses: the masks stand in for hidden patches; ``local_cls_norm``
 normalises the class token of local crops.
 
-Source: facebookresearch/dinov3 dinov3/models/vision_transformer.py@6876159 ("never used during eval")."""
+Sources: facebookresearch/dinov3 dinov3/models/vision_transformer.py@6876159 ("never used during eval");
+bytedance/ibot models/vision_transformer.py (``masked_embed``)."""
+
+OTHERWISE = (
+    "use the checkpoint as it was published: nothing is loaded in part",
+    "for a network of another family use hf:FOLDER, timm:NAME or py:MODULE:FUNCTION",
+)
+"""What to do about a checkpoint that is no whole DINO network."""
+_NUMBERS = "save it in 16 or 32 bits of floating point: quantised weights are not read"
 
 _HEAD = re.compile(
     r"(?:\w+_)?(?:heads?|classifier|fc|decoder|predictor|projector|loss|criterion|optimizer)\d*\."
@@ -126,10 +134,12 @@ def check(tensors: Mapping[str, Tensor], rows: Sequence[Row], layout: str) -> li
             ],
         ),
     ]
+    steps: tuple[str, ...] = OTHERWISE
     if not complaints:
         used = [row.source for row in rows if row.targets]
         whole = [key for key in used if not tensors[key].is_floating_point()]
         complaints += _listed("not floating-point", [f"{key} ({tensors[key].dtype})" for key in whole])
+        steps = (_NUMBERS,) if whole else OTHERWISE[:1]
         if not whole:
             complaints += _listed(
                 "with NaN or infinity", [key for key in used if not _is_finite(tensors[key])]
@@ -138,7 +148,7 @@ def check(tensors: Mapping[str, Tensor], rows: Sequence[Row], layout: str) -> li
         raise WeightsError(
             "checkpoint",
             f"it looks like the {layout} layout but does not fit: {'; '.join(complaints)}",
-            ("use the checkpoint as it was published: nothing is loaded in part",),
+            steps,
         )
     return ignored
 

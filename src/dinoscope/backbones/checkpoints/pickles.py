@@ -80,6 +80,11 @@ class _Listed(list[object]):
         return []
 
 
+_SCRIPTED = (
+    "save its weights alone, where you trust it: torch.save(torch.jit.load(PATH).state_dict(), 'weights.pth')"
+)
+
+
 def read_pickle(path: Path) -> object:
     """What a file written by ``torch.save`` holds: tensors, plain containers, and `LeftOut` for the rest.
 
@@ -100,10 +105,17 @@ def read_pickle(path: Path) -> object:
             warnings.simplefilter("ignore")
             with torch.serialization.safe_globals(stand_ins):
                 return torch.load(file, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
     except Exception as error:  # bytes of any origin can make the unpickler raise nearly anything
         if named := re.search(r"GLOBAL (\S+)", str(error)):
             reason = f"it holds Python objects or code ({named.group(1)}) beside tensors, and is not opened"
             raise WeightsError(str(path), reason, (SAFER,)) from error
+        if "TorchScript" in str(error):
+            reason = (
+                "it is a TorchScript archive, which holds a program beside the weights, and is not opened"
+            )
+            raise WeightsError(str(path), reason, (_SCRIPTED,)) from error
         reason = f"it is damaged, or no PyTorch file ({type(error).__name__}: {_gist(error)})"
         raise WeightsError(str(path), reason, (AGAIN, SAFER)) from error
 

@@ -123,7 +123,7 @@ def _chosen(found: Sequence[str], inside: str) -> tuple[str, tuple[str, ...]]:
     if len(found) == 1:
         prefix = found[0]
         return prefix, (f"the network under {_named(prefix)}, the only one in the file",) if prefix else ()
-    for role, is_it in (("teacher", _is_teacher), ("moving average", _is_average)):
+    for role, is_it in (("teacher", _is_teacher), ("moving average", lambda prefix: "ema" in _words(prefix))):
         fitting = [prefix for prefix in found if is_it(prefix)]
         if len(fitting) == 1:
             others = _named(*(prefix for prefix in found if prefix != fitting[0]))
@@ -161,10 +161,6 @@ def _beside_notes(beside: Sequence[str], prefix: str) -> tuple[str, ...]:
 def _is_teacher(prefix: str) -> bool:
     words = _words(prefix)
     return "teacher" in words and "gram" not in words
-
-
-def _is_average(prefix: str) -> bool:
-    return "ema" in _words(prefix)
 
 
 def _words(prefix: str) -> list[str]:

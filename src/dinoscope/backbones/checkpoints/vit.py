@@ -136,6 +136,13 @@ def read_architecture(
         raise WeightsError(
             "checkpoint", "it has neither pos_embed, as DINOv2 has, nor rope_embed.periods, as DINOv3 has"
         )
+    if not dinov2 and names.layout == "timm" and not names.registers:
+        raise WeightsError(
+            "checkpoint",
+            "it has neither pos_embed nor the reg_token that DINOv3 has in timm's layout: another ViT with "
+            "rotary positions, and of which kind its tensors do not say",
+            ("use timm:NAME, or py:MODULE:FUNCTION with a function that makes it",),
+        )
     first = {"w12": "w12", "w1_w2": "w1", "gated": "fc1_g"}.get(names.mlp, "fc1")
     rows = needed(tensors, f"blocks.0.mlp.{first}.weight", 2)[0]
     return Architecture(
@@ -148,7 +155,7 @@ def read_architecture(
         mlp="gelu" if names.mlp == "fc" else "swiglu",
         hidden=rows // 2 if names.mlp in ("w12", "packed") else rows,
         position_grid=_position_grid(tensors, names) if dinov2 else 0,
-        key_bias=names.biases == "fused" or (names.biases == "masked" and dinov2),
+        key_bias=names.biases == "fused" or (names.biases != "none" and dinov2),
         query_value_bias=names.biases != "none",
     )
 
@@ -276,6 +283,14 @@ def with_scales(state: dict[str, Tensor], names: VitNames) -> dict[str, Tensor]:
         for part in _LAMBDAS
     }
     return state | ones
+
+
+def with_key_biases(state: dict[str, Tensor], names: VitNames) -> dict[str, Tensor]:
+    """Parameters with biases of the keys: those of a ViT that has only the others' are 0."""
+    if names.biases != "split":
+        return state
+    others = {key: value for key, value in state.items() if key.endswith(".q_proj.bias")}
+    return state | {key.replace(".q_proj.", ".k_proj."): torch.zeros_like(v) for key, v in others.items()}
 
 
 def masked(bias: Tensor, mask: Tensor) -> Tensor:

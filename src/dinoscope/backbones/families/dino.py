@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from dinoscope.backbones.architecture import Architecture
 from dinoscope.backbones.checkpoints.checkpoint import Recognised
-from dinoscope.backbones.networks import blocks, final_norm, keep_periods, network
+from dinoscope.backbones.networks import block_outputs, blocks, final_norm, keep_periods, network
 from dinoscope.backbones.pixels import check_pixels
 from dinoscope.backbones.precision import exact_convolutions
 from dinoscope.backbones.random_weights import random_weights
-from dinoscope.data.layers import LayerOutputs
+from dinoscope.data.layers import Batch, LayerOutputs, Layers
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin, check_layers
 
 
@@ -32,71 +32,48 @@ class DinoBackbone:
 
     Source: facebookresearch/dinov3 dinov3/models/vision_transformer.py@6876159 and convnext.py
     (get_intermediate_layers).
+
+    Attributes:
+        model: the network of `transformers` inside.
+        found: what its checkpoint was recognised as, without the parameters.
+        spec: what it is.
+        origin: where its weights came from.
     """
 
     def __init__(
         self, model: nn.Module, found: Recognised, spec: BackboneSpec, origin: WeightsOrigin
     ) -> None:
-        self._model = model
         # The parameters live in the model alone, in its dtype and on its device.
-        self._found = replace(found, state={})
-        self._spec = spec
-        self._origin = origin
+        self.model, self.found, self.spec, self.origin = model, replace(found, state={}), spec, origin
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy, or another process, builds the network anew from its parameters."""
-        state = {name: value.detach().clone() for name, value in self._model.named_parameters()}
-        found = replace(self._found, state=state)
-        return _rebuilt, (found, self._spec, self._origin, str(self.device), self.dtype)
-
-    @property
-    def spec(self) -> BackboneSpec:
-        """What it is."""
-        return self._spec
-
-    @property
-    def origin(self) -> WeightsOrigin:
-        """Where its weights came from."""
-        return self._origin
+        state = {name: value.detach().clone() for name, value in self.model.named_parameters()}
+        found = replace(self.found, state=state)
+        return _rebuilt, (found, self.spec, self.origin, str(self.device), self.dtype)
 
     @property
     def architecture(self) -> Architecture:
         """The shape of its network."""
-        return self._found.architecture
-
-    @property
-    def model(self) -> nn.Module:
-        """The network of `transformers` inside."""
-        return self._model
-
-    @property
-    def found(self) -> Recognised:
-        """What its checkpoint was recognised as, without the parameters."""
-        return self._found
+        return self.found.architecture
 
     @property
     def blocks(self) -> nn.ModuleList:
         """The blocks of its network, or a ConvNeXt's stages."""
-        return blocks(self._model)
+        return blocks(self.model)
 
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
-        return next(self._model.parameters()).device
+        return next(self.model.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
         """The dtype of weights and arithmetic."""
-        return next(self._model.parameters()).dtype
+        return next(self.model.parameters()).dtype
 
-    def forward(
-        self,
-        pixels: Float[Tensor, "b 3 H W"],
-        layers: tuple[int, ...] | None = None,
-        *,
-        final_norm: bool = True,
-    ) -> LayerOutputs:
+    def forward(self, pixels: Batch, layers: Layers = None, *, final_norm: bool = True) -> LayerOutputs:
         """Tokens of a batch, in float32 on the backbone's device. See ``backbones.base.Backbone.forward``.
 
         Memory grows with the number of patches, not with its square. Calls from several threads wait
@@ -107,13 +84,18 @@ class DinoBackbone:
         layers = check_layers(layers, architecture.depth)
         with torch.inference_mode():
             kept = self._run(pixels.to(self.device, self.dtype), layers)
-            parts = {layer: self._parts(kept[layer], layer, h, w, final_norm=final_norm) for layer in layers}
+        return self.tokens({layer: kept[layer] for layer in layers}, h, w, final_norm=final_norm)
+
+    def tokens(self, kept: Mapping[int, Tensor], h: int, w: int, *, final_norm: bool) -> LayerOutputs:
+        """Tokens of what blocks gave for a grid of ``h w`` patches, by layer, before the final norm."""
+        with torch.inference_mode():
+            parts = {layer: self._parts(kept[layer], layer, h, w, final_norm=final_norm) for layer in kept}
         # Copied outside inference mode: ordinary tensors, that hold nothing else in memory.
-        ordinary = {layer: [part.to(torch.float32, copy=True) for part in parts[layer]] for layer in layers}
+        ordinary = {layer: [part.to(torch.float32, copy=True) for part in parts[layer]] for layer in kept}
         return LayerOutputs(
-            patches={layer: ordinary[layer][0] for layer in layers},
-            cls={layer: ordinary[layer][1] for layer in layers},
-            registers={layer: ordinary[layer][2] for layer in layers},
+            patches={layer: ordinary[layer][0] for layer in kept},
+            cls={layer: ordinary[layer][1] for layer in kept},
+            registers={layer: ordinary[layer][2] for layer in kept},
             final_norm=final_norm,
         )
 
@@ -128,9 +110,9 @@ class DinoBackbone:
         if same_device and dtype == self.dtype:
             return self
         with self._lock:
-            model = copy.deepcopy(self._model) if same_device else self._model
-            model = _cast(model, device, dtype, self._found)
-        return DinoBackbone(model, self._found, self._spec, self._origin)
+            model = copy.deepcopy(self.model) if same_device else self.model
+            model = _cast(model, device, dtype, self.found)
+        return DinoBackbone(model, self.found, self.spec, self.origin)
 
     def altered(self, change: Callable[[nn.Module], None]) -> DinoBackbone:
         """A copy of this backbone whose network was changed in place by ``change``; this one stays as it is.
@@ -138,30 +120,14 @@ class DinoBackbone:
         The change is lost where the copy is itself copied, or sent to another process.
         """
         with self._lock:
-            model = copy.deepcopy(self._model)
+            model = copy.deepcopy(self.model)
         change(model)
-        return DinoBackbone(model, self._found, self._spec, self._origin)
+        return DinoBackbone(model, self.found, self.spec, self.origin)
 
     def _run(self, pixels: Tensor, layers: tuple[int, ...]) -> dict[int, Tensor]:
         """Outputs of the asked blocks, before the final normalisation; no other output is kept."""
-        kept: dict[int, Tensor] = {}
-
-        def keep(layer: int) -> Callable[..., None]:
-            def hook(module: nn.Module, arguments: Any, output: Any) -> None:
-                kept[layer] = cast(Tensor, output[0] if isinstance(output, tuple) else output)
-
-            return hook
-
-        with self._lock:
-            found = blocks(self._model)
-            hooks = [found[layer].register_forward_hook(keep(layer)) for layer in layers]
-            try:
-                with exact_convolutions():
-                    self._model(pixels)
-            finally:
-                for hook in hooks:
-                    hook.remove()
-        return kept
+        with self._lock, exact_convolutions():
+            return block_outputs(self.model, pixels, layers)
 
     def _parts(
         self, output: Tensor, layer: int, h: int, w: int, *, final_norm: bool
@@ -183,7 +149,7 @@ class DinoBackbone:
         return patches, mean, mean[:, None][:, :0]
 
     def _norm(self, tokens: Tensor) -> Tensor:
-        return cast(Tensor, final_norm(self._model)(tokens))
+        return cast(Tensor, final_norm(self.model)(tokens))
 
 
 def build(

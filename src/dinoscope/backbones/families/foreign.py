@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,14 +10,15 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
+from dinoscope.backbones.checkpoints.files import sha256_of
+from dinoscope.backbones.memory import out_of_memory
 from dinoscope.backbones.pixels import check_pixels
 from dinoscope.backbones.precision import exact_convolutions
-from dinoscope.data.layers import LayerOutputs
+from dinoscope.data.layers import Batch, LayerOutputs, Layers
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin, check_layers
-from dinoscope.errors import InputError, ShapeError, WeightsError
+from dinoscope.errors import DinoscopeError, InputError, ShapeError, WeightsError
 
 PROBES = ((3, 3), (2, 5))
 """Grids on which the number of prefix tokens is measured; they must agree."""
@@ -68,19 +68,24 @@ class ForeignBackbone:
         """The dtype of weights and arithmetic."""
         return _place(self.model)[1]
 
-    def forward(
-        self,
-        pixels: Float[Tensor, "b 3 H W"],
-        layers: tuple[int, ...] | None = None,
-        *,
-        final_norm: bool = True,
-    ) -> LayerOutputs:
-        """See `Backbone.forward`. Calls from several threads wait for each other."""
+    def forward(self, pixels: Batch, layers: Layers = None, *, final_norm: bool = True) -> LayerOutputs:
+        """See `Backbone.forward`. Calls from several threads wait for each other.
+
+        Raises:
+            InputError: the network does not take this input; with its words.
+        """
         h, w = check_pixels(pixels, self.spec.patch_size)
         wanted = check_layers(layers, self.spec.depth)
         applied = final_norm and self.spec.final_norm
         with self._lock, torch.no_grad(), exact_convolutions():
-            found = self.read(self.model, pixels.to(self.device, self.dtype), wanted, final_norm=applied)
+            try:
+                found = self.read(self.model, pixels.to(self.device, self.dtype), wanted, final_norm=applied)
+            except Exception as error:  # whatever somebody else's network has to say of an input
+                if isinstance(error, DinoscopeError) or out_of_memory(error):
+                    raise
+                raise InputError(
+                    f"{self.spec.name} does not take an input of {h}x{w} patches: {_gist(error)}"
+                ) from error
         tokens = {layer: found[layer] for layer in wanted}
         return cut_tokens(tokens, h, w, n_prefix=self.n_prefix, has_cls=self.has_cls, final_norm=applied)
 
@@ -160,12 +165,7 @@ def moved(model: nn.Module, device: torch.device | str, dtype: torch.dtype | Non
 
 def weights_digest(folder: Path) -> str:
     """sha256 over the safetensors files of a folder, in the order of their names."""
-    total = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                total.update(block)
-    return total.hexdigest()
+    return sha256_of(sorted(folder.glob("*.safetensors")))
 
 
 def _place(model: nn.Module) -> tuple[torch.device, torch.dtype]:

@@ -16,12 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from dinoscope.backbones import licences
-from dinoscope.backbones.families.foreign import ForeignBackbone, measured_prefix
+from dinoscope.backbones.families.foreign import PROBES, ForeignBackbone, measured_prefix
 from dinoscope.backbones.normalisation import Described, Triple, UnusableError, stated
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 from dinoscope.errors import BackboneError, InputError, WeightsError
+from dinoscope.names import at_home
 
 _FACTS = ("patch_size", "prefix", "registers", "mean", "std", "heads", "licence", "final_norm")
+_LARGEST_PATCH = 1024
 _SHAPE = "(callable, dict(patch_size=..., prefix=..., registers=..., mean=..., std=...))"
 
 
@@ -49,10 +51,17 @@ class _Read:
             raise InputError(
                 "a py: model gives its features one way: they cannot be had without the final norm"
             )
-        found: Any = model(pixels)
+        try:
+            found: Any = model(pixels)
+        except SystemExit as error:
+            raise InputError("the callable ends the program instead of returning features") from error
         if not isinstance(found, Tensor) or found.ndim not in (3, 4):
             raise InputError(f"the callable must return b n dim or b dim h w, not {_kind(found)}")
-        return {0: found.permute(0, 2, 3, 1) if found.ndim == 4 else found}
+        if not found.is_floating_point() or found.element_size() == 1:
+            raise InputError(f"the callable must return floating-point features, not {found.dtype}")
+        if len(found) != len(pixels) or not found.numel():
+            raise InputError(f"the callable made {_kind(found)} of {len(pixels)} photographs")
+        return {0: (found.permute(0, 2, 3, 1) if found.ndim == 4 else found).detach()}
 
 
 def load_function(reference: str) -> ForeignBackbone:
@@ -76,8 +85,11 @@ def load_function(reference: str) -> ForeignBackbone:
     patch_size, prefix, registers = (
         _whole(facts, key, name) for key in ("patch_size", "prefix", "registers")
     )
-    if patch_size < 1 or registers > prefix:
-        raise BackboneError(f"{name}: patch_size must be at least 1, and registers are some of the prefix")
+    if not 1 <= patch_size <= _LARGEST_PATCH or registers > prefix:
+        raise BackboneError(
+            f"{name}: patch_size must be at least 1 and at most {_LARGEST_PATCH}, and registers are some of "
+            "the prefix"
+        )
     mean, std = _colours(facts, name)
     model = made if isinstance(made, nn.Module) else _Called(made)
     model.eval().requires_grad_(False)
@@ -111,7 +123,7 @@ def _returned(reference: str, name: str) -> tuple[Callable[[Tensor], object], Ma
         raise BackboneError(f"{name}: write py:MODULE:FUNCTION, such as py:my_models:franca")
     try:
         given: Any = getattr(_imported(module), function)()
-    except Exception as error:  # the code of the person who asks may raise anything
+    except (Exception, SystemExit) as error:  # the code of the person who asks may raise anything
         raise BackboneError(f"{name} cannot be had ({type(error).__name__}: {error})") from error
     if not isinstance(given, tuple) or len(given) != 2:
         raise BackboneError(f"{name} must return {_SHAPE}, not {_kind(given)}")
@@ -126,7 +138,7 @@ def _returned(reference: str, name: str) -> tuple[Callable[[Tensor], object], Ma
 def _imported(module: str) -> Any:
     """A module by name, also from where one is; or a file."""
     if module.endswith(".py"):
-        spec = importlib.util.spec_from_file_location(Path(module).stem, Path(module).expanduser())
+        spec = importlib.util.spec_from_file_location(Path(module).stem, at_home(module))
         if spec is None or spec.loader is None:
             raise ImportError(f"no Python file {module}")
         loaded = importlib.util.module_from_spec(spec)
@@ -174,7 +186,8 @@ def _digest(made: Any, reference: str) -> tuple[str, tuple[str, ...]]:
 
 def _width(model: nn.Module, patch_size: int) -> int:
     parameter = next(model.parameters(), torch.zeros(()))
-    pixels = torch.zeros(1, 3, 2 * patch_size, 2 * patch_size, device=parameter.device, dtype=parameter.dtype)
+    h, w = PROBES[0]
+    pixels = torch.zeros(1, 3, h * patch_size, w * patch_size, device=parameter.device, dtype=parameter.dtype)
     with torch.no_grad():
         return _Read(normed=False)(model, pixels, (0,), final_norm=True)[0].shape[-1]
 

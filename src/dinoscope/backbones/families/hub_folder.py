@@ -13,6 +13,7 @@ from dinoscope.backbones.checkpoints.folders import model_folder, read_json
 from dinoscope.backbones.checkpoints.impostors import check_file
 from dinoscope.backbones.normalisation import Described, Triple, UnusableError, stated
 from dinoscope.errors import UnknownBackboneError, WeightsError
+from dinoscope.names import at_home
 
 _COLOURS = (hub.PREPROCESSOR, hub.PROCESSOR, hub.VIDEO_PREPROCESSOR)
 """Files that state a mean and std, best first."""
@@ -37,7 +38,7 @@ def find_place(reference: str, name: str) -> Place:
         UnknownBackboneError: neither a folder nor ``ORG/NAME``.
         WeightsError: not to be had.
     """
-    path = Path(reference).expanduser()
+    path = at_home(reference)
     if path.is_dir():
         folder, notes = model_folder(path)
         return Place(folder, str(path), notes)

@@ -7,6 +7,7 @@ be safetensors; normalisation must be stated beside them.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from torch import nn
 
 from dinoscope.backbones import hub, licences
+from dinoscope.backbones.checkpoints.pickles import AGAIN
 from dinoscope.backbones.families.foreign import ForeignBackbone, measured_prefix, weights_digest
 from dinoscope.backbones.families.hub_folder import (
     find_place,
@@ -25,6 +27,7 @@ from dinoscope.backbones.families.hub_folder import (
 from dinoscope.backbones.families.settings import check_settings, check_size
 from dinoscope.backbones.families.trunks.registry import BY_TYPE
 from dinoscope.backbones.families.trunks.trunk import Trunk
+from dinoscope.backbones.quiet import quietly
 from dinoscope.data.spec import BackboneSpec, WeightsOrigin
 from dinoscope.errors import WeightsError
 
@@ -108,20 +111,23 @@ def _loaded(folder: Path, trunk: Trunk, name: str) -> nn.Module:
                 loader._from_config(config) if hasattr(loader, "_from_config") else loader.from_config(config)
             )
             check_size(name, empty, folder)
-        model, report = loader.from_pretrained(
-            folder,
-            config=config,
-            local_files_only=True,
-            use_safetensors=True,
-            variant=variant,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
+        with quietly():
+            model, report = loader.from_pretrained(
+                folder,
+                config=config,
+                local_files_only=True,
+                use_safetensors=True,
+                variant=variant,
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,  # refused below, by name
+                output_loading_info=True,
+            )
     except WeightsError:
         raise
     except Exception as error:  # a configuration of any origin can make its class raise nearly anything
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise WeightsError(name, f"{folder} cannot be loaded: {first[:300]}") from error
+        raise WeightsError(name, f"{folder} cannot be loaded: {first[:300]}", (AGAIN,)) from error
+    _check_shapes(name, report, set(model.state_dict()))
     place = trunk.place(model)
     needed = sorted(
         key
@@ -134,6 +140,27 @@ def _loaded(folder: Path, trunk: Trunk, name: str) -> nn.Module:
     trunk.prepare(inner)
     inner.requires_grad_(False)
     return inner.eval()
+
+
+def _check_shapes(name: str, report: Mapping[str, Any], loaded: Set[str]) -> None:
+    """Raises where the settings describe another network than the weights are of.
+
+    Raises:
+        WeightsError: tensors of another shape, or blocks beyond those that the settings count.
+    """
+    wrong = sorted(str(key) for key, *_ in report["mismatched_keys"])
+    if wrong:
+        raise WeightsError(
+            name,
+            f"{len(wrong)} tensors have another shape than its config.json describes, {wrong[0]} among them",
+            (AGAIN,),
+        )
+    kinds = {re.sub(r"\d+", "#", key) for key in loaded}
+    more = sorted(key for key in report["unexpected_keys"] if re.sub(r"\d+", "#", key) in kinds)
+    if more:
+        raise WeightsError(
+            name, f"the checkpoint has blocks that its config.json does not count, {more[0]} of one", (AGAIN,)
+        )
 
 
 def _width(model: nn.Module, trunk: Trunk, patch_size: int, depth: int) -> int:

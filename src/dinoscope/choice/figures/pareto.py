@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
+from dinoscope.backbones.bundled import kind_of
 from dinoscope.choice.choice import Choice
 from dinoscope.choice.words import title_of, verdict
+from dinoscope.data.spec import KIND_WORDS
 from dinoscope.drawing.canvas import FACE, Canvas, lines
 from dinoscope.drawing.style import INK, LINE, QUIET, model_colour
 
 _WIDE, _HIGH, _LEFT, _TOP, _GAP = 3.6, 2.9, 0.55, 0.62, 0.75
+
+
+_BELOW_0 = re.compile(r"(?<=[ \[])-(?=\d)")
+"""The hyphen of a number that is printed on a terminal; in a figure it is a minus sign."""
 
 
 def plot_choice(choice: Choice) -> Figure:
@@ -22,7 +30,7 @@ def plot_choice(choice: Choice) -> Figure:
     title = title_of(choice.by)
     note = (
         "Ring: the highest mean. Diamond: the cheapest that cannot be told from it. Line: no cheaper setting "
-        f"is as good. {verdict(choice)}"
+        f"is as good. {_BELOW_0.sub('−', verdict(choice))}"
     )
     whole = _LEFT + 2 * _WIDE + _GAP + 1.9
     below = len(lines(note, whole - 0.3, 7)) * 7 * 1.4 / 72
@@ -36,25 +44,30 @@ def plot_choice(choice: Choice) -> Figure:
     runs = sorted({(names.index(s.model), s.grid, s.facet) for s in choice.settings})
     grids = sorted({s.grid for s in choice.settings})
     marks = ("o", "s", "^", "v", "P")
+    y = _TOP + 0.12
     for number, (model, grid, facet) in enumerate(runs):
         own = [
             i
             for i, s in enumerate(choice.settings)
             if (s.model, s.grid, s.facet) == (names[model], grid, facet)
         ]
-        colour = model_colour(model, control=False)
+        kind = kind_of(names[model])
+        colour = model_colour(model, control=kind == "control")
         mark = marks[grids.index(grid) % len(marks)]
         dashes = "-" if facet == "token" else "--"
         left.plot(seconds[own], means[own], mark, color=colour, markersize=4, alpha=0.8)
         layers = [choice.settings[i].layer for i in own]
         right.plot(layers, means[own], dashes, marker=mark, color=colour, markersize=3.5, linewidth=1)
-        y = _TOP + 0.12 + 0.17 * number
         shown = f"{names[model]}, grid {grid}" + ("" if facet == "token" else f", {facet}")
         key = canvas.axes(whole - 1.75, y - 0.1, 0.2, 0.1)
         key.set_axis_off()
         key.plot([0, 1], [0, 0], dashes, color=colour, linewidth=1)
         key.plot([0.5], [0], mark, color=colour, markersize=3.5)
         canvas.words(whole - 1.48, y, shown, size=6.5, longest=1.4)
+        y += 0.17
+        if kind and model not in {before for before, *_ in runs[:number]}:
+            canvas.words(whole - 1.48, y - 0.05, KIND_WORDS[kind], size=6, colour=QUIET, longest=1.4)
+            y += 0.1
     front = list(choice.pareto())
     left.plot(seconds[front], means[front], color=QUIET, linewidth=0.8, zorder=0)
     for axes, x in ((left, seconds), (right, [s.layer for s in choice.settings])):

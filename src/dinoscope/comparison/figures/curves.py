@@ -153,12 +153,8 @@ def _label(canvas: Canvas, axes: Axes, columns: list[Column], ends: list[tuple[f
     placed = spread(wanted, 0.135, _TOP, _TOP + _HEIGHT)
     x = _LEFT + _WIDTH + 0.06
     for column, from_y, y in zip(columns, wanted, placed, strict=True):
-        line = canvas.axes(x, _TOP, 0.16, _HEIGHT)
-        line.set_axis_off()
-        line.set_xlim(0, 1)
-        line.set_ylim(_HEIGHT, 0)
         colour = CONTROL_COLOUR if column.control else column.colour
-        line.plot([0, 1], [from_y - _TOP, y - _TOP], color=colour, linewidth=0.5, clip_on=False)
+        canvas.line((x, from_y), (x + 0.16, y), colour)
         canvas.words(
             x + 0.2,
             y + 0.033,

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -17,13 +19,17 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from dinoscope.atomic import write_bytes
-from dinoscope.comparison import words
+from dinoscope.comparison import colour_words, words
+from dinoscope.comparison.figures.captions import CAPTIONS, OVERVIEW, captions_markdown
+from dinoscope.comparison.figures.closer import plot_closer
 from dinoscope.comparison.figures.overview import pca_figure
+from dinoscope.data.kinds import check_kind
 from dinoscope.data.results import Comparison
-from dinoscope.drawing.canvas import Canvas, colour_bar, footprint, lines, panel_size, patch_map, picture
-from dinoscope.drawing.figure_files import png_bytes
+from dinoscope.drawing.canvas import Canvas, colour_bar, footprint, panel_size, patch_map, picture
+from dinoscope.drawing.figure_files import FORMATS
 from dinoscope.drawing.style import QUIET, cosine_colours, plain
 from dinoscope.errors import InputError
+from dinoscope.names import well_formed
 
 _MARGIN = 0.1
 _GAP = 0.06
@@ -47,14 +53,10 @@ def plot_photograph(comparison: Comparison, photograph: int = 0) -> Figure:
     large, tall = large * shrink, tall * shrink
     left = _MARGIN + large + 0.16
     whole = max(left + (1 + n_points) * (width + _GAP) + _MARGIN, 5.6)
-    note = f"{words.colours_note(comparison)} {words.COSINES_NOTE}"
     legend = 0.5
-    beside = legend + _note_height(note, large) <= rows - tall - 0.1
+    beside = legend + 0.16 <= rows - tall
     foot = top + (tall + 0.16 if beside else max(rows, tall + 0.2))
-    note_x, note_y, note_width = (
-        (_MARGIN, foot + legend, large) if beside else (2.7, foot + 0.03, whole - 2.7 - _MARGIN)
-    )
-    bottom = max(top + rows, note_y + _note_height(note, note_width), foot + legend)
+    bottom = max(top + rows, foot + legend)
     canvas = Canvas(whole, bottom)
 
     used = canvas.words(
@@ -76,10 +78,8 @@ def plot_photograph(comparison: Comparison, photograph: int = 0) -> Figure:
         canvas.words(left, y + 0.2, facts, size=6, colour=QUIET, longest=whole - left - _MARGIN)
         y += 0.26
         patch_map(canvas.panel(left, y, width, height), drawn.colours)
-        share = words.percent(words.variance_shown(comparison, model))
         below = y + height + 0.11
-        listed = words.component_list(comparison)
-        canvas.words(left, below, f"PC {listed}: {share}", size=6, longest=width)
+        canvas.words(left, below, colour_words.below(comparison, model), size=6, longest=width)
         for k, similarity in enumerate(drawn.similarity):
             x = left + (1 + k) * (width + _GAP)
             axes = canvas.panel(x, y, width, height)
@@ -91,7 +91,6 @@ def plot_photograph(comparison: Comparison, photograph: int = 0) -> Figure:
         canvas.words(left, below + 0.13, numbers, size=6.5, longest=whole - left - _MARGIN)
 
     canvas.cosine_bar(_MARGIN, foot + 0.06, min(large, 2.3) if beside else 2.3)
-    canvas.paragraph(note_x, note_y, note, width=note_width, size=6)
     return canvas.figure
 
 
@@ -101,9 +100,9 @@ def plot_pca(comparison: Comparison, photograph: int | None = None) -> Figure:
     Raises:
         InputError: no such photograph.
     """
+    _check(comparison, photograph or 0)
     if photograph is None:
         return pca_figure(comparison, range(len(comparison.photographs)), numbers=False)
-    _check(comparison, photograph)
     return pca_figure(comparison, [photograph], numbers=False)
 
 
@@ -117,7 +116,8 @@ def plot_components(comparison: Comparison, photograph: int = 0, *, n: int | Non
 
     Red is above, blue below the mean patch of all photographs (a map that people with any colour vision
     can tell apart). The scale ends at the larger of the basis's two limits for that component, printed
-    below each map; beyond it colours are cut off.
+    below each map; beyond it colours are cut off. Signs follow a fixed rule and mean nothing, and components
+    of different models with the same number have nothing to do with each other.
 
     Args:
         comparison: as `compare` returns it.
@@ -137,13 +137,7 @@ def plot_components(comparison: Comparison, photograph: int = 0, *, n: int | Non
     row = height + 0.5
     whole = max(_MARGIN * 2 + (1 + shown) * (width + _GAP), 5.6)
     foot = 0.38 + len(maps) * row
-    note = (
-        "Principal components of each model over all photographs, largest variance first; components of "
-        "different models with the same number have nothing to do with each other. Signs follow a fixed "
-        "rule and mean nothing. Red above, blue below the mean patch, each map from minus to plus the "
-        "number below it."
-    )
-    canvas = Canvas(whole, foot + _note_height(note, whole - 1.9))
+    canvas = Canvas(whole, foot + 0.42)
     canvas.words(_MARGIN, 0.22, _name(comparison, photograph), size=8.5, weight="bold", longest=whole - 0.2)
     picture(canvas.panel(_MARGIN, 0.62, width, height), photo.pixels, photo.size)
     for j, (model, drawn) in enumerate(zip(comparison.models, maps, strict=True)):
@@ -172,7 +166,6 @@ def plot_components(comparison: Comparison, photograph: int = 0, *, n: int | Non
         [-1, 0, 1],
         ["−limit", "mean", "+limit"],
     )
-    canvas.paragraph(1.8, foot + 0.02, note, width=whole - 1.9, size=6)
     return canvas.figure
 
 
@@ -223,27 +216,59 @@ def plot_similarity(
     return canvas.figure
 
 
-def write_figures(comparison: Comparison, folder: str | Path) -> tuple[Path, ...]:
-    """``NN-slug.png`` for each photograph and ``overview.png``, each whole or not at all.
+def write_figures(
+    comparison: Comparison, folder: str | Path, formats: Sequence[str] = ()
+) -> tuple[Path, ...]:
+    """``NN-slug`` for each photograph, ``overview`` and one for each closer look, in every format, and
+    `captions.CAPTIONS`.
 
-    The number is the photograph's, from 01; the slug is made of the ASCII letters and digits of its name,
-    so that no name can lead out of the folder, and no two photographs share a file.
+    Drawing a photograph takes longer than the rest of a report, so that without a format there is the
+    overview alone, as PNG. The number is the photograph's, from 01; the slug is made of the ASCII letters
+    and digits of its name, so that no name can lead out of the folder, and no two photographs share a file.
+    Each file is whole or not at all.
+
+    Args:
+        comparison: as `compare` returns it.
+        folder: where to.
+        formats: some of ``png``, ``pdf`` and ``svg``.
+
+    Raises:
+        InputError: another format.
     """
     folder = Path(folder)
+    check_formats(formats)
     written = []
-    for i, name in enumerate(figure_names(comparison)):
-        _save(plot_photograph(comparison, i), folder / name)
-        written.append(folder / name)
-    _save(plot_overview(comparison), folder / "overview.png")
-    return (*written, folder / "overview.png")
+    drawn: dict[str, Callable[[], Figure]] = {}
+    if formats:
+        for i, stem in enumerate(figure_stems(comparison)):
+            drawn[stem] = partial(plot_photograph, comparison, i)
+    drawn[OVERVIEW] = partial(plot_overview, comparison)
+    drawn |= {look.key: partial(plot_closer, comparison, look.key) for look in comparison.closer}
+    for stem, plot in drawn.items():
+        figure = plot()
+        for kind in formats or ("png",):
+            written.append(folder / f"{stem}.{kind}")
+            write_bytes(written[-1], FORMATS[kind](figure))
+    text = captions_markdown(comparison, list(drawn))
+    write_bytes(folder / CAPTIONS, well_formed(text).encode())
+    return (*written, folder / CAPTIONS)
 
 
-def figure_names(comparison: Comparison) -> tuple[str, ...]:
-    """The file name of each photograph's figure."""
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuse what figures cannot be written as.
+
+    Raises:
+        InputError: a format that is not in `FORMATS`.
+    """
+    for kind in formats:
+        if kind not in FORMATS:
+            raise InputError(f"no figure format {kind!r}; there are {', '.join(FORMATS)}")
+
+
+def figure_stems(comparison: Comparison) -> tuple[str, ...]:
+    """The file name of each photograph's figure, without its end."""
     digits = max(2, len(str(len(comparison.photographs))))
-    return tuple(
-        f"{i:0{digits}d}-{_slug(photo.name)}.png" for i, photo in enumerate(comparison.photographs, 1)
-    )
+    return tuple(f"{i:0{digits}d}-{_slug(photo.name)}" for i, photo in enumerate(comparison.photographs, 1))
 
 
 def _slug(name: str) -> str:
@@ -262,18 +287,9 @@ def _outline(axes: matplotlib.axes.Axes, patch: tuple[int, int]) -> None:
     footprint(axes, (col - 0.5, row - 0.5, col + 0.5, row + 0.5))
 
 
-def _note_height(note: str, width: float) -> float:
-    """Inches for a note of 6 pt, with room for the legend beside it."""
-    n_lines = len(lines(note, width, 6))
-    return max(n_lines * 6 * 1.4 / 72 + 0.12, 0.5)
-
-
 def _check(comparison: Comparison, photograph: int) -> None:
+    check_kind(comparison, Comparison, "ds.compare returns one")
     if not 0 <= photograph < len(comparison.photographs):
         raise InputError(
             f"no photograph {photograph}: they are numbered 0 to {len(comparison.photographs) - 1}"
         )
-
-
-def _save(figure: Figure, path: Path) -> None:
-    write_bytes(path, png_bytes(figure))

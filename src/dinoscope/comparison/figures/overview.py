@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dinoscope.comparison import words
-from dinoscope.data.results import FEW_IMAGES, Comparison
-from dinoscope.drawing.canvas import Canvas, lines, panel_size, patch_map, picture, quiet_ticks
+from dinoscope.comparison import colour_words, words
+from dinoscope.data.results import Comparison
+from dinoscope.drawing.canvas import Canvas, panel_size, patch_map, picture, quiet_ticks
 from dinoscope.drawing.style import LINE, QUIET, model_colour
 
 MOST_PHOTOGRAPHS = 24
@@ -50,17 +50,15 @@ def pca_figure(comparison: Comparison, photographs: Sequence[int], *, numbers: b
     for band in bands:
         tops.append(tops[-1] + rows * (band.height + _GAP) + 0.26)
     foot = tops[-1]
-    note = words.colours_note(comparison)
-    if len(chosen) < len(list(photographs)):
-        note = f"The first {len(chosen)} of {len(list(photographs))} photographs. {note}"
-    below = 0.72 + 0.26 * len(comparison.models) if numbers else 0.0
-    n_lines = len(lines(note, whole - 2 * _MARGIN, 6))
-    canvas = Canvas(whole, foot + below + n_lines * 6 * 1.4 / 72 + 0.14)
+    n_all = len(list(photographs))
+    cut = f"The first {len(chosen)} of {n_all} photographs." if len(chosen) < n_all else ""
+    below = 0.5 + 0.26 * len(comparison.models) if numbers else 0.0
+    canvas = Canvas(whole, foot + below + (0.2 if cut else 0.0))
     for band, top in zip(bands, tops, strict=False):
         _draw_band(canvas, comparison, band, top)
     if numbers:
         _draw_numbers(canvas, comparison, foot)
-    canvas.paragraph(_MARGIN, foot + below, note, width=whole - 2 * _MARGIN, size=6)
+    canvas.words(_MARGIN, foot + below + 0.06, cut, size=6, colour=QUIET)
     return canvas.figure
 
 
@@ -95,9 +93,8 @@ def _draw_band(canvas: Canvas, comparison: Comparison, band: Band, top: float) -
     for j, model in enumerate(comparison.models):
         y = top + (1 + j) * (band.height + _GAP)
         canvas.words(_MARGIN, y + 0.1, model.label, size=7.5, weight="bold", longest=_LABELS - 0.1)
-        kind = "control (not trained)" if model.spec.control else f"layer {model.layer}"
-        share = words.percent(words.variance_shown(comparison, model))
-        facts = [kind, f"patch {model.spec.patch_size} px", f"PC {words.component_list(comparison)}: {share}"]
+        kind = "control (not trained)" if model.spec.control else words.kind(model)
+        facts = [kind, f"patch {model.spec.patch_size} px", colour_words.below(comparison, model)]
         if model.alignment is not None:
             facts.append(f"aligned, residual {words.number(model.alignment.residual, digits=2)}")
         for k, fact in enumerate(facts):
@@ -114,7 +111,7 @@ def _draw_band(canvas: Canvas, comparison: Comparison, band: Band, top: float) -
 
 
 def _draw_numbers(canvas: Canvas, comparison: Comparison, top: float) -> None:
-    """For each metric a strip: every photograph a tick, the mean a dot, its interval a line."""
+    """For each metric a strip: every photograph a tick, the mean a dot, its 95% interval a line."""
     measured = comparison.measurements
     left = _MARGIN + _LABELS
     metrics = words.smoothness(measured)
@@ -131,17 +128,6 @@ def _draw_numbers(canvas: Canvas, comparison: Comparison, top: float) -> None:
         for j in range(len(comparison.models)):
             text = words.interval(measured.summaries[name][j])
             canvas.words(x + column - 1.3, top + 0.2 + 0.26 * j + 0.16, text, size=6)
-    n = len(measured.images)
-    narrow = f" (of skewed values too narrow with fewer than {FEW_IMAGES})" if n < FEW_IMAGES else ""
-    canvas.words(
-        left,
-        top + 0.2 + height + 0.3,
-        f"Dot: mean of {words.count(n, 'photograph')}; line: 95% interval{narrow}; "
-        "ticks: single photographs.",
-        size=6,
-        colour=QUIET,
-        longest=canvas.width - left - _MARGIN,
-    )
 
 
 def _strip(axes: Axes, comparison: Comparison, name: str, values: np.ndarray) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dinoscope.comparison.page.questions import Answerer
 from dinoscope.data.results import Comparison
 from dinoscope.drawing.server.limits import UPLOAD_BYTES
 
@@ -20,6 +21,7 @@ class PageOptions:
         export: writes a comparison and returns the path of its report; None: the page offers no export.
         upload_bytes: of one uploaded file, at most.
         on_report: called from another thread with what became of the first report, in words.
+        answerer: of questions that the payload does not answer; None: the page asks none.
     """
 
     labels: tuple[str, ...] = ()
@@ -27,3 +29,4 @@ class PageOptions:
     export: Callable[[Comparison], Path] | None = None
     upload_bytes: int = UPLOAD_BYTES
     on_report: Callable[[str], None] = print
+    answerer: Answerer | None = None

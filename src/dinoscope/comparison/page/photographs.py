@@ -171,9 +171,7 @@ class LivePhotographs:
             if one.digest in unusable or self._extractor.has(one.digest, grid):
                 continue
             try:
-                photograph = one.read()
-                if photograph.digest != one.digest:
-                    raise ImageError(one.name, "the file has changed since it was first read")
+                photograph = _read_again(one)
                 if not self._extract(photograph, grid, say, cancelled):
                     say({"kind": "cancelled"})
                     return
@@ -209,6 +207,29 @@ class LivePhotographs:
         compared = self._extractor.comparison(self._usable(grid), grid)
         unusable = list(self._unusable.get(grid, {}).values())
         return replace(compared, failures=(*compared.failures, *self._failures, *unusable))
+
+    def shown(self, grid: int, revision: object) -> tuple[str, ...]:
+        """Digests of the photographs of a payload at this grid, in its order. From any thread.
+
+        Raises:
+            InputError: they are others by now.
+        """
+        if revision != self._revision:
+            raise InputError("the photographs have changed; the page will show them in a moment")
+        return tuple(self._usable(grid))
+
+    def photograph(self, digest: str) -> Photograph:
+        """All of a photograph's pixels, read again.
+
+        Raises:
+            ImageError: the file has gone, or has changed.
+            InputError: there is no such photograph any more.
+        """
+        with self._lock:
+            one = self._photographs.get(digest)
+        if one is None:
+            raise InputError("the photograph has been taken away")
+        return _read_again(one)
 
     def remove(self, digest: str) -> None:
         """Take a photograph away; nothing happens where there is none."""
@@ -249,6 +270,13 @@ class LivePhotographs:
             self._failures = (*self._failures, failure)[-KEPT_FAILURES:]
             self._revision += 1
         return failure
+
+
+def _read_again(one: LivePhotograph) -> Photograph:
+    found = one.read()
+    if found.digest != one.digest:
+        raise ImageError(one.name, "the file has changed since it was first read")
+    return found
 
 
 def check_grid_words(words: str) -> int:

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,12 +20,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from dinoscope.comparison.page.html import page_html
 from dinoscope.comparison.page.options import PageOptions
 from dinoscope.comparison.page.photographs import LivePhotographs, Say, check_grid_words
+from dinoscope.comparison.page.questions import QUESTION_BYTES, Answer, Question, question_from
 from dinoscope.data.results import Comparison
+from dinoscope.drawing.pages import served_page
 from dinoscope.drawing.server.answers import REFUSALS, json_answer, page_routes
-from dinoscope.drawing.server.uploads import WAKE_S, UploadRoom, display_name
+from dinoscope.drawing.server.limits import JOBS
+from dinoscope.drawing.server.turns import WAKE_S, busy, in_turn
+from dinoscope.drawing.server.uploads import UploadRoom, display_name
 from dinoscope.errors import DinoscopeError
 
 _STEPS = ("reading", "photograph", "model")
@@ -33,6 +36,8 @@ _STEPS = ("reading", "photograph", "model")
 
 _log = logging.getLogger("dinoscope.view")
 
+_T = TypeVar("_T")
+_FULL = "too many ask at once; ask again in a moment"
 Job = Callable[[Say, Callable[[], bool]], None]
 
 
@@ -43,8 +48,14 @@ def live_app(photographs: LivePhotographs, page: PageOptions, closing: threading
     are extracted.
     """
     routes = _Routes(photographs, page, closing)
-    shown = page_html(
-        page.labels, grid=page.grid, upload_bytes=page.upload_bytes, can_export=page.export is not None
+    shown = served_page(
+        "comparison/page/page.html",
+        code="live",
+        title=", ".join(page.labels) or "photographs",
+        grid=page.grid,
+        upload_bytes=page.upload_bytes,
+        can_export=page.export is not None,
+        can_ask=page.answerer is not None,
     )
 
     @asynccontextmanager
@@ -66,6 +77,7 @@ def live_app(photographs: LivePhotographs, page: PageOptions, closing: threading
             Route("/failures/clear", routes.clear_failures, methods=["POST"]),
             Route("/export", routes.export, methods=["POST"]),
             Route("/payload", routes.payload),
+            Route("/ask", routes.ask, methods=["POST"]),
         ],
         lifespan=lifespan,
         exception_handlers=REFUSALS,
@@ -94,8 +106,9 @@ class _Routes:
         grid = check_grid_words(request.query_params.get("grid", ""))
         name = display_name(request.query_params.get("name", ""))
         upload = await self.room.read(request, self.page.upload_bytes)
-        if upload is None:
-            return Response(status_code=499)
+        if self.full:
+            upload.done()
+            raise busy(_FULL)
 
         def take(say: Say, cancelled: Callable[[], bool]) -> None:
             self.photographs.take(upload.data, name, grid, say, cancelled)
@@ -104,11 +117,13 @@ class _Routes:
 
     async def prepare(self, request: Request) -> Response:
         grid = check_grid_words(request.query_params.get("grid", ""))
+        if self.full:
+            raise busy(_FULL)
         return _Progress(self, lambda say, cancelled: self.photographs.prepare(grid, say, cancelled))
 
     async def payload(self, request: Request) -> Response:
         grid = check_grid_words(request.query_params.get("grid", ""))
-        revision, payload = await self.run(lambda: self.photographs.payload(grid))
+        revision, payload = await self.run(request, lambda: self.photographs.payload(grid))
         header = payload.header.encode("ascii")
         return Response(
             len(header).to_bytes(4, "little") + header + payload.data,
@@ -116,13 +131,32 @@ class _Routes:
             headers={"x-revision": str(revision)},
         )
 
+    async def ask(self, request: Request) -> Response:
+        answerer = self.page.answerer
+        if answerer is None:
+            raise HTTPException(404, "this page answers no further questions")
+        upload = await self.room.read(request, QUESTION_BYTES)
+        try:
+            words = question_from(upload.data)
+        finally:
+            upload.done()
+        grid, revision = (words.get(name) for name in ("grid", "revision"))
+        digests = self.photographs.shown(check_grid_words(str(grid)), revision)
+        question = Question(str(words.get("way")), int(str(grid)), digests, words)
+
+        def work() -> Answer:
+            return answerer.answer(question, self.photographs.photograph)
+
+        found = await self.run(request, work, self.worker if answerer.needs_model(question) else self.answers)
+        return Response(found.as_bytes(), media_type="application/octet-stream")
+
     async def remove(self, request: Request) -> Response:
         digest = request.query_params.get("digest", "")
-        await self.run(lambda: self.photographs.remove(digest))
+        await self.run(request, lambda: self.photographs.remove(digest))
         return await self.state(request)
 
     async def clear_failures(self, request: Request) -> Response:
-        await self.run(self.photographs.clear_failures)
+        await self.run(request, self.photographs.clear_failures)
         return await self.state(request)
 
     async def export(self, request: Request) -> Response:
@@ -130,8 +164,8 @@ class _Routes:
         if exporter is None:
             raise HTTPException(404, "no folder to export to was named")
         grid = check_grid_words(request.query_params.get("grid", ""))
-        shown = await self.run(lambda: self.photographs.comparison(grid))
-        written = await self.run(lambda: exporter(shown), self.writer)
+        shown = await self.run(None, lambda: self.photographs.comparison(grid))
+        written = await self.run(None, lambda: exporter(shown), self.writer)
         return json_answer({"path": str(written)})
 
     def first_report(self, exporter: Callable[[Comparison], Path]) -> None:
@@ -162,18 +196,16 @@ class _Routes:
             for say in tuple(self.waiting):
                 say(line)
 
-    async def run(self, work: Callable[[], Any], thread: ThreadPoolExecutor | None = None) -> Any:
-        """What a thread makes, the one that answers unless another is named.
+    async def run(
+        self, request: Request | None, work: Callable[[], _T], threads: ThreadPoolExecutor | None = None
+    ) -> _T:
+        """What a thread makes, the one that answers unless another is named; see `in_turn`."""
+        return await in_turn(request, work, threads or self.answers, self.closing)
 
-        Raises:
-            HTTPException: 503, the server is closing.
-        """
-        future = asyncio.get_running_loop().run_in_executor(thread or self.answers, work)
-        while not self.closing.is_set():
-            done, _ = await asyncio.wait([future], timeout=WAKE_S)
-            if done:
-                return future.result()
-        raise HTTPException(503, "dinoscope is closing")
+    @property
+    def full(self) -> bool:
+        """Whether as many jobs wait as may."""
+        return len(self.waiting) >= JOBS
 
 
 class _Progress(Response):

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from dinoscope.atomic import write_bytes
 from dinoscope.comparison.report.opening import opening
 from dinoscope.comparison.report.sections import sections_of
+from dinoscope.data.kinds import check_kind
 from dinoscope.data.results import Comparison
 from dinoscope.drawing.disagreement import most_different_first
 from dinoscope.drawing.pages import STATIC_POLICY, report_page
@@ -34,6 +35,7 @@ def write_report(comparison: Comparison, path: str | Path, *, view: str | None =
         view: HTML put in after the header, unchanged and trusted; None for the interactive view of at most
             `MOST_IN_VIEW` photographs, an empty string for a page without any script.
     """
+    check_kind(comparison, Comparison, "ds.compare returns one")
     shown = view_fragment(_first(comparison)) if view is None else view
     write_bytes(Path(path), report_html(comparison, view=shown).encode("utf-8"))
 
@@ -54,7 +56,7 @@ def report_html(comparison: Comparison, *, view: str = "") -> str:
 
 
 def _first(comparison: Comparison) -> Comparison:
-    """Of more than `MOST_IN_VIEW` photographs those seen most differently, in the order given."""
+    """The photographs seen most differently, `MOST_IN_VIEW` of them at most, in the order given."""
     if len(comparison.photographs) <= MOST_IN_VIEW:
         return comparison
     kept = sorted(most_different_first(comparison)[:MOST_IN_VIEW])
@@ -63,4 +65,8 @@ def _first(comparison: Comparison) -> Comparison:
         photographs=tuple(comparison.photographs[i] for i in kept),
         features=tuple(comparison.features[i] for i in kept),
         maps=tuple(comparison.maps[i] for i in kept),
+        further=tuple(
+            replace(f, features=tuple(f.features[i] for i in kept), maps=tuple(f.maps[i] for i in kept))
+            for f in comparison.further
+        ),
     )

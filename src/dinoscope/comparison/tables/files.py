@@ -8,14 +8,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
 
-from dinoscope.atomic import write_whole
+from dinoscope.atomic import write_text
 from dinoscope.comparison.figures.plane_files import write_plane
 from dinoscope.comparison.plane_words import plane_axes, plane_changes
 from dinoscope.comparison.tables.paper import metrics_latex, metrics_markdown
 from dinoscope.comparison.tables.terminal import measurements_text as measurements_text
-from dinoscope.comparison.tables.terminal import summary_text as summary_text
 from dinoscope.data.results import Comparison, Failure, Measurements, ModelResult, PairedDifference
 from dinoscope.names import well_formed
 from dinoscope.strict_json import strict_json
@@ -25,35 +23,27 @@ COLUMNS = ("image", "digest", "model", "metric", "value", "control")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def write_metrics_csv(comparison: Comparison, path: str | Path) -> None:
-    """`metrics_csv`, whole or not at all."""
-    _write(Path(path), metrics_csv(comparison.measurements))
-
-
-def write_metrics_json(comparison: Comparison, path: str | Path) -> None:
-    """`comparison_json`, whole or not at all."""
-    _write(Path(path), comparison_json(comparison))
-
-
-def write_manifest(comparison: Comparison, path: str | Path) -> None:
-    """`manifest_json`, whole or not at all."""
-    _write(Path(path), manifest_json(comparison))
+def write_tables(comparison: Comparison, folder: Path) -> None:
+    """``metrics.csv`` and ``.json``, ``manifest.json``, ``table.md`` and ``.tex``, whole or not at all."""
+    write_text(folder / "metrics.csv", metrics_csv(comparison.measurements))
+    write_text(folder / "metrics.json", comparison_json(comparison))
+    write_text(folder / "manifest.json", manifest_json(comparison))
+    _write_paper_tables(comparison.measurements, folder)
 
 
 def write_measurements(measurements: Measurements, failures: Sequence[Failure], folder: Path) -> None:
     """``metrics.csv``, ``metrics.json``, ``table.md`` and ``table.tex``; ``plane.svg`` and ``plane.png`` too
     where sharpness and coherence were measured. Each file is whole or not at all.
     """
-    _write(folder / "metrics.csv", metrics_csv(measurements))
-    _write(folder / "metrics.json", measurements_json(measurements, failures))
-    write_paper_tables(measurements, folder)
+    write_text(folder / "metrics.csv", metrics_csv(measurements))
+    write_text(folder / "metrics.json", measurements_json(measurements, failures))
+    _write_paper_tables(measurements, folder)
     write_plane(measurements, folder)
 
 
-def write_paper_tables(measurements: Measurements, folder: Path) -> None:
-    """``table.md`` and ``table.tex``."""
-    _write(folder / "table.md", metrics_markdown(measurements))
-    _write(folder / "table.tex", metrics_latex(measurements))
+def _write_paper_tables(measurements: Measurements, folder: Path) -> None:
+    write_text(folder / "table.md", well_formed(metrics_markdown(measurements)))
+    write_text(folder / "table.tex", well_formed(metrics_latex(measurements)))
 
 
 def metrics_csv(measurements: Measurements) -> str:
@@ -73,7 +63,7 @@ def metrics_csv(measurements: Measurements) -> str:
                     value = float(values[i, j])
                     shown = repr(value) if math.isfinite(value) else ""
                     table.writerow([_inert(image), digest, _inert(model), name, shown, control])
-    return text.getvalue()
+    return well_formed(text.getvalue())
 
 
 def measurements_json(measurements: Measurements, failures: Sequence[Failure] = ()) -> str:
@@ -89,6 +79,7 @@ def comparison_json(comparison: Comparison) -> str:
             "model_details": [_model(model) for model in comparison.models],
             "points": comparison.points,
             "components": comparison.components,
+            "colours": comparison.colours,
             "ledger": [asdict(entry) for entry in comparison.ledger],
             "failures": [asdict(failure) for failure in comparison.failures],
             "settings": comparison.settings,
@@ -247,6 +238,7 @@ def _model(model: ModelResult) -> dict[str, object]:
         "dtype": model.dtype,
         "explained_variance_ratio": model.pca.explained_variance_ratio,
         "patches_fitted": model.pca.n_patches,
+        "coloured_by": model.coloured_by,
         "colours_aligned_to": model.alignment.reference if model.alignment else None,
         "alignment_residual": model.alignment.residual if model.alignment else None,
     }
@@ -258,12 +250,3 @@ def _json(value: object) -> str:
 
 def _inert(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _write(path: Path, text: str) -> None:
-    data = well_formed(text).encode()
-
-    def write(file: BinaryIO) -> None:
-        file.write(data)
-
-    write_whole(path, write)

@@ -9,7 +9,7 @@ from dinoscope.comparison.axis_words import PLANE
 from dinoscope.comparison.columns import Column, columns_of, grouped
 from dinoscope.comparison.mask_words import masks_told, others_told
 from dinoscope.comparison.plane_words import plane_axes, plane_readings
-from dinoscope.data.results import Comparison, Interval, Measurements
+from dinoscope.data.results import Interval, Measurements
 from dinoscope.drawing import verdicts
 from dinoscope.drawing.text_table import text_table, text_width, wrapped
 from dinoscope.metrics.facts import Metric
@@ -57,11 +57,6 @@ def measurements_text(measurements: Measurements) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def summary_text(comparison: Comparison) -> str:
-    """The main figures of a comparison for the terminal."""
-    return measurements_text(comparison.measurements)
-
-
 def _ascii_wrapped(said: str, indent: str = "  ") -> str:
     return wrapped(ascii_text(said), indent)
 
@@ -83,7 +78,7 @@ def _main(columns: Sequence[Column], metrics: Sequence[str]) -> str:
         if column.beside and any(column.has(key) for key in metrics):
             label = f"[{column.label}]" if column.person else f"({column.label})"
             rows.append(_row(label, column, metrics))
-    return text_table(rows, ["model", "photos", *(title(key).partition(" (")[0] for key in metrics)])
+    return text_table(rows, ["model", "photos", *(title(key).removesuffix(" (proxy)") for key in metrics)])
 
 
 def _row(label: str, column: Column, metrics: Sequence[str]) -> list[str]:
@@ -115,8 +110,16 @@ def _rest(groups: Mapping[str, Sequence[Metric]], columns: Sequence[Column]) -> 
     shown = ([titles, *(cell[1:] for cell in table)] for table in tables)
     heads = (["", *(cell[0] for cell in table)] for table in tables)
     return "\n\n".join(
-        text_table(list(zip(*cells, strict=True)), head) for cells, head in zip(shown, heads, strict=True)
+        text_table(_said(list(zip(*cells, strict=True))), head)
+        for cells, head in zip(shown, heads, strict=True)
     )
+
+
+def _said(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Rows without those that say nothing, and without headings that nothing is left under."""
+    told = [row for row in rows if any(cell != "-" for cell in row[1:])]
+    following = [*told[1:], ("",)]
+    return [r for r, after in zip(told, following, strict=True) if any(r[1:]) or after[0].startswith(" ")]
 
 
 def _minus(column: Column, metric: Metric) -> str:

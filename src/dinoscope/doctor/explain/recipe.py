@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any
 
 from dinoscope.backbones.alternatives import ATTENTION, POSITIONS
@@ -34,6 +33,7 @@ from dinoscope.data.spec import IMAGENET_MEAN, IMAGENET_STD
 from dinoscope.doctor.diagnosis import Recipe, Triple
 from dinoscope.doctor.explain.pixels import CROPS, FILTERS, SCALES
 from dinoscope.errors import InputError
+from dinoscope.names import at_home
 
 STATS: Mapping[str, tuple[Triple, Triple]] = {
     "imagenet": (IMAGENET_MEAN, IMAGENET_STD),
@@ -60,7 +60,7 @@ def split_recipe(words: str) -> tuple[str, dict[str, str]]:
         InputError: a setting that is no ``key=value``, or is said twice.
     """
     before, mark, after = words.rpartition("?")
-    if not mark or Path(words).expanduser().exists():
+    if not mark or at_home(words).exists():
         return words, {}
     settings: dict[str, str] = {}
     for part in after.split("&"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,7 +74,6 @@ def variants(
     shape: tuple[int, int],
     deviates: bool,
     turned: bool,
-    resolutions: Iterable[int | tuple[int, int]] = (),
 ) -> tuple[Variant, ...]:
     """Every single change that can be made to a recipe, none of which leaves it as it is.
 
@@ -84,12 +83,11 @@ def variants(
         shape: ``(h, w)`` of its map.
         deviates: whether attention and positions of the model can be varied.
         turned: whether the photograph has an EXIF orientation.
-        resolutions: grids to try beside half of the recipe's and that of an input of 224 px.
     """
     every = [
         *_colour(recipe, spec),
         *_token(recipe, spec, shape),
-        *_geometry(recipe, spec, shape, resolutions, turned=turned),
+        *_geometry(recipe, spec, shape, turned=turned),
         *_network(recipe, spec, shape, deviates=deviates),
     ]
     kept: list[Variant] = []
@@ -168,12 +166,7 @@ def n_prefix(spec: BackboneSpec) -> int:
 
 
 def _geometry(
-    recipe: Recipe,
-    spec: BackboneSpec,
-    shape: tuple[int, int],
-    resolutions: Iterable[int | tuple[int, int]],
-    *,
-    turned: bool,
+    recipe: Recipe, spec: BackboneSpec, shape: tuple[int, int], *, turned: bool
 ) -> Iterator[Variant]:
     for resize in _RESIZES:
         if resize != "official" or spec.family in ("dinov2", "dinov3", "dinov3-convnext"):
@@ -186,7 +179,7 @@ def _geometry(
         for orientation in ("stored", "upright"):
             yield Variant("orientation", _meaning("orientation", orientation), {"orientation": orientation})
     short = min(shape)
-    for grid in dict.fromkeys([*resolutions, max(1, 224 // spec.patch_size), max(1, short // 2)]):
+    for grid in dict.fromkeys([max(1, 224 // spec.patch_size), max(1, short // 2)]):
         if grid not in (short, shape):
             yield Variant("resolution", _meaning("grid", grid), {"grid": grid})
 

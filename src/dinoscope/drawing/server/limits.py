@@ -1,10 +1,19 @@
 """What one request to a local page may bring."""
 
 UPLOAD_BYTES = 64 * 2**20
-"""Of one uploaded file, at most."""
+"""Most bytes of one uploaded file."""
 
 UPLOADS_BYTES = 192 * 2**20
-"""Of all uploads that are being read or wait for their turn; who comes then waits before it is read."""
+"""Most bytes of all uploads that are being read or wait; who comes then waits before it is read."""
 
 WAIT_S = 120.0
-"""For room, and then for the whole upload."""
+"""For the whole of an upload that has room."""
+
+TURN_S = 20.0
+"""For room for an upload, or for a thread; who waits longer is told to ask again."""
+
+JOBS = 8
+"""Jobs of a live page that wait for their turn and tell of what runs; who comes then is told to ask again."""
+
+AGAIN_S = 3
+"""After which to ask again."""

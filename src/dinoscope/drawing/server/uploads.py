@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from dinoscope.drawing.server.limits import UPLOADS_BYTES, WAIT_S
+from dinoscope.drawing.server.limits import TURN_S, UPLOADS_BYTES, WAIT_S
+from dinoscope.drawing.server.turns import WAKE_S, busy
 
 LONGEST_NAME = 200
-WAKE_S = 0.25
-"""How often a waiting request looks whether the server is closing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +34,18 @@ class UploadRoom:
     def __init__(self) -> None:
         self._held = 0
 
-    async def read(self, request: Request, limit_bytes: int) -> Upload | None:
-        """One upload, once there is room for it; None where the page hung up.
+    async def read(self, request: Request, limit_bytes: int) -> Upload:
+        """One upload, once there is room for it.
 
         Raises:
             HTTPException: 413 too long, 503 no room in time, 408 not there in time; the connection is closed.
+                499 the page hung up.
         """
         n_bytes = _announced(request, limit_bytes)
         waited = 0.0
         while self._held and self._held + n_bytes > UPLOADS_BYTES:
-            if waited >= WAIT_S:
-                raise _ended(503, "too many uploads at once; try again when these are done")
+            if waited >= TURN_S:
+                raise busy("too many uploads at once; try again when these are done", close=True)
             await asyncio.sleep(WAKE_S)
             waited += WAKE_S
         self._held += n_bytes
@@ -54,7 +54,7 @@ class UploadRoom:
         except BaseException as error:
             self._held -= n_bytes
             if isinstance(error, ClientDisconnect):
-                return None
+                raise HTTPException(499, "nobody waits for the answer") from error
             if isinstance(error, TimeoutError):
                 raise _ended(408, f"the file was not there within {WAIT_S:g} s") from error
             raise

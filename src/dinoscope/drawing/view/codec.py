@@ -7,8 +7,8 @@ left at home. The error of a cosine is close to ``e·y``, with ``e`` one token's
 little can have coarse ones: for a fixed variance of ``e·y`` the fewest bits are spent where every
 axis adds the same amount, which makes the step inversely proportional to the axis's root mean
 square (reverse water-filling with weights; axes below the water are left out). The steps are
-refined until the measured error is within the tolerance: on some patches, and on those that were
-worst among all when all were last looked at.
+refined until the measured error is within the tolerance: on some patches, on those that rounding
+moves furthest, and on those that were worst among all when all were last looked at.
 
 Source: reverse water-filling, Cover and Thomas, Elements of Information Theory, 2nd ed., section
 10.3.3, with the distortion of axis k weighted by its mean square.
@@ -16,7 +16,10 @@ Source: reverse water-filling, Cover and Thomas, Elements of Information Theory,
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int, Int8, Int32
@@ -29,11 +32,17 @@ TOLERANCE = 0.01
 _EXHAUSTIVE_PATCHES = 16_384
 _SAMPLED_PATCHES = 8_192
 _SAMPLE_MARGIN = 0.85  # billions of pairs reach further than the tens of millions of a sample
-_BLOCK = 2_048
-_PILOT_ROUNDS = 5
+_BLOCK = 512
+"""Patches whose errors with as many others are looked at at once: they stay in a processor's cache."""
+
+_FIRST_AIM = 0.92
+"""Share of the tolerance that the watched patches' errors are first brought to: all pairs reach further."""
+
+_PILOT_ROUNDS = 7
 _ROUNDS = 12
 _WORST = 512
-"""Patches that join the watched ones, whose pairs alone are looked at while the steps are being chosen."""
+"""Patches that join the watched ones, whose pairs alone are looked at while the steps are being chosen: of
+those that rounding moves furthest, of all, and of the worst that were found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,36 +100,32 @@ def encode_tokens(
     """
     if not 0 < tolerance < 1:
         raise InputError(f"the tolerance must lie between 0 and 1, got {tolerance}")
-    values = features.astype(np.float64)
-    norms = np.linalg.norm(values, axis=1)
-    unit = np.divide(values, norms[:, None], out=np.zeros_like(values), where=norms[:, None] > 0)
+    norms = np.sqrt(np.einsum("nd,nd->n", features, features, dtype=np.float64))
+    unit = (features / np.where(norms > 0, norms, 1.0).astype(features.dtype)[:, None]).astype(np.float32)
     turned = _principal_axes(unit)
     axes = _Axes.of(turned)
     sample, everything = _measured_patches(len(unit), seed)
-    watched = sample[:: max(1, len(sample) // _BLOCK)]
 
-    def errors_at(spread: float, chosen: Int[np.ndarray, " m"]) -> Float32[np.ndarray, " m"]:
+    def errors_at(chosen: Int[np.ndarray, " m"], spread: float, allowed: float = math.inf) -> _Errors:
         plan = _plan(axes, spread, tolerance)
         decoded = _decode(plan, _quantise(plan, turned[chosen]), norms[chosen] == 0)
-        return _largest_errors(unit[chosen], decoded)
+        return _Errors.of(unit[chosen], decoded, allowed)
 
     target = tolerance * (1 if everything else _SAMPLE_MARGIN)
+    allowed = target - 2e-6  # what 32-bit arithmetic may add
     spread = target / 5.5  # the largest of tens of millions of normal errors, in deviations
+    sample = sample[np.argsort(-_moved(_plan(axes, spread, tolerance), turned[sample]), kind="stable")]
+    watched = np.union1d(sample[:_WORST], sample[:: max(1, len(sample) // _WORST)])
     for attempt in range(_ROUNDS):
-        aim = (0.88 if attempt == 0 else 0.97 - 0.03 * attempt) * target
-        for _ in range(_PILOT_ROUNDS):
-            seen = float(errors_at(spread, watched).max(initial=0.0))
-            if 0.95 * aim <= seen <= 1.05 * aim or seen == 0:
-                break
-            spread *= aim / seen
-        errors = errors_at(spread, sample)
-        seen = float(errors.max(initial=0.0))
-        if seen <= target - 2e-6:  # what 32-bit arithmetic may add
+        aim = (_FIRST_AIM if attempt == 0 else 0.97 - 0.03 * attempt) * target
+        spread = _aimed(partial(errors_at, watched), spread, aim)
+        errors = errors_at(sample, spread, allowed)
+        if errors.largest <= allowed:
             plan = _plan(axes, spread, tolerance)
-            error = MeasuredError(seen, len(sample) ** 2, everything)
+            error = MeasuredError(errors.largest, len(sample) ** 2, everything)
             lengths = norms.astype(np.float32)
             return CodedTokens(_quantise(plan, turned), plan.axis, plan.step, plan.mean, lengths, error)
-        watched = np.union1d(watched, sample[np.argsort(-errors)[:_WORST]])
+        watched = np.union1d(watched, sample[np.argsort(-errors.beyond)[:_WORST]])
     raise InputError(f"tokens cannot be coded within a cosine error of {tolerance}")
 
 
@@ -128,6 +133,26 @@ def decode_tokens(tokens: CodedTokens) -> Float64[np.ndarray, "n rank"]:
     """Unit-length tokens, as the browser has them; rows of zeros where the norm is 0."""
     plan = _Plan(np.arange(0), tokens.axis, tokens.step, tokens.mean)
     return _decode(plan, tokens.planes, tokens.norms == 0)
+
+
+def _aimed(errors_at: Callable[[float], _Errors], spread: float, aim: float) -> float:
+    """The spread whose error is about the one aimed at, or the largest tried whose error is not above it.
+
+    Errors grow with the spread, but not evenly: what was within the aim and what was not bound the next try.
+    """
+    within, beyond = 0.0, math.inf
+    for _ in range(_PILOT_ROUNDS):
+        seen = errors_at(spread).largest
+        if 0.95 * aim <= seen <= 1.05 * aim or seen == 0:
+            return spread
+        if seen < aim:
+            within = max(within, spread)
+        else:
+            beyond = min(beyond, spread)
+        spread *= aim / seen
+        if not within < spread < beyond:
+            spread = math.sqrt(within * beyond)
+    return within or spread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,10 +166,10 @@ class _Axes:
     reach: Float64[np.ndarray, " rank"]
 
     @classmethod
-    def of(cls, turned: Float64[np.ndarray, "n rank"]) -> _Axes:
-        mean = turned.mean(axis=0).astype(np.float32)
-        high, low = turned.max(axis=0), turned.min(axis=0)
-        energy = np.einsum("nk,nk->k", turned, turned) / len(turned)
+    def of(cls, turned: Float32[np.ndarray, "n rank"]) -> _Axes:
+        mean = turned.mean(axis=0, dtype=np.float64).astype(np.float32)
+        high, low = (extreme(axis=0).astype(np.float64) for extreme in (turned.max, turned.min))
+        energy = np.einsum("nk,nk->k", turned, turned, dtype=np.float64) / len(turned)
         return cls(
             mean,
             energy,
@@ -164,14 +189,15 @@ class _Plan:
     mean: Float32[np.ndarray, " rank"]
 
 
-def _principal_axes(unit: Float64[np.ndarray, "n dim"]) -> Float64[np.ndarray, "n rank"]:
-    """The same tokens in their principal axes (not centred), largest energy first."""
+def _principal_axes(unit: Float32[np.ndarray, "n dim"]) -> Float32[np.ndarray, "n rank"]:
+    """Tokens in their principal axes (not centred), largest energy first."""
     n, dim = unit.shape
     if dim <= n:
-        _, vectors = np.linalg.eigh(unit.T @ unit)
-        return unit @ vectors[:, ::-1]
-    values, vectors = np.linalg.eigh(unit @ unit.T)
-    return vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0))
+        _, vectors = np.linalg.eigh((unit.T @ unit).astype(np.float64))
+        return np.asarray(unit @ vectors[:, ::-1].astype(np.float32))
+    wide = unit.astype(np.float64)
+    values, vectors = np.linalg.eigh(wide @ wide.T)
+    return (vectors[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0))).astype(np.float32)
 
 
 def _plan(axes: _Axes, spread: float, tolerance: float) -> _Plan:
@@ -199,7 +225,7 @@ def _plan(axes: _Axes, spread: float, tolerance: float) -> _Plan:
     )
 
 
-def _quantise(plan: _Plan, turned: Float64[np.ndarray, "m rank"]) -> Int8[np.ndarray, "planes m"]:
+def _quantise(plan: _Plan, turned: Float32[np.ndarray, "m rank"]) -> Int8[np.ndarray, "planes m"]:
     planes = np.empty((len(plan.axis), len(turned)), np.int8)
     p = 0
     while p < len(planes):
@@ -215,6 +241,13 @@ def _quantise(plan: _Plan, turned: Float64[np.ndarray, "m rank"]) -> Int8[np.nda
             planes[p] = whole
             p += 1
     return planes
+
+
+def _moved(plan: _Plan, turned: Float32[np.ndarray, "m rank"]) -> Float64[np.ndarray, " m"]:
+    """How far rounding moves each token: the worst cosines are nearly all between tokens moved far."""
+    decoded = _decode(plan, _quantise(plan, turned), np.zeros(len(turned), bool))
+    shared = np.einsum("nk,nk->n", decoded[:, : len(plan.kept)], turned[:, plan.kept])
+    return np.sqrt(np.maximum(2 - 2 * shared, 0.0))
 
 
 def _water_fill(
@@ -238,8 +271,9 @@ def _decode(
     for k, step, plane in zip(plan.axis, plan.step.astype(np.float64), planes, strict=True):
         tokens[k] += step * plane
     tokens[:, zero] = 0
-    lengths = np.linalg.norm(tokens, axis=0)
-    return np.divide(tokens, lengths, out=np.zeros_like(tokens), where=lengths > 0).T
+    lengths = np.sqrt(np.einsum("kn,kn->n", tokens, tokens))
+    tokens /= np.where(lengths > 0, lengths, 1.0)
+    return tokens.T
 
 
 def _measured_patches(n: int, seed: int) -> tuple[Int[np.ndarray, " m"], bool]:
@@ -248,18 +282,46 @@ def _measured_patches(n: int, seed: int) -> tuple[Int[np.ndarray, " m"], bool]:
     return np.sort(np.random.default_rng(seed).choice(n, _SAMPLED_PATCHES, replace=False)), False
 
 
-def _largest_errors(
-    unit: Float64[np.ndarray, "n dim"], decoded: Float64[np.ndarray, "n rank"]
-) -> Float32[np.ndarray, " n"]:
-    """Of each patch the largest difference of its cosines with all; 32-bit products, good to about 1e-6."""
-    left = np.concatenate([decoded, -unit], axis=1).astype(np.float32)
-    right = np.concatenate([decoded, unit], axis=1).astype(np.float32)
-    largest = np.zeros(len(left), np.float32)
-    for start in range(0, len(left), _BLOCK):
-        for other in range(start, len(left), _BLOCK):
-            block = left[start : start + _BLOCK] @ right[other : other + _BLOCK].T
-            np.abs(block, out=block)
-            for place, axis in ((start, 1), (other, 0)):
-                part = largest[place : place + _BLOCK]
-                np.maximum(part, block.max(axis=axis), out=part)
-    return largest
+@dataclass(frozen=True, slots=True, eq=False)
+class _Errors:
+    """Differences of cosines of some patches with each other; 32-bit products, good to about 1e-6.
+
+    Attributes:
+        largest: of all pairs looked at.
+        beyond: patch by patch the largest of those above what is allowed; 0 where there are none.
+    """
+
+    largest: float
+    beyond: Float32[np.ndarray, " n"]
+
+    @classmethod
+    def of(
+        cls, unit: Float32[np.ndarray, "n dim"], decoded: Float64[np.ndarray, "n rank"], allowed: float
+    ) -> _Errors:
+        """All pairs are looked at, but for those of further patches once one is above what is allowed.
+
+        Args:
+            unit: the tokens, of unit length.
+            decoded: what their planes say.
+            allowed: difference.
+        """
+        right = np.concatenate([decoded, unit], axis=1, dtype=np.float32, casting="same_kind")
+        largest, beyond = 0.0, np.zeros(len(right), np.float32)
+        held = np.empty(_BLOCK**2, np.float32)
+        for start in range(0, len(right), _BLOCK):
+            left = right[start : start + _BLOCK].copy()
+            left[:, decoded.shape[1] :] *= -1
+            for other in range(start, len(right), _BLOCK):
+                beside = right[other : other + _BLOCK]
+                block = held[: len(left) * len(beside)].reshape(len(left), len(beside))
+                np.matmul(left, beside.T, out=block)
+                most = max(float(block.max()), -float(block.min()))
+                largest = max(largest, most)
+                if most <= allowed:
+                    continue
+                for place, axis in ((start, 1), (other, 0)):
+                    part = beyond[place : place + _BLOCK]
+                    np.maximum(part, np.abs(block).max(axis=axis), out=part)
+            if largest > allowed:
+                break
+        return cls(largest, beyond)

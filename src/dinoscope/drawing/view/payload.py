@@ -13,34 +13,50 @@ import io
 import json
 import math
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from dinoscope.data.features import PatchFeatures
+from dinoscope.data.kinds import check_kind
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.results import Comparison, Maps, ModelResult
 from dinoscope.drawing.disagreement import disagreements
 from dinoscope.drawing.view.codec import TOLERANCE, encode_tokens
 from dinoscope.errors import InputError
 
-PAYLOAD_VERSION = 2
+PAYLOAD_VERSION = 4
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
-    "header": ("version", "photographs", "models", "grids", "points", "components", "blobs"),
+    "header": (
+        "version",
+        "photographs",
+        "models",
+        "grids",
+        "points",
+        "components",
+        "colours",
+        "made_by",
+        "blobs",
+    ),
     "photograph": ("name", "size", "notes", "disagreement", "image_blob"),
     "model": (
         "label",
         "name",
+        "digest",
         "layer",
+        "layer_of",
         "dtype",
         "dim",
         "patch_size",
-        "control",
+        "kind",
         "aligned_to",
         "residual",
+        "coloured_by",
         "explained_variance_ratio",
         "tokens",
         "n_scores",
@@ -67,15 +83,20 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 
 photograph: ``size`` is (W, H) of the upright original, in pixels; ``disagreement`` as in
 `dinoscope.drawing.disagreement`, null where it is not known; the image blob is a JPEG preview.
-model: ``scores_blob`` has one row of bytes for each component, 0 and 255 at the basis's limits;
-``colours_blob`` has three bytes for each patch. tokens: see `codec.CodedTokens`; ``axis`` is a list,
-``largest_error`` the measured difference of a cosine from the float64 cosine of the original
-features over ``pairs`` pairs. grids: by photograph, then by model. points: (x, y) in [0, 1]².
-components: 0-based, those that the colours show.
+model: ``digest`` is of its weights, empty without any; ``layer_of`` is the place of the model that this is
+another layer of, null for the layer that was asked for; ``kind`` as in `BackboneSpec.kind`;
+``scores_blob`` has one row of bytes for each
+component, 0 and 255 at the basis's limits; ``colours_blob`` has three bytes for each patch. tokens: see
+`codec.CodedTokens`; ``axis`` is a list, ``largest_error`` the measured difference of a cosine from the
+float64 cosine of the original features over ``pairs`` pairs. grids: by photograph, then by model. points:
+(x, y) in [0, 1]². components: 0-based, those that the colours show. colours, coloured_by: as in
+`dinoscope.data.results`. made_by: the program and its version.
 """
 
 _PREVIEW_SIDE_PX = 1_024
 _JPEG_QUALITY = 82
+_PACKINGS = ((6, zlib.Z_DEFAULT_STRATEGY), (9, zlib.Z_HUFFMAN_ONLY))
+_TRIED_BYTES = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,33 +122,50 @@ def comparison_payload(comparison: Comparison, *, tolerance: float = TOLERANCE) 
     Raises:
         InputError: there is no photograph or no model, or the tolerance cannot be met.
     """
+    check_kind(comparison, Comparison, "ds.compare returns one")
     if not comparison.photographs or not comparison.models:
         raise InputError("a view needs at least one photograph and one model")
     blobs = _Blobs()
+    columns = _columns(comparison)
     header = {
         "version": PAYLOAD_VERSION,
         "photographs": [
             _photograph(photo, float(disagreement), blobs)
             for photo, disagreement in zip(comparison.photographs, disagreements(comparison), strict=True)
         ],
-        "models": [
-            _model(
-                model,
-                [row[m].values.reshape(-1, row[m].dim) for row in comparison.features],
-                [row[m] for row in comparison.maps],
-                tolerance,
-                blobs,
-            )
-            for m, model in enumerate(comparison.models)
-        ],
+        "models": [_model(column, tolerance, blobs) for column in columns],
         "grids": [
-            [{"h": features.grid.h, "w": features.grid.w} for features in row] for row in comparison.features
+            [{"h": f.grid.h, "w": f.grid.w} for f in row]
+            for row in zip(*(column.features for column in columns), strict=True)
         ],
         "points": [[float(x), float(y)] for x, y in comparison.points],
         "components": [int(k) for k in comparison.components],
+        "colours": comparison.colours,
+        "made_by": _made_by(comparison),
         "blobs": blobs.records,
     }
     return Payload(_script_safe(header), b"".join(blobs.parts))
+
+
+class _Column(NamedTuple):
+    """A model, or another layer of one, through all photographs."""
+
+    model: ModelResult
+    features: tuple[PatchFeatures, ...]
+    maps: tuple[Maps, ...]
+    layer_of: int | None
+
+
+def _columns(comparison: Comparison) -> list[_Column]:
+    features, maps = (list(zip(*rows, strict=True)) for rows in (comparison.features, comparison.maps))
+    models = [_Column(*column, None) for column in zip(comparison.models, features, maps, strict=True)]
+    return [*models, *(_Column(f.model, f.features, f.maps, f.of) for f in comparison.further)]
+
+
+def _made_by(comparison: Comparison) -> str:
+    versions = comparison.settings.get("versions")
+    version = versions.get("dinoscope", "") if isinstance(versions, Mapping) else ""
+    return f"dinoscope {version}".strip()
 
 
 class _Blobs:
@@ -156,14 +194,10 @@ def _photograph(photo: Photograph, disagreement: float, blobs: _Blobs) -> dict[s
     }
 
 
-def _model(
-    model: ModelResult,
-    features: Iterable[Float[np.ndarray, "_ dim"]],
-    maps: list[Maps],
-    tolerance: float,
-    blobs: _Blobs,
-) -> dict[str, object]:
-    tokens = encode_tokens(np.concatenate(list(features)), tolerance=tolerance)
+def _model(column: _Column, tolerance: float, blobs: _Blobs) -> dict[str, object]:
+    model, maps = column.model, column.maps
+    flat = np.concatenate([f.values.reshape(-1, f.dim) for f in column.features])
+    tokens = encode_tokens(flat, tolerance=tolerance)
     scores = np.concatenate([m.scores.reshape(-1, m.scores.shape[2]) for m in maps])
     colours = np.concatenate([m.colours.reshape(-1, 3) for m in maps])
     low, high = model.pca.limits[: scores.shape[1]].T
@@ -172,13 +206,16 @@ def _model(
     return {
         "label": model.label,
         "name": model.spec.name,
+        "digest": model.origin.digest,
         "layer": model.layer,
+        "layer_of": column.layer_of,
         "dtype": model.dtype,
         "dim": model.spec.dim,
         "patch_size": model.spec.patch_size,
-        "control": model.spec.control,
+        "kind": model.spec.kind,
         "aligned_to": model.alignment.reference if model.alignment else None,
         "residual": _number(model.alignment.residual) if model.alignment else None,
+        "coloured_by": model.coloured_by,
         "explained_variance_ratio": [_number(ratio) for ratio in ratios],
         "tokens": {
             "n": len(tokens.norms),
@@ -213,12 +250,18 @@ def _jpeg(pixels: UInt8[np.ndarray, "H W 3"]) -> bytes:
 
 
 def _deflate(data: bytes) -> bytes:
-    """Zlib format; the shorter of matching and of Huffman coding alone, which suits noise better."""
-    packed = []
-    for level, strategy in ((6, zlib.Z_DEFAULT_STRATEGY), (9, zlib.Z_HUFFMAN_ONLY)):
-        squeeze = zlib.compressobj(level, zlib.DEFLATED, 15, 9, strategy)
-        packed.append(squeeze.compress(data) + squeeze.flush())
-    return min(packed, key=len)
+    """Zlib format; of matching and of Huffman coding alone, which suits noise better, the one that makes less
+    of the middle `_TRIED_BYTES`.
+    """
+    start = max(0, (len(data) - _TRIED_BYTES) // 2)
+    tried = data[start : start + _TRIED_BYTES]
+    return _packed(data, min(_PACKINGS, key=lambda packing: len(_packed(tried, packing))))
+
+
+def _packed(data: bytes, packing: tuple[int, int]) -> bytes:
+    level, strategy = packing
+    squeeze = zlib.compressobj(level, zlib.DEFLATED, 15, 9, strategy)
+    return squeeze.compress(data) + squeeze.flush()
 
 
 def _number(value: float) -> float | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from dinoscope.atomic import write_bytes
+from dinoscope.backbones.bundled import kind_told
 from dinoscope.data.retrieval import FIRST, RetrievalRow, RetrievalScores
 from dinoscope.drawing.figure_files import png_bytes
 from dinoscope.drawing.html import plot
@@ -90,7 +91,11 @@ def retrieval_html(
         Section("settings", "Settings", fill(f"{_ROOM}settings.html", settings=scores.settings)),
     ]
     sentences = [*verdicts(scores), *(() if backgrounds is None else (case_words(backgrounds),))]
-    told |= {"rule": RULE, "sentences": sentences}
+    told |= {
+        "rule": RULE,
+        "sentences": sentences,
+        "kind": kind_told(str(scores.settings.get("backbone", ""))),
+    }
     return report_page(f"{_ROOM}page.html", sections, told, style=f"{_ROOM}page.css")
 
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from dinoscope.io.images import SUFFIXES
@@ -19,7 +19,7 @@ from dinoscope.io.limits import MEMBER_BYTES, SKIPPED_BYTES, in_units
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
 _HEADER_BYTES = 2**20
-"""Of what an archive says about one member, a long name or other words; `tarfile` reads it at once."""
+"""Most bytes of what an archive says about a member, a long name or other words; `tarfile` reads it whole."""
 
 _PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
@@ -33,7 +33,8 @@ class ArchiveError(Exception):
 
 
 def photographs_in_tar(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Name, and what reads the bytes, of every member that looks like a photograph, streamed.
+    """Name, and what reads the bytes, of every member that looks like a photograph, streamed; without hidden
+    ones, as a Mac puts one (``._NAME``) beside each.
 
     Raises:
         ArchiveError: no tar, damaged, or a member or its header is larger than is read.
@@ -42,7 +43,9 @@ def photographs_in_tar(path: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     archive, stream = _opened(path)
     try:
         while member := _next_member(archive, stream, turn):
-            if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
+            name = PurePosixPath(member.name)
+            is_hidden = any(part.startswith(".") and part != ".." for part in name.parts)
+            if member.isfile() and name.suffix.lower() in SUFFIXES and not is_hidden:
                 yield member.name, partial(_read_member, path, archive, stream, member, turn)
     finally:
         with turn:

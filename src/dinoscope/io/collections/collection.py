@@ -20,9 +20,10 @@ from dinoscope.io.collections.lists import (
     Unreadable,
     dataset_files,
     dataset_photographs,
+    holds_photographs,
     listed_places,
 )
-from dinoscope.io.collections.web import fetch, is_url
+from dinoscope.io.collections.web import fetch, is_url, on_this_machine
 from dinoscope.io.images import SUFFIXES, decode_photograph, read_photograph
 from dinoscope.names import readable, without_secrets
 
@@ -52,24 +53,21 @@ def each_item(source: str | Path) -> Iterator[CollectionItem]:
     it, by name, without hidden ones and without following links to folders; or a Hugging Face data
     set (saved with ``save_to_disk``, or Parquet files with an image column). A pattern with ``*``, ``?``
     or ``[``: what matches, ``**`` for any depth. A CSV or Parquet file: its column of paths (relative ones
-    from where the file lies) or URLs, see `listed_places`. A tar, also compressed: its members that look
-    like photographs. Anything else: one photograph.
+    from where the file lies) or URLs, see `listed_places`; of Parquet without one its column of images. A
+    tar, also compressed: its members that look like photographs. Anything else: one photograph.
 
     Raises:
         InputError: there is no such place, or it holds no photographs at all.
     """
     text = str(source)
+    if not text:
+        raise InputError("the name of the source is empty: for this folder write .")
     items = _web_items([text]) if is_url(text) else _items(text)
     first = next(items, None)
     if first is None:
         raise InputError(f"{text!r} holds no photographs (by their suffix: {', '.join(sorted(SUFFIXES))})")
     yield first
     yield from items
-
-
-def count_items(source: str | Path) -> int:
-    """How many photographs `each_item` gives; reads names and headers, for a compressed tar all of it."""
-    return sum(1 for _ in each_item(source))
 
 
 def _items(text: str) -> Iterator[CollectionItem]:
@@ -107,6 +105,8 @@ def _file_items(path: Path, key: str) -> Iterator[CollectionItem]:
         raise InputError(f"{readable(path)!r} is no ordinary file: a pipe or a device may never end")
     if name.endswith(TAR_SUFFIXES):
         return _tar_items(path, key)
+    if name.endswith(".parquet") and holds_photographs(path):
+        return _dataset_items(path, key)
     if name.endswith(TABLE_SUFFIXES):
         return _listed_items(path)
     return iter([_photograph_item(path, key)])
@@ -171,7 +171,7 @@ def _items_of_list(file: Path) -> Iterator[CollectionItem]:
         elif is_url(place):
             yield from _web_items([place])
         else:
-            yield _photograph_item(file.parent / place, place)
+            yield _photograph_item(file.parent / on_this_machine(place), place)
 
 
 def _web_items(addresses: list[str]) -> Iterator[CollectionItem]:

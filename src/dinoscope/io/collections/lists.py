@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from dinoscope.errors import InputError, shortened
 from dinoscope.io.arrow import arrow
@@ -54,6 +55,7 @@ def listed_places(file: Path) -> Iterator[str | Unreadable]:
 
     The column is the first whose name is one of `PLACE_COLUMNS`, in that order, or the only column. A CSV
     whose first line already holds a URL or a photograph's name has no header: its first column is taken.
+    Cells of a CSV are parted by commas; by semicolons or tabs where the first line can only be read so.
 
     Raises:
         InputError: no such column, or the file cannot be read.
@@ -64,8 +66,10 @@ def listed_places(file: Path) -> Iterator[str | Unreadable]:
         return
     try:
         file_size(file, TEXT_BYTES)
-        with open(file, newline="", encoding="utf-8-sig", errors="surrogateescape") as lines:
-            rows = csv.reader(lines, delimiter="\t" if file.suffix.lower() == ".tsv" else ",")
+        with _opened(file) as lines:
+            delimiter = "\t" if file.suffix.lower() == ".tsv" else _delimiter(lines.readline())
+            lines.seek(0)
+            rows = csv.reader(lines, delimiter=delimiter)
             head = next(rows, [])
             if head and _is_place(head[0].strip()):
                 yield head[0].strip()
@@ -79,6 +83,24 @@ def listed_places(file: Path) -> Iterator[str | Unreadable]:
                     yield row[column].strip()
     except (OSError, csv.Error) as error:
         raise InputError(f"{readable(file)!r} cannot be read: {shortened(error)}") from error
+
+
+def _opened(file: Path) -> TextIO:
+    """Text of UTF-8, or of UTF-16 where its first bytes say so, as some spreadsheets write it."""
+    with open(file, "rb") as raw:
+        wide = raw.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    if wide:
+        return open(file, newline="", encoding="utf-16", errors="replace")
+    return open(file, newline="", encoding="utf-8-sig", errors="surrogateescape")
+
+
+def _delimiter(line: str) -> str:
+    """The first of comma, semicolon and tab under which a line has a column of places."""
+    for delimiter in (",", ";", "\t"):
+        cells = [cell.strip().strip('"') for cell in line.split(delimiter)]
+        if _is_place(cells[0]) or any(cell.lower() in PLACE_COLUMNS for cell in cells):
+            return delimiter
+    return ","
 
 
 def _next_row(rows: Any) -> list[str] | Unreadable | None:
@@ -110,13 +132,41 @@ def _parquet_places(file: Path) -> Iterator[str]:
     with _parquet(file) as table:
         names = list(table.schema_arrow.names)
         column = names[_place_column(names, file)]
-        if str(table.schema_arrow.field(column).type) not in ("string", "large_string", "string_view"):
-            raise InputError(f"the column {column!r} of {str(file)!r} holds no text")
+        if names.count(column) > 1:
+            raise InputError(f"{readable(file)!r} has several columns named {column!r}: rename all but one")
+        kind = table.schema_arrow.field(column).type
+        if not _is_text(kind):
+            raise InputError(
+                f"the column {column!r} of {readable(file)!r} holds no text but {shortened(str(kind))}: a "
+                "list has a column of paths or URLs; a data set with the images in it is given as its folder"
+            )
         for batch in _read_batches(table, file, columns=[column]):
             with _refusing(file, "from here on"):
-                cells = batch.column(0).cast(arrow().large_binary()).to_pylist()
+                held = batch.column(0)
+                plain = held.dictionary_decode() if arrow().types.is_dictionary(held.type) else held
+                cells = plain.cast(arrow().large_binary()).to_pylist()
             places = (os.fsdecode(cell).strip() for cell in cells if cell)
             yield from (place for place in places if place)
+
+
+def holds_photographs(file: Path) -> bool:
+    """Whether a Parquet file has photographs in it, and no column that says where photographs are.
+
+    Raises:
+        InputError: the file cannot be read.
+        MissingExtraError: without the extra [store].
+    """
+    with _parquet(file) as table:
+        schema = table.schema_arrow
+        lower = [name.lower() for name in schema.names]
+        places = next((lower.index(wanted) for wanted in PLACE_COLUMNS if wanted in lower), None)
+        listed = places is not None and _is_text(schema.field(places).type)
+        return not listed and _image_column(schema) is not None
+
+
+def _is_text(kind: Any) -> bool:
+    values = kind.value_type if arrow().types.is_dictionary(kind) else kind
+    return str(values) in ("string", "large_string", "string_view")
 
 
 def dataset_files(folder: Path) -> list[Path]:
@@ -173,7 +223,7 @@ def _batches(file: Path) -> Iterator[Any]:
 
 def _read_batches(table: Any, file: Path, **options: Any) -> Iterator[Any]:
     with _refusing(file):
-        _check_sizes(table, options["columns"])
+        _check_sizes(table, file)
     yield from _refused_where_damaged(file, table.iter_batches(**options))
 
 
@@ -187,16 +237,15 @@ def _refused_where_damaged(file: Path, batches: Any) -> Iterator[Any]:
         yield batch
 
 
-def _check_sizes(table: Any, columns: Sequence[str]) -> None:
-    """A column of a row group that says to take more than `MEMBER_BYTES` unpacked is not unpacked."""
-    for group in (table.metadata.row_group(i) for i in range(table.metadata.num_row_groups)):
-        for column in (group.column(i) for i in range(group.num_columns)):
-            announced = column.total_uncompressed_size
-            packed = max(1, column.total_compressed_size)
-            if column.path_in_schema.partition(".")[0] in columns and announced > max(
-                MEMBER_BYTES, 100 * packed
-            ):
-                raise InputError(f"a column of {in_units(announced)} in {in_units(packed)} is announced")
+def _check_sizes(table: Any, file: Path) -> None:
+    """A row group that says to take more than `MEMBER_BYTES`, and 100 times its file, is not unpacked.
+
+    Its columns' own sizes are not asked for: over damaged statistics of one, pyarrow ends the process.
+    """
+    metadata, packed = table.metadata, file.stat().st_size
+    for announced in (metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)):
+        if announced > max(MEMBER_BYTES, 100 * packed):
+            raise InputError(f"{in_units(announced)} are announced in {in_units(packed)}")
 
 
 @contextmanager

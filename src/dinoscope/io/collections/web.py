@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import http.client
 import queue
 import threading
 import time
@@ -24,6 +23,17 @@ _CHUNK_BYTES = 2**16
 def is_url(text: str) -> bool:
     """Whether a place is fetched over the web."""
     return text.lower().startswith(("http://", "https://"))
+
+
+def on_this_machine(place: str) -> str:
+    """The path that a ``file://`` address names; any other place as it is.
+
+    >>> on_this_machine("file:///photos/a%20b.jpg")
+    '/photos/a b.jpg'
+    """
+    if not place.lower().startswith("file:///"):
+        return place
+    return urllib.request.url2pathname(place[len("file://") :])
 
 
 def fetch(address: str) -> bytes:
@@ -66,7 +76,7 @@ def _answer(address: str, until: float) -> bytes | ImageError:
     except urllib.error.HTTPError as error:
         error.close()
         return ImageError(address, f"the server says {error.code} {shortened(str(error.reason))}")
-    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 (of the network, of HTTP, of numbers in an address: all one here)
         return ImageError(address, f"cannot be fetched: {shortened(str(getattr(error, 'reason', error)))}")
 
 

@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 
+from dinoscope.backbones.bundled import kind_of
 from dinoscope.data.grid import PatchGrid
 from dinoscope.data.photograph import Photograph
+from dinoscope.data.spec import KIND_WORDS
 from dinoscope.drawing.canvas import Canvas, colour_bar, lines, panel_size, patch_map, picture
 from dinoscope.drawing.style import QUIET, cosine_colours
 from dinoscope.errors import InputError
@@ -30,8 +32,8 @@ NOTE = (
     "Filled and joined: the two patches are each other's best. Hollow: the second patch is more like another "
     "one. Third: each patch in the colour of the place it goes to; a copy of the square means that all stays "
     "where it is. Fourth: the cosine with the match, on one scale for all. A high cosine or a large "
-    "share of mutual matches does not make matches right: features that know nothing are mutual half of the "
-    "time."
+    "share of mutual matches does not make matches right: cosines drawn independently are mutual half of "
+    "the time."
 )
 
 
@@ -73,7 +75,9 @@ def plot_matches(
     colours, scale = cosine_colours()
     for j, label in enumerate(points):
         y = _TOP + j * step
-        canvas.words(_EDGE, y + 0.1, label, size=8, weight="bold", longest=whole / 2)
+        used = canvas.words(_EDGE, y + 0.1, label, size=8, weight="bold", longest=whole / 2)
+        kind = KIND_WORDS[kind_of(label)]
+        canvas.words(_EDGE + used + 0.1, y + 0.1, kind, size=_NOTE_SIZE, colour=QUIET)
         canvas.words(_EDGE, y + 0.26, _facts(points[label], every[label]), size=_NOTE_SIZE, colour=QUIET)
         y += _ROW_HEAD - 0.06
         places = (_EDGE, y, a, tall), (_EDGE + a + _BETWEEN, y, b, high)
@@ -144,5 +148,5 @@ def _legend(canvas: Canvas, foot: float) -> None:
     canvas.words(_EDGE + 0.7, foot + 0.12, "colour of a place", size=6)
     colours, scale = cosine_colours()
     bar = canvas.axes(_EDGE + 0.75, foot + 0.3, 1.7, 0.09)
-    colour_bar(canvas.figure, bar, colours, scale, [0, 0.25, 0.5, 0.75, 1])
-    canvas.words(_EDGE + 0.75, foot + 0.62, "cosine (no unit); grey below 0", size=6)
+    colour_bar(canvas.figure, bar, colours, scale, [-1, -0.5, 0, 0.5, 1], ["−1", "−0.5", "0", "0.5", "1"])
+    canvas.words(_EDGE + 0.75, foot + 0.62, "cosine (no unit)", size=6)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from dinoscope.data.spec import KIND_WORDS
 from dinoscope.drawing.canvas import Canvas, colour_bar, lines, panel_size, patch_map, picture
 from dinoscope.drawing.style import ACCENT, QUIET
 from dinoscope.errors import InputError
@@ -16,7 +17,7 @@ from dinoscope.normality.judged import Judged, JudgedModel
 COLOURS, HIGHEST = "PuOr_r", 2.0
 """Purple below the threshold, orange above it, up to twice it."""
 
-_EDGE, _GAP, _TOP, _STEP, _AREA, _NOTE_SIZE = 0.15, 0.12, 0.62, 0.5, 2.4, 6.5
+_EDGE, _GAP, _TOP, _STEP, _AREA, _NOTE_SIZE = 0.15, 0.12, 0.76, 0.5, 2.4, 6.5
 
 
 def plot_normal(judged: Judged) -> Figure:
@@ -32,7 +33,8 @@ def plot_normal(judged: Judged) -> Figure:
         "1 − cosine of each patch with the nearest patch of the normal photographs, over the distance that "
         f"no patch of {100 * (1 - rate):.0f}% of normal photographs reaches (each held out): purple is "
         "nearer, orange farther. Beneath: the photograph's score (the mean of its farthest hundredth) over "
-        "its own threshold. Outlined: defects that are known. Thresholds are each model's own."
+        "its own threshold, which says nothing of one that is itself in the bank. Outlined: defects that "
+        "are known. Thresholds are each model's own. In (brackets): controls, not trained models."
     )
     sizes = [panel_size(photo.size, area=_AREA) for photo, _ in judged.shown.values()]
     width = max(w for w, _ in sizes)
@@ -42,8 +44,9 @@ def plot_normal(judged: Judged) -> Figure:
     canvas = Canvas(whole, foot + max(below, 0.5) + 0.1)
     for j, model in enumerate(judged.models, 1):
         x = _EDGE + j * (width + _GAP)
-        canvas.words(x, 0.24, model.label, size=7.5, weight="bold", longest=width)
-        canvas.words(x, 0.4, _facts(model), size=6, colour=QUIET, longest=width)
+        canvas.words(x, 0.24, model.shown, size=7.5, weight="bold", longest=width)
+        canvas.words(x, 0.38, KIND_WORDS[model.kind], size=6, colour=QUIET, longest=width)
+        canvas.words(x, 0.51, _facts(model), size=6, colour=QUIET, longest=width)
     y = _TOP
     for (at, (photo, truth)), (w, h) in zip(judged.shown.items(), sizes, strict=True):
         canvas.words(_EDGE, y - 0.05, f"{judged.kinds[at]}/{photo.name}", size=6.5, longest=width)
@@ -59,8 +62,9 @@ def plot_normal(judged: Judged) -> Figure:
             patch_map(drawn, share, colours=matplotlib.colormaps[COLOURS], scale=Normalize(0, HIGHEST))
             _outline(drawn, truth, (share.shape[1], share.shape[0]), shift=-0.5)
             times = model.scores[at] / max(model.threshold.photograph, 1e-12)
-            said = "defective" if times > 1 else "normal"
-            canvas.words(x, y + h + 0.12, f"{times:.2f} × threshold: {said}", size=6.5)
+            said = f"{times:.2f} × threshold: {'defective' if times > 1 else 'normal'}"
+            said = "in the bank: says nothing" if judged.in_bank[at] else said
+            canvas.words(x, y + h + 0.12, said, size=6.5)
         y += h + _STEP
     ticks = [0.0, 0.5, 1.0, 1.5, 2.0]
     bar = canvas.axes(_EDGE + 0.1, foot - 0.1, 2.3, 0.09)

@@ -41,21 +41,19 @@ _Patch = tuple[int, int]
 _Pair = tuple[_Patch, _Patch]
 
 
-def plot_match(match: Match, query: Photograph, hit: Photograph) -> Figure:
+def plot_match(match: Match, query: Photograph, hit: Photograph, *, narrow: bool = False) -> Figure:
     """Both photographs, and beneath them the share of every patch in the cosine, on one scale around 0.
 
     Args:
         match: as `why_match` returns it.
         query, hit: the two photographs.
+        narrow: all in one column, for a telephone.
     """
     photographs, shares = (query, hit), (match.query, match.hit)
     sizes = [_panel(photograph.size) for photograph in photographs]
-    tallest = max(height for _, height in sizes)
-    columns = [max(width, _NARROWEST) for width, _ in sizes]
-    whole = 2 * _EDGE + _GAP + sum(columns)
+    (lefts, tops, map_tops), whole, end = _places(sizes, narrow=narrow)
     note = _note(match)
-    maps_top = _TOP + tallest + _BETWEEN
-    bar_top = maps_top + tallest + 0.12
+    bar_top = end + 0.12
     foot = bar_top + 0.5
     below = len(lines(note, whole - 2 * _EDGE, _NOTE_SIZE)) * _NOTE_SIZE * 1.4 / 72
     canvas = Canvas(whole, foot + below + 0.15)
@@ -63,31 +61,29 @@ def plot_match(match: Match, query: Photograph, hit: Photograph) -> Figure:
         _EDGE, 0.24, f"Why this match: cosine {match.score:.3f}".replace("-", "−"), size=10, weight="bold"
     )
     colours, scale = matplotlib.colormaps[DIVERGING], _scale(shares)
-    tops: list[Axes] = []
-    left = _EDGE
-    for role, photograph, share, (width, height), column in zip(
-        ("query", "hit"), photographs, shares, sizes, columns, strict=True
+    panels: list[Axes] = []
+    for role, photograph, share, (width, height), left, top, map_top in zip(
+        ("query", "hit"), photographs, shares, sizes, lefts, tops, map_tops, strict=True
     ):
         canvas.words(
-            left, _TOP - 0.08, f"{role}: {photograph.name}", size=7.5, longest=max(width, _SIDE * 0.8)
+            left, top - 0.08, f"{role}: {photograph.name}", size=7.5, longest=max(width, _SIDE * 0.8)
         )
-        tops.append(canvas.panel(left, _TOP, width, height))
-        picture(tops[-1], photograph.pixels, photograph.size)
+        panels.append(canvas.panel(left, top, width, height))
+        picture(panels[-1], photograph.pixels, photograph.size)
         patch_map(
-            canvas.panel(left, maps_top, width, height), share * share.size, colours=colours, scale=scale
+            canvas.panel(left, map_top, width, height), share * share.size, colours=colours, scale=scale
         )
-        left += column + _GAP
-    canvas.words(_EDGE, maps_top - 0.08, "what each patch gives to the cosine", size=7.5)
-    _link(canvas.figure, tops, match, [photograph.size for photograph in photographs])
+    canvas.words(_EDGE, map_tops[0] - 0.08, "what each patch gives to the cosine", size=7.5)
+    _link(canvas.figure, panels, match, [photograph.size for photograph in photographs])
     limit = float(scale.vmax or 0.0)
     ticks = [-limit, -limit / 2, 0.0, limit / 2, limit]
-    bar = canvas.axes(_EDGE + 0.12, bar_top, _BAR_WIDTH, 0.09)
+    bar = canvas.axes(_EDGE + 0.12, bar_top, min(_BAR_WIDTH, whole - 2 * _EDGE - 0.24), 0.09)
     colour_bar(canvas.figure, bar, colours, scale, ticks, [_signed(tick) for tick in ticks])
     canvas.words(
         _EDGE,
         bar_top + 0.36,
         "share in the cosine × number of patches (no unit); one scale for both",
-        size=7,
+        size=6 if narrow else 7,
         colour=QUIET,
     )
     canvas.paragraph(_EDGE, foot, note, width=whole - 2 * _EDGE, size=_NOTE_SIZE)
@@ -99,6 +95,22 @@ def _panel(size: tuple[int, int]) -> tuple[float, float]:
     ratio = min(max(size[1] / size[0], 1 / MOST_STRETCHED), MOST_STRETCHED)
     height = min(_SIDE * ratio, _TALLEST)
     return height / ratio, height
+
+
+def _places(
+    sizes: Sequence[tuple[float, float]], *, narrow: bool
+) -> tuple[tuple[list[float], list[float], list[float]], float, float]:
+    """Left edges, tops of the photographs and tops of their maps; the whole width; where the maps end."""
+    (one, other), tallest = (height for _, height in sizes), max(height for _, height in sizes)
+    if narrow:
+        second = _TOP + one + _BETWEEN
+        maps = second + other + _BETWEEN
+        last = maps + one + 0.12
+        return ([_EDGE, _EDGE], [_TOP, second], [maps, last]), 2 * _EDGE + _SIDE, last + other
+    columns = [max(width, _NARROWEST) for width, _ in sizes]
+    maps = _TOP + tallest + _BETWEEN
+    lefts = [_EDGE, _EDGE + columns[0] + _GAP]
+    return (lefts, [_TOP, _TOP], [maps, maps]), 2 * _EDGE + _GAP + sum(columns), maps + tallest
 
 
 def _scale(shares: Sequence[np.ndarray]) -> Normalize:

@@ -10,21 +10,35 @@ from typing import Protocol, runtime_checkable
 
 from dinoscope.data.photograph import Photograph
 from dinoscope.data.retrieval import Hits, Match, PatchHit
+from dinoscope.data.shot import UNKNOWN, Shot
 from dinoscope.errors import InputError
+from dinoscope.retrieval.page.filters import condition_of
+from dinoscope.store.shots import NO_SHOTS, ShotFacts
 
 MOST_HITS = 200
 MOST_LISTED = 200
+MOST_TOGETHER = 16
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """One table of a store: its name, its backbone's, its photographs, and whether it keeps whole maps."""
+    """One table of a store.
+
+    Attributes:
+        name, backbone: its own and its model's.
+        n: its photographs.
+        dense: whether it keeps whole maps.
+        shots: what its photographs' EXIF blocks say, to filter by.
+        kind: of its model, as in `BackboneSpec.kind`.
+    """
 
     name: str
     backbone: str
     n: int
     dense: bool = False
+    shots: ShotFacts = NO_SHOTS
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +49,15 @@ class Shown:
         digest: sha256 of it.
         name: to show. Data, never markup.
         size: ``(W, H)`` of the upright original in pixels.
+        source: where it was found; empty for one that was dropped on the page. Data, never markup.
+        shot: what its EXIF block says.
     """
 
     digest: str
     name: str
     size: tuple[int, int]
+    source: str = ""
+    shot: Shot = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +72,9 @@ class Question:
         components: directions the suppression removes; None for its own choice.
         box: left, top, right, bottom in [0, 1]² of the query.
         patch: a place (x, y) in [0, 1]² of the query: the patch there.
+        more: digests of further photographs that are searched for.
+        against: digests of photographs that are searched against.
+        where: a condition on the columns.
     """
 
     table: str
@@ -64,6 +85,9 @@ class Question:
     components: int | None = None
     box: tuple[float, float, float, float] | None = None
     patch: tuple[float, float] | None = None
+    more: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
+    where: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +116,7 @@ class FoundPatches:
 class Finder(Protocol):
     """Who knows a store. Everything raises `DinoscopeError` where it cannot be done.
 
-    `picture` may be called from several threads, also while one other thread calls anything else.
+    `picture` and `search` may be called from several threads, also while one other calls anything else.
     """
 
     @property
@@ -124,6 +148,9 @@ class Finder(Protocol):
     def patches(self, question: Question) -> FoundPatches:
         """The patches of the table's other photographs that are most like one patch of the query."""
 
+    def duplicates(self, table: str, pooling: str, least: float) -> Sequence[Sequence[Shown]]:
+        """Groups of photographs of the table that are nearly the same, the most alike first."""
+
     def why(self, question: Question, hit: str) -> tuple[Match, Photograph, Photograph]:
         """What every patch gives to one hit's score, with the query's and the hit's photograph."""
 
@@ -153,6 +180,9 @@ def question_of(words: Mapping[str, str], finder: Finder) -> Question:
         components=whole_number(words, "components", 1, 9999) if words.get("components") else None,
         box=None if box is None else (box[0], box[1], box[2], box[3]),
         patch=None if patch is None else (patch[0], patch[1]),
+        more=_digests(words, "more"),
+        against=_digests(words, "against"),
+        where=condition_of(words),
     )
 
 
@@ -167,6 +197,13 @@ def digest_of(words: str) -> str:
     return words
 
 
+def _digests(words: Mapping[str, str], name: str) -> tuple[str, ...]:
+    found = tuple(digest_of(word) for word in words.get(name, "").split(",") if word)
+    if len(found) > MOST_TOGETHER:
+        raise InputError(f"at most {MOST_TOGETHER} photographs are searched for, or against, at once")
+    return found
+
+
 def whole_number(words: Mapping[str, str], name: str, least: int, most: int) -> int:
     """A number within limits.
 
@@ -177,6 +214,15 @@ def whole_number(words: Mapping[str, str], name: str, least: int, most: int) -> 
     if not (given.isascii() and given.isdigit() and len(given) <= 9 and least <= int(given) <= most):
         raise InputError(f"{name} is a whole number from {least} to {most:,}")
     return int(given)
+
+
+def share(words: Mapping[str, str], name: str) -> float:
+    """A number in [0, 1].
+
+    Raises:
+        InputError: it is none.
+    """
+    return (_numbers(words, name, 1) or (0.0,))[0]
 
 
 def _numbers(words: Mapping[str, str], name: str, count: int) -> tuple[float, ...] | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import threading
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -15,18 +13,19 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from dinoscope.data.photograph import Photograph
-from dinoscope.drawing.figure_files import jpeg_bytes
+from dinoscope.data.retrieval import Hits
+from dinoscope.drawing.figure_files import dark_jpeg_bytes, jpeg_bytes
+from dinoscope.drawing.pages import served_page
 from dinoscope.drawing.server.answers import REFUSALS, json_answer, page_routes
-from dinoscope.drawing.server.uploads import WAKE_S, UploadRoom, display_name
+from dinoscope.drawing.server.turns import in_turn
+from dinoscope.drawing.server.uploads import UploadRoom, display_name
 from dinoscope.errors import InputError
 from dinoscope.retrieval.figures.match import plot_match
-from dinoscope.retrieval.page.html import search_page_html
 from dinoscope.retrieval.page.question import (
     MOST_LISTED,
     Finder,
@@ -35,14 +34,29 @@ from dinoscope.retrieval.page.question import (
     Shown,
     digest_of,
     question_of,
+    share,
     whole_number,
 )
+from dinoscope.retrieval.recent import Recent
 
-PICTURE_PX: Mapping[str, int] = {"small": 256, "large": 1024}
-"""Longest side of a hit's picture, and of the query's."""
+PICTURE_PX: Mapping[str, int] = {"small": 384, "large": 1024, "open": 4096}
+"""Longest side of a hit's picture, of the query's, and of one opened by itself."""
+
+_WORDS = {
+    "cls": "class token",
+    "gem": "GeM",
+    "foreground": "foreground mean",
+    "none": "none",
+    "centre": "collection mean",
+    "common": "common directions",
+    "whiten": "whitening",
+    "background": "background",
+}
 
 KEPT_PICTURES_BYTES = 32 * 2**20
 READERS = 2
+SEARCHERS = 2
+"""Threads that look into tables: an index is searched outside of Python's lock."""
 
 _T = TypeVar("_T")
 
@@ -50,15 +64,21 @@ _T = TypeVar("_T")
 def search_app(finder: Finder, *, title: str, upload_bytes: int, closing: threading.Event) -> Starlette:
     """The app behind the guard; once ``closing`` is set nothing more is answered."""
     room = _Room(finder, upload_bytes, closing)
-    shown = search_page_html(
-        title, poolings=finder.poolings, suppressions=finder.suppressions, upload_bytes=upload_bytes
+    shown = served_page(
+        "retrieval/page/page.html",
+        code="search",
+        title=title,
+        poolings=finder.poolings,
+        suppressions=finder.suppressions,
+        words=_WORDS,
+        upload_bytes=upload_bytes,
     )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         closing.set()
-        for threads in (room.worker, room.decoder, room.readers):
+        for threads in (room.worker, room.searchers, room.decoder, room.readers):
             threads.shutdown(wait=True, cancel_futures=True)
 
     return Starlette(
@@ -71,6 +91,7 @@ def search_app(finder: Finder, *, title: str, upload_bytes: int, closing: thread
             Route("/search", room.search),
             Route("/patches", room.patches),
             Route("/picture", room.picture),
+            Route("/duplicates", room.duplicates),
             Route("/why", room.why),
         ],
         lifespan=lifespan,
@@ -80,18 +101,19 @@ def search_app(finder: Finder, *, title: str, upload_bytes: int, closing: thread
 
 @dataclass
 class _Room:
-    """One thread that searches, a few that make pictures, and the requests that give them work."""
+    """Threads that search, others that make pictures, and the requests that give them work."""
 
     finder: Finder
     upload_bytes: int
     closing: threading.Event
 
     def __post_init__(self) -> None:
-        self.worker = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-search")
+        self.worker = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-work")
+        self.searchers = ThreadPoolExecutor(SEARCHERS, thread_name_prefix="dinoscope-search")
         self.decoder = ThreadPoolExecutor(1, thread_name_prefix="dinoscope-uploads")
         self.room = UploadRoom()
         self.readers = ThreadPoolExecutor(READERS, thread_name_prefix="dinoscope-pictures")
-        self.kept = _Kept(KEPT_PICTURES_BYTES)
+        self.kept: Recent[tuple[str, int], bytes] = Recent(KEPT_PICTURES_BYTES, len)
 
     async def tables(self, request: Request) -> Response:
         tables = await self.run(request, self.finder.tables)
@@ -110,8 +132,6 @@ class _Room:
     async def upload(self, request: Request) -> Response:
         name = display_name(request.query_params.get("name", ""))
         upload = await self.room.read(request, self.upload_bytes)
-        if upload is None:
-            return Response(status_code=499)
         try:
             shown = await self.run(request, lambda: self.finder.take(upload.data, name), self.decoder)
         finally:
@@ -120,7 +140,8 @@ class _Room:
 
     async def search(self, request: Request) -> Response:
         question = question_of(request.query_params, self.finder)
-        return json_answer(_as_json(await self.run(request, lambda: self.finder.search(question))))
+        found = await self.run(request, lambda: self.finder.search(question), self.searchers)
+        return json_answer(_as_json(found))
 
     async def patches(self, request: Request) -> Response:
         question = question_of(request.query_params, self.finder)
@@ -138,62 +159,33 @@ class _Room:
             def make() -> bytes:
                 return _jpeg(self.finder.picture(table, digest, longest))
 
-            data = await self.run(request, make, self.readers)
-            self.kept.keep(key, data)
+            data = self.kept.keep(key, await self.run(request, make, self.readers))
         return Response(data, media_type="image/jpeg")
+
+    async def duplicates(self, request: Request) -> Response:
+        words = request.query_params
+        table, pooling, least = words.get("table", ""), words.get("pooling", "mean"), share(words, "least")
+        groups = await self.run(request, lambda: self.finder.duplicates(table, pooling, least))
+        return json_answer({"groups": [[asdict(one) for one in group] for group in groups]})
 
     async def why(self, request: Request) -> Response:
         question = question_of(request.query_params, self.finder)
         hit = digest_of(request.query_params.get("hit", ""))
 
+        dark, narrow = (request.query_params.get(word) == "1" for word in ("dark", "narrow"))
+
         def draw() -> bytes:
-            return jpeg_bytes(plot_match(*self.finder.why(question, hit)))
+            figure = plot_match(*self.finder.why(question, hit), narrow=narrow)
+            drawn = jpeg_bytes(figure)
+            return dark_jpeg_bytes(drawn, figure) if dark else drawn
 
         return Response(await self.run(request, draw), media_type="image/jpeg")
 
     async def run(
         self, request: Request, work: Callable[[], _T], threads: ThreadPoolExecutor | None = None
     ) -> _T:
-        """The answer of a thread, the one that searches unless others are named.
-
-        Work that nobody waits for any more and that has not begun is not done.
-
-        Raises:
-            HTTPException: 503, the server is closing; 499, who asked has gone.
-        """
-        future = asyncio.get_running_loop().run_in_executor(threads or self.worker, work)
-        while not self.closing.is_set():
-            done, _ = await asyncio.wait([future], timeout=WAKE_S)
-            if done:
-                return future.result()
-            if await request.is_disconnected():
-                future.cancel()
-                raise HTTPException(499, "nobody waits for the answer")
-        future.cancel()
-        raise HTTPException(503, "dinoscope is closing")
-
-
-class _Kept:
-    """The pictures asked for last, up to a size. Used on the event loop alone."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit = limit_bytes
-        self._held = 0
-        self._pictures: OrderedDict[tuple[str, int], bytes] = OrderedDict()
-
-    def have(self, key: tuple[str, int]) -> bytes | None:
-        """A picture that is kept."""
-        found = self._pictures.get(key)
-        if found is not None:
-            self._pictures.move_to_end(key)
-        return found
-
-    def keep(self, key: tuple[str, int], data: bytes) -> None:
-        """Keep one more, and let go of those not asked for longest."""
-        self._held += len(data) - len(self._pictures.pop(key, b""))
-        self._pictures[key] = data
-        while self._held > self._limit:
-            self._held -= len(self._pictures.popitem(last=False)[1])
+        """The answer of a thread, of the one for long work unless others are named; see `in_turn`."""
+        return await in_turn(request, work, threads or self.worker, self.closing)
 
 
 def _named(request: Request) -> tuple[str, str]:
@@ -210,12 +202,9 @@ def _as_json(found: Found) -> dict[str, object]:
     return {
         "hits": [one(h.score, h.rank, shown) for h, shown in zip(hits.hits, found.shown, strict=True)],
         "pooling": hits.pooling,
-        "suppression": hits.suppression,
-        "k_removed": hits.k_removed,
-        "fitted_on": hits.fitted_on,
         "exact": hits.exact,
-        "notes": list(hits.notes),
-        "grid": list(found.grid),
+        **_how(hits),
+        "grid": found.grid,
     }
 
 
@@ -225,12 +214,13 @@ def _patches_as_json(found: FoundPatches) -> dict[str, object]:
             {"rank": hit.rank, "score": hit.score, "box": list(hit.box), **asdict(shown)}
             for hit, shown in zip(found.hits, found.shown, strict=True)
         ],
-        "suppression": found.suppression,
-        "k_removed": found.k_removed,
-        "fitted_on": found.fitted_on,
-        "notes": list(found.notes),
-        "grid": list(found.grid),
+        **_how(found),
+        "grid": found.grid,
     }
+
+
+def _how(found: Hits | FoundPatches) -> dict[str, object]:
+    return {name: getattr(found, name) for name in ("suppression", "k_removed", "fitted_on", "notes")}
 
 
 def _jpeg(photograph: Photograph) -> bytes:

@@ -20,8 +20,8 @@ def serve_search(
 ) -> None:
     """Serve the search page until interrupted (Ctrl-C), then return.
 
-    One thread searches. Of the disk nothing is served but the photographs of the store, and nothing is
-    written.
+    Two threads search, and a model runs in one of them at a time. Of the disk nothing is served but the
+    photographs of the store, and nothing is written.
 
     Args:
         finder: knows the store.

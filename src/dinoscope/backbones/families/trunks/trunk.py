@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -98,13 +99,10 @@ class Trunk:
         assert blocks is not None, "checked when it was loaded"
         kept: dict[int, Any] = {}
 
-        def keep(layer: int) -> Callable[[nn.Module, Any, Any], None]:
-            def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-                kept[layer] = output
+        def keep(layer: int, _module: nn.Module, _inputs: Any, output: Any) -> None:
+            kept[layer] = output
 
-            return hook
-
-        handles = [blocks[layer].register_forward_hook(keep(layer)) for layer in layers]
+        handles = [blocks[layer].register_forward_hook(partial(keep, layer)) for layer in layers]
         try:
             self.run(trunk, pixels)
         finally:

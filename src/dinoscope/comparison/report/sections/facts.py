@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from dinoscope.comparison import words
+from dinoscope.comparison import colour_words, words
 from dinoscope.data.results import Comparison
 from dinoscope.drawing.pages import Section, fill
 
@@ -18,11 +18,12 @@ DINOV3_REMARK = (
 
 def sections(comparison: Comparison) -> Iterator[Section]:
     """Those that have something to say."""
+    dinov3 = any("dinov3" in model.spec.licence.lower() for model in comparison.models)
     parts: list[tuple[str, str, dict[str, object]]] = [
         ("fairness", "Fairness ledger", {}),
         ("variance", "Explained variance", {}),
         ("limits", "What is not shown", {"points": _limits(comparison)}),
-        ("models", "Models and weights", {"remark": _remark(comparison)}),
+        ("models", "Models and weights", {"remark": DINOV3_REMARK if dinov3 else ""}),
         ("failures", "Failures", {}),
         ("settings", "Settings and versions", {"value": _value}),
     ]
@@ -39,7 +40,7 @@ def sections(comparison: Comparison) -> Iterator[Section]:
 def _limits(comparison: Comparison) -> list[str]:
     """What no picture on the page can show."""
     return [
-        words.colours_note(comparison),
+        colour_words.note(comparison),
         words.COSINES_NOTE,
         "The reference patches are a few places, the same in every photograph: neither the best nor the "
         "worst.",
@@ -50,10 +51,6 @@ def _limits(comparison: Comparison) -> list[str]:
         "benchmark.",
         "A difference between two models names no cause: they usually differ in more than one thing at once.",
     ]
-
-
-def _remark(comparison: Comparison) -> str:
-    return DINOV3_REMARK if any("dinov3" in m.spec.licence.lower() for m in comparison.models) else ""
 
 
 def _value(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dinoscope.comparison import words
+from dinoscope.comparison import colour_words, words
 from dinoscope.data.results import Comparison
 from dinoscope.drawing.html import colours_uri, cosines_uri, jpeg_uri
 from dinoscope.drawing.pages import Section, fill
@@ -28,6 +28,7 @@ def sections(comparison: Comparison) -> Iterator[Section]:
         "comparison/report/sections/photographs.html",
         comparison=comparison,
         words=words,
+        colour_words=colour_words,
         marks=marks,
         boxes=boxes,
         uris={"photograph": jpeg_uri, "colours": colours_uri, "cosines": cosines_uri},

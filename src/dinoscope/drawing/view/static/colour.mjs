@@ -12,8 +12,8 @@ const VIRIDIS_AT = [0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208
 const NEGATIVE = [[68, 1, 84], [112, 18, 104], [154, 45, 118], [196, 86, 142], [226, 138, 174], [245, 186, 208], [252, 222, 232]];
 const NEGATIVE_AT = [0, 0.1, 0.25, 0.45, 0.65, 0.85, 1];
 
-// PuOr of ColorBrewer (Apache-2.0): purple below 0, orange above.
-const DIVERGING = [[84, 39, 136], [153, 142, 195], [247, 247, 247], [241, 163, 64], [179, 88, 6]];
+// Differences: blue below 0, red above, darkest at 0 as the cosines are.
+const DIFFERENCE = [[124, 196, 255], [47, 127, 208], [20, 20, 20], [208, 67, 47], [255, 157, 124]];
 
 /** Colour of cosines below a scale that starts at 0. */
 export const BELOW = [128, 128, 128];
@@ -21,8 +21,8 @@ export const BELOW = [128, 128, 128];
 /** Differences of cosines are drawn from minus to plus this; beyond it colours are cut off. */
 export const MOST_APART = 0.5;
 
-/** @param {number[]} rgb */
-const opaque = ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r;
+/** As it lies in an ImageData. @param {number[]} rgb */
+export const opaque = ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r;
 
 /** 256 colours as they lie in an ImageData. */
 export const TABLE = Int32Array.from({ length: 256 }, (_, i) => {
@@ -37,7 +37,7 @@ export const TABLE = Int32Array.from({ length: 256 }, (_, i) => {
  * @param {number[]} at ascending
  * @param {number} place
  */
-function between(colours, at, place) {
+export function between(colours, at, place) {
   const k = Math.max(0, Math.min(at.length - 2, at.findLastIndex((start) => start <= place)));
   const share = Math.max(0, Math.min(1, (place - at[k]) / (at[k + 1] - at[k])));
   return opaque(colours[k].map((low, c) => Math.round(low + share * (colours[k + 1][c] - low))));
@@ -50,7 +50,7 @@ export const SIGNED = Int32Array.from({ length: 256 }, (_, i) => {
 });
 
 /** 256 colours of differences. */
-export const APART = Int32Array.from({ length: 256 }, (_, i) => between(DIVERGING, [0, 64, 127.5, 191, 255], i));
+export const APART = Int32Array.from({ length: 256 }, (_, i) => between(DIFFERENCE, [0, 63.75, 127.5, 191.25, 255], i));
 
 const FINE = 4096;
 /** @type {Map<string, Int32Array>} */
@@ -148,7 +148,7 @@ export function paintThreshold(cosines, out, threshold) {
  * @param {Int32Array} out
  */
 export function paintComponents(model, grid, components, out) {
-  const n = model.tokens.n;
+  const { n } = model;
   for (let i = 0; i < out.length; i++) {
     const at = grid.offset + i;
     if (components) {

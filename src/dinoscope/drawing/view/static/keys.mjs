@@ -1,7 +1,7 @@
 /** Keys and zoom. */
 
 import { patchAt } from "./payload.mjs";
-import { MAX_ZOOM, sequence } from "./state.mjs";
+import { MAX_ZOOM } from "./state.mjs";
 
 /** @typedef {import("./session.mjs").Session} Session */
 /** @typedef {import("./state.mjs").Place} Place */
@@ -54,7 +54,7 @@ export function pressKey(session, event) {
     session.point(place);
   };
   const photo = (/** @type {number} */ by) => {
-    const order = sequence(session.view, session.state.sort);
+    const { order } = session.table;
     const next = Math.max(0, Math.min(order.length - 1, order.indexOf(at.image) + by));
     session.table.photos[order[next]].stage.focus();
   };
@@ -68,19 +68,16 @@ export function pressKey(session, event) {
     End: () => go(row, grid.w - 1),
     PageUp: () => photo(-1),
     PageDown: () => photo(1),
-    Enter: () => session.pin(at),
-    " ": () => session.pin(at),
+    Enter: () => session.click(at, !event.shiftKey),
+    " ": () => session.click(at, !event.shiftKey),
     Delete: () => session.set({ pins: session.state.pins.slice(0, -1) }),
     Backspace: () => session.set({ pins: session.state.pins.slice(0, -1) }),
     "+": () => zoom(session, 1.5, at),
     "=": () => zoom(session, 1.5, at),
     "-": () => zoom(session, 1 / 1.5, at),
     0: () => zoom(session, 0, at),
-    c: () => session.set({ mode: "cosine" }),
-    r: () => session.set({ mode: "rank" }),
-    t: () => session.set({ mode: "threshold" }),
-    p: () => session.set({ mode: "pca" }),
-    d: () => session.set({ mode: "difference" }),
+    ...Object.fromEntries(session.modes.map(({ key, mode }) => [key.toLowerCase(), () => session.set({ mode })])),
+    o: () => session.models.length > 1 && session.set({ wipe: session.state.wipe === null ? 0.5 : null }),
     s: () => session.set({ smooth: !session.state.smooth }),
     "?": () => session.controls.showHelp(),
   };

@@ -3,9 +3,10 @@
  * what became of them. Every request goes to an address below this page's own, which holds the run's key.
  */
 
+import { answerOf } from "./answers.mjs";
 import { h, say } from "./dom.mjs";
 import { received } from "./folders.mjs";
-import { ask, complain, leaving, part, Refused, report, status } from "./page.mjs";
+import { ask, complain, inPlainWords, leaving, part, Refused, report, status } from "./page.mjs";
 import { DinoscopeView } from "./view.mjs";
 
 /** How often the page asks whether another page changed something. */
@@ -170,6 +171,7 @@ async function renew() {
     const length = new DataView(bytes.buffer).getUint32(0, true);
     const header = new TextDecoder().decode(bytes.subarray(4, 4 + length));
     if (!view.isConnected) empty.after(view);
+    if ("asks" in document.documentElement.dataset) view.ask = (question) => further({ ...question, grid: wanted, revision });
     await view.load(header, bytes.slice(4 + length));
   } else {
     view.remove();
@@ -179,6 +181,18 @@ async function renew() {
   take(await (await ask("state")).json());
   renewedAt = performance.now();
   renewalMs = renewedAt - start;
+}
+
+/**
+ * What the payload does not hold.
+ * @param {Record<string, unknown>} question
+ */
+async function further(question) {
+  try {
+    return answerOf(await (await ask("ask", { method: "POST", body: JSON.stringify(question) })).arrayBuffer());
+  } catch (error) {
+    throw new Error(inPlainWords(error));
+  }
 }
 
 const key = () => `${state.revision} ${grid}`;

@@ -2,9 +2,12 @@
 
 import { ownRange, paintComponents, paintCosines, paintDifference, paintRanks, paintThreshold } from "./colour.mjs";
 import { h, say } from "./dom.mjs";
-import { bestMatch, place } from "./marks.mjs";
+import { glance } from "./glance.mjs";
+import { bestMatch, label } from "./marks.mjs";
+import { sized } from "./over.mjs";
 import { patchAt } from "./payload.mjs";
 import { mapOpacity, sequence } from "./state.mjs";
+import { columnOf, columnsOf, edge, showEdge, wiped } from "./wipe.mjs";
 
 /**
  * @typedef {object} Group one reference and its maps
@@ -37,9 +40,9 @@ const NARROWEST_MAP = 162;
 /** Photographs stand beside each other where each cell has so many. */
 const BLOCK_CELL = 180;
 const BLOCK_GAP = 32;
+/** A map that shares its place with another's is worth more room. */
+const WIPED_CELL = 280;
 const GAP = 4;
-const LABEL_PX = 44;
-const GLANCE_PX = 40;
 
 export class MapTable {
   /**
@@ -63,10 +66,21 @@ export class MapTable {
     this.columns = [];
     /** @type {HTMLElement[]} */
     this.positions = [];
-    this.glance = h("canvas", { className: "glance", width: 2 * GLANCE_PX, height: 2 * GLANCE_PX, title: "the patch asked for, in the middle" });
+    this.glance = glance();
     this.shape = "";
+    /** Photographs that are shown, from top to bottom. @type {number[]} */
+    this.order = [];
+    /** What paints maps that the payload does not hold. @type {import("./asking.mjs").Asking | null} */
+    this.asking = null;
+    /** Whether a photograph gets back the focus that it had, which asks for nothing. */
+    this.refocusing = false;
     this.cellWidth = 0;
     this.body.addEventListener("scroll", () => (this.head.scrollLeft = this.body.scrollLeft));
+  }
+
+  /** Photographs and maps. */
+  get cells() {
+    return [...this.photos, ...this.maps.flat()];
   }
 
   /**
@@ -79,15 +93,21 @@ export class MapTable {
   layout(state, groups, width) {
     this.groups = groups;
     const models = state.order.filter((m) => !state.hidden.includes(m));
-    const stacked = (1 + models.length) * MIN_CELL > width;
-    const least = (stacked ? 0 : 1) + models.length;
-    const fit = Math.floor((width + BLOCK_GAP) / (least * (BLOCK_CELL + GAP) + BLOCK_GAP));
-    const blocks = stacked ? 1 : Math.max(1, Math.min(fit, this.view.photographs.length));
+    const maps = columnsOf(state, models);
+    const over = wiped(state, models);
+    const stacked = (1 + maps) * (over ? WIPED_CELL : MIN_CELL) > width;
+    const least = (stacked ? 0 : 1) + maps;
+    const fit = Math.floor((width + BLOCK_GAP) / (least * ((over ? WIPED_CELL : BLOCK_CELL) + GAP) + BLOCK_GAP));
+    const few = this.asking?.way?.photographs?.(this.asking) ?? null;
+    this.order = few ?? sequence(this.view, state.sort);
+    const blocks = stacked || few ? 1 : Math.max(1, Math.min(fit, this.order.length));
     const cell = (width - (blocks - 1) * BLOCK_GAP) / blocks / least - GAP;
     this.cellWidth = Math.floor(stacked ? Math.max(cell, NARROWEST_MAP) : cell);
-    const columns = stacked ? models.length : 1 + groups.length * models.length;
+    const columns = stacked ? maps : 1 + groups.length * maps;
     for (const part of [this.head, this.body]) part.style.setProperty("--cell", `${this.cellWidth}px`);
-    const shape = [models, groups.map((g) => g.pin), stacked, blocks, state.sort, state.mode === "difference"].join("|");
+    const shape = [models, groups.map((g) => g.pin), stacked, blocks, this.order, state.mode === "difference", over].join("|");
+    // Room for the titles of pins before there are any: the first pin moves nothing.
+    this.head.style.minHeight = stacked || state.mode === "pca" ? "" : "4.65em";
     if (shape === this.shape) return;
     this.shape = shape;
     const template = `repeat(${columns}, var(--cell))`;
@@ -95,18 +115,20 @@ export class MapTable {
     this.body.style.setProperty("--columns", template);
     this.body.classList.toggle("stacked", stacked);
     this.head.classList.toggle("stacked", stacked);
-    this.#buildHead(models, blocks, columns, stacked, state.mode === "difference");
-    this.#buildBody(models, blocks, stacked, sequence(this.view, state.sort));
+    this.#buildHead(state, models, blocks, columns, stacked);
+    this.#buildBody(state, models, blocks, stacked);
   }
 
   /**
+   * @param {import("./state.mjs").State} state
    * @param {number[]} models
    * @param {number} blocks
    * @param {number} columns
    * @param {boolean} stacked
-   * @param {boolean} apart whether other models' maps are differences to the first
    */
-  #buildHead(models, blocks, columns, stacked, apart) {
+  #buildHead(state, models, blocks, columns, stacked) {
+    const apart = state.mode === "difference";
+    const maps = columnsOf(state, models);
     this.columns = [];
     this.positions = [];
     this.head.replaceChildren();
@@ -121,10 +143,10 @@ export class MapTable {
       this.positions.push(position);
       this.head.append(corner);
       (stacked ? this.groups.slice(0, 1) : this.groups).forEach((group, g) => {
-        const start = stacked ? 1 : first + 1 + g * models.length;
+        const start = stacked ? 1 : first + 1 + g * maps;
         if (titled) {
           const title = h("div", { className: "group" }, ...this.#groupTitle(group));
-          title.style.gridColumn = `${start} / span ${models.length}`;
+          title.style.gridColumn = `${start} / span ${maps}`;
           this.head.append(title);
         }
         models.forEach((m, c) => {
@@ -133,8 +155,9 @@ export class MapTable {
           const label = apart && c ? `${model.label} \u2212 ${this.view.models[models[0]].label}` : model.label;
           const name = h("span", { className: "name", title: `${model.name}, layer ${model.layer}, ${model.dim} channels` }, label);
           const column = h("div", { className: "column" }, name, readout);
-          if (model.control) name.append(h("span", { className: "note" }, " control"));
-          column.style.gridColumn = String(start + c);
+          if (model.kind) name.append(h("span", { className: "note" }, ` ${model.kind}`));
+          column.style.gridColumn = String(start + columnOf(state, models, c));
+          column.classList.toggle("over", wiped(state, models) && c < 2);
           column.style.gridRow = titled || stacked ? "2" : "1";
           this.columns.push({ group: g, model: m, readout });
           this.head.append(column);
@@ -154,12 +177,14 @@ export class MapTable {
   }
 
   /**
+   * @param {import("./state.mjs").State} state
    * @param {number[]} models
    * @param {number} blocks
    * @param {boolean} stacked whether a photograph stands over its maps and groups one over the other
-   * @param {number[]} photographs in the order to be shown
    */
-  #buildBody(models, blocks, stacked, photographs) {
+  #buildBody(state, models, blocks, stacked) {
+    const maps = columnsOf(state, models);
+    const [left, right] = models.map((m) => this.view.models[m].label);
     const focused = this.photos.findIndex((cell) => cell.stage.matches(":focus"));
     const current = this.photos.findIndex((cell) => cell.stage.tabIndex === 0);
     this.photos = [];
@@ -167,18 +192,19 @@ export class MapTable {
     const lines = stacked ? 1 + this.groups.length : 1;
     const piles = Array.from({ length: blocks }, () => ({ height: 0, lines: 0, element: h("div", { className: "block" }) }));
     this.body.replaceChildren(...piles.map(({ element }) => element));
-    for (const p of photographs) {
+    for (const p of [...this.order, ...this.view.photographs.keys()]) {
+      if (this.photos[p]) continue;
+      const photo = (this.photos[p] = this.#cell(p, -1));
+      if (!this.order.includes(p)) continue;
       const photograph = this.view.photographs[p];
       const pile = piles.reduce((low, other) => (other.height < low.height ? other : low));
       const top = pile.lines * lines + 1;
       pile.height += photograph.size[1] / photograph.size[0] + 0.1;
       pile.lines += 1;
-      const photo = this.#cell(p, -1);
-      photo.stage.tabIndex = p === (current < 0 ? photographs[0] : current) ? 0 : -1;
+      photo.stage.tabIndex = p === (this.order.includes(current) ? current : this.order[0]) ? 0 : -1;
       photo.stage.setAttribute("role", "application");
       photo.stage.setAttribute("aria-roledescription", "photograph of patches");
       photo.stage.setAttribute("aria-label", `${photograph.name}: arrow keys move the reference patch`);
-      this.photos[p] = photo;
       const size = `${photograph.size[0]}\u2009\u00d7\u2009${photograph.size[1]} px`;
       const caption = h("div", { className: "caption", title: [size, ...photograph.notes].join("; ") }, h("span", {}, photograph.name));
       if (photograph.disagreement !== null && models.length > 1) {
@@ -200,14 +226,23 @@ export class MapTable {
           if (stacked && this.groups.length > 1) {
             figure.prepend(h("div", { className: "group" }, ...(c ? ["\u00a0"] : this.#groupTitle(group))));
           }
-          figure.style.gridColumn = String(stacked ? 1 + c : 2 + c + g * models.length);
+          const column = columnOf(state, models, c);
+          figure.style.gridColumn = String(stacked ? 1 + column : 2 + column + g * maps);
           figure.style.gridRow = String(stacked ? top + 1 + g : top);
           this.maps[g].push(cell);
           pile.element.append(figure);
+          if (c !== 1 || !wiped(state, models)) return;
+          figure.className = "upper";
+          const between = edge(`${left} and ${right}`);
+          between.style.gridArea = figure.style.gridArea;
+          between.style.height = `min(80vh, calc(var(--cell) * ${photograph.size[1] / photograph.size[0]}))`;
+          pile.element.append(between);
         });
       });
     }
+    this.refocusing = true;
     if (focused >= 0) this.photos[focused].stage.focus({ preventScroll: true });
+    this.refocusing = false;
   }
 
   /**
@@ -259,6 +294,11 @@ export class MapTable {
       if (!cell.canvas || !cell.pixels || !cell.words) continue;
       cell.share.hidden = state.mode !== "threshold";
       cell.match = null;
+      if (this.asking?.paint(cell)) {
+        cell.best.hidden = true;
+        continue;
+      }
+      sized(cell, grid.h, grid.w);
       if (state.mode === "pca") paintComponents(model, grid, state.components, cell.words);
       else if (all) {
         const cosines = all.subarray(grid.offset, grid.offset + grid.h * grid.w);
@@ -277,7 +317,9 @@ export class MapTable {
           }
           const here = cell.image === group.at.image ? patchAt(grid, group.at.x, group.at.y) : null;
           cell.match = bestMatch(cosines, grid, here, state.radius);
-          if (cell.match) this.#label(cell, grid, cell.match, here);
+          const [W, H] = this.view.photographs[cell.image].size;
+          const wide = this.cellWidth * state.zoom.z;
+          if (cell.match) label(cell, grid, cell.match, here, [wide / grid.w, (wide * H) / W / grid.h]);
         }
       } else continue;
       cell.best.hidden = !cell.match;
@@ -286,54 +328,14 @@ export class MapTable {
     return { ranges };
   }
 
-  /**
-   * Puts a best match's frame and label, the label where it covers neither an edge nor the reference.
-   * @param {Cell} cell
-   * @param {import("./payload.mjs").Grid} grid
-   * @param {import("./marks.mjs").Match} match
-   * @param {{row: number, col: number} | null} here
-   */
-  #label(cell, grid, match, here) {
-    place(cell.best, grid, match);
-    say(cell.label, match.cosine.toFixed(2));
-    const room = Math.ceil((LABEL_PX * grid.w) / this.cellWidth);
-    const close = here !== null && Math.abs(here.row - match.row) <= Math.ceil((12 * grid.w) / this.cellWidth);
-    const covers = close && here.col > match.col && here.col <= match.col + room + 1;
-    cell.best.classList.toggle("left", covers || grid.w - match.col - 1 < room);
-    cell.best.classList.toggle("high", match.row < grid.h * 0.08);
-    cell.best.classList.toggle("low", match.row >= grid.h * 0.92 - 1);
-  }
-
-  /**
-   * Draws the patch asked for, in its surroundings, where it stays in sight.
-   * @param {import("./state.mjs").State} state
-   */
-  showGlance(state) {
-    this.glance.hidden = state.mode === "pca";
-    const photo = this.photos[state.at.image].plane.querySelector("img");
-    const context = this.glance.getContext("2d");
-    if (!photo || !context || !photo.naturalWidth || this.glance.hidden) return;
-    const grid = this.view.grids[state.at.image][state.order[0]];
-    const { row, col } = patchAt(grid, state.at.x, state.at.y);
-    const [w, t] = [photo.naturalWidth / grid.w, photo.naturalHeight / grid.h];
-    const side = 2 * GLANCE_PX, span = 5;
-    context.clearRect(0, 0, side, side);
-    context.drawImage(photo, (col + 0.5 - span / 2) * w, (row + 0.5 - span / 2) * t, span * w, span * t, 0, 0, side, side);
-    const corner = (side * (span - 1)) / 2 / span;
-    for (const [colour, width] of [["#fff", 6], ["#111", 3]]) {
-      context.strokeStyle = String(colour);
-      context.lineWidth = Number(width);
-      context.strokeRect(corner, corner, side / span, side / span);
-    }
-  }
-
   /** @param {import("./state.mjs").State} state */
   look(state) {
     this.body.classList.toggle("smooth", state.smooth);
     this.body.classList.toggle("dimmed", state.mode === "threshold");
     this.body.style.setProperty("--opacity", String(mapOpacity(state)));
+    showEdge(this.body, state);
     const { z } = state.zoom;
-    for (const cell of [...this.photos, ...this.maps.flat()]) {
+    for (const cell of this.cells) {
       const grid = this.view.grids[cell.image][cell.model < 0 ? 0 : cell.model];
       cell.plane.style.width = `${100 * z}%`;
       cell.plane.style.height = `${100 * z}%`;

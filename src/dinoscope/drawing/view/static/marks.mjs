@@ -11,6 +11,12 @@ import { patchAt } from "./payload.mjs";
  */
 
 const TINY_PX = 4.5;
+const LABEL = { width: 38, height: 16, gap: 4 };
+const RING_PX = 12;
+/** What the share of a threshold takes of a map's lower left corner. */
+const SHARE = { width: 44, height: 20 };
+/** A pin's number beside its ring. */
+const NUMBER_PX = 18;
 
 /**
  * The most similar patch of a photograph, outside a neighbourhood where that is the reference's own.
@@ -67,6 +73,41 @@ export function frame(table, state, cursor) {
   };
   for (const cell of table.photos) show(cell, table.groups);
   table.maps.forEach((row, g) => row.forEach((cell) => show(cell, [table.groups[g]])));
+}
+
+/**
+ * Puts a best match's frame and label: the label on the first side where it covers neither an edge of the map nor the
+ * reference's ring and number.
+ * @param {import("./maptable.mjs").Cell} cell
+ * @param {import("./payload.mjs").Grid} grid
+ * @param {Match} match
+ * @param {{row: number, col: number} | null} here the reference, where it lies in this photograph
+ * @param {[number, number]} patch its width and height on the screen
+ */
+export function label(cell, grid, match, here, patch) {
+  place(cell.best, grid, match);
+  say(cell.label, match.cosine.toFixed(2));
+  const [w, t] = patch;
+  const { width, height, gap } = LABEL;
+  const x = (match.col + 0.5) * w, y = (match.row + 0.5) * t;
+  const along = Math.max(0, Math.min(grid.w * w - width, x - width / 2)), down = Math.max(0, Math.min(grid.h * t - height, y - height / 2));
+  /** @type {Record<string, [number, number]>} */
+  const corners = {
+    right: [x + w / 2 + gap, down], left: [x - w / 2 - gap - width, down],
+    above: [along, y - t / 2 - gap - height], below: [along, y + t / 2 + gap],
+  };
+  const free = (/** @type {[number, number]} */ [left, top]) => {
+    if (left < 0 || top < 0 || left + width > grid.w * w || top + height > grid.h * t) return false;
+    if (!cell.share.hidden && left < SHARE.width && top + height > grid.h * t - SHARE.height) return false;
+    if (!here) return true;
+    const cx = (here.col + 0.5) * w, cy = (here.row + 0.5) * t;
+    const [across, up] = [w, t].map((side) => Math.max(RING_PX, side / 2 + 4));
+    return left > cx + across + NUMBER_PX || left + width < cx - across || top > cy + up || top + height < cy - up;
+  };
+  const side = Object.keys(corners).find((one) => free(corners[one])) ?? "right";
+  cell.best.dataset.side = side;
+  const moved = side === "right" || side === "left" ? down - y + height / 2 : along - x + width / 2;
+  cell.best.style.setProperty("--moved", `${moved.toFixed(1)}px`);
 }
 
 /**

@@ -25,10 +25,19 @@ export function part(id, type) {
   return found;
 }
 
-/** @param {string} address @param {RequestInit} [request] */
-export async function ask(address, request = {}) {
+/** How often a busy server is asked. */
+const TIMES = 10;
+
+/** @param {string} address @param {RequestInit} [request] @param {number} [left] times to ask again */
+export async function ask(address, request = {}, left = TIMES - 1) {
   const answer = await fetch(address, { signal: leaving.signal, ...request, cache: "no-store" });
   if (answer.ok) return answer;
+  const againS = Number(answer.headers.get("retry-after"));
+  if (answer.status === 503 && againS && left) {
+    say(status, "dinoscope is busy; asking again");
+    await new Promise((resolve) => setTimeout(resolve, 1000 * againS));
+    return ask(address, request, left - 1);
+  }
   const text = await answer.text();
   let reason = text;
   try {

@@ -30,9 +30,17 @@ export function number(table, state, cursor, painted) {
     const own = table.view.grids[cursor.image][column.model];
     const patch = patchAt(own, cursor.x, cursor.y);
     const at = own.offset + patch.row * own.w + patch.col;
-    column.readout.title = `norm ${Number(model.tokens.norms[at].toPrecision(4))}`;
+    column.readout.title = `norm ${Number(model.norms[at].toPrecision(4))}`;
     const cosines = table.groups[column.group].cosines[column.model];
     const parts = [];
+    if (table.asking?.way) {
+      const said = table.asking.way.reads(table.asking, column.model, cursor);
+      column.readout.title = said ?? "";
+      if (said !== null) {
+        say(column.readout, said);
+        continue;
+      }
+    }
     if (state.mode === "pca") parts.push(colourNote(model, state.components));
     else if (cosines) {
       const first = table.groups[column.group].cosines[front];
@@ -41,7 +49,7 @@ export function number(table, state, cursor, painted) {
       const apart = state.mode === "difference" && column.model !== front && first;
       parts.push(apart ? `difference ${signed(cosines[at] - first[own.offset + there.row * own.w + there.col])}` : `cos ${signed(cosines[at])}`);
     }
-    if (state.mode !== "pca" && state.mode !== "difference") parts.push(column.readout.title);
+    if (state.mode !== "pca" && state.mode !== "difference" && column.readout.title) parts.push(column.readout.title);
     const range = painted[column.group]?.ranges.get(column.model);
     if (state.scale === "own" && range) parts.push(`own scale ${range[0].toFixed(2)} to ${range[1].toFixed(2)}`);
     say(column.readout, parts.join(", "));
@@ -60,6 +68,7 @@ export function colourNote(model, components) {
     });
     return `components ${shares.join(" ")}`;
   }
+  if (model.colouredBy) return model.colouredBy;
   if (model.alignedTo === null) return "reference colours";
   const left = model.residual === null ? "" : `, residual ${model.residual.toFixed(2)}`;
   return `aligned${left}`;
@@ -76,7 +85,7 @@ export function inWords(session) {
   const { row, col } = patchAt(grid, at.x, at.y);
   const norms = session.models.map((m) => {
     const model = session.view.models[m];
-    return `${model.label} norm ${Number(model.tokens.norms[session.patchOf(at, m)].toPrecision(4))}`;
+    return `${model.label} norm ${Number(model.norms[session.patchOf(at, m)].toPrecision(4))}`;
   });
   const pins = session.table.groups.filter((group) => group.pin).map((group) => session.models.map((m) => {
     const cosine = group.cosines[m]?.[session.patchOf(at, m)];

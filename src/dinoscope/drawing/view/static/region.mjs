@@ -1,9 +1,11 @@
 /** A photograph on which a box can be drawn and a patch be chosen, by pointer and by keys. */
 
 import { h } from "./dom.mjs";
+import { place as placed } from "./handles.mjs";
 
 /** @typedef {{kind: "whole"} | {kind: "box", at: [number, number, number, number]} | {kind: "patch", at: [number, number]}} Region */
-/** @typedef {{digest: string, name: string, size: [number, number]}} Shown */
+/** @typedef {{taken: string, camera: string, latitude: number | null, longitude: number | null}} Shot */
+/** @typedef {{digest: string, name: string, size: [number, number], source: string, shot: Shot}} Shown */
 /** @typedef {[number, number]} Grid rows and columns of patches */
 
 /** A pointer that moved less is a click. */
@@ -34,14 +36,11 @@ export function framed(address, shown, alt) {
  */
 export function outline(frame, name, box) {
   frame.querySelector(`.${name}`)?.remove();
-  if (!box) return;
+  if (!box) return null;
   const mark = h("span", { className: `outline ${name}` });
-  const [left, top, right, bottom] = box;
-  mark.style.left = `${100 * left}%`;
-  mark.style.top = `${100 * top}%`;
-  mark.style.width = `${100 * (right - left)}%`;
-  mark.style.height = `${100 * (bottom - top)}%`;
+  placed(mark, box);
   frame.append(mark);
+  return mark;
 }
 
 /**

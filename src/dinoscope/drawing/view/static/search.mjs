@@ -1,105 +1,142 @@
 /**
- * The search page: a photograph, or a part of it, is looked for in a store, and the plain ranking stands beside
- * the one with a suppression. Every request goes to an address below this page's own, which holds the run's key.
+ * The search page: a photograph, or a part of it, is looked for in a store, by two models side by side or plainly
+ * and with a suppression. Every request goes to an address below this page's own, which holds the run's key.
  */
 
-import { h, say } from "./dom.mjs";
-import { received } from "./folders.mjs";
-import { hitItem, inFull, inShort } from "./hits.mjs";
-import { ask, complain, inPlainWords, leaving, part, Refused, report, status } from "./page.mjs";
-import { drawable, footprint, framed, inAddress, inWords, keyed, outline, WHOLE } from "./region.mjs";
+import { addressOf, regionIn, wordsIn, wordsOf } from "./address.mjs";
+import { about } from "./card.mjs";
+import { listAnew } from "./collection.mjs";
+import { say } from "./dom.mjs";
+import { showDuplicates } from "./duplicates.mjs";
+import { asCsv, asJson, save } from "./exported.mjs";
+import { fields, modelOf, offerTables, settings, take } from "./tables.mjs";
+import { filters, fillFilters, onFilters } from "./filters.mjs";
+import { adjustable } from "./handles.mjs";
+import { hitItem } from "./hits.mjs";
+import { ask, complain, part, report, status } from "./page.mjs";
+import { inBoth, pointOut, prepare, rank } from "./rankings.mjs";
+import { drawable, footprint, framed, inWords, keyed, outline, WHOLE } from "./region.mjs";
+import { showTogether } from "./together.mjs";
+import { uploaded } from "./uploads.mjs";
+import { explain } from "./why.mjs";
 
 /** Hits to begin with, and at most. */
 const FIRST_HITS = 24;
 const MOST_HITS = 200;
-/** Photographs of the store shown at a time. */
-const LISTED = 48;
 /** Keys and switches that follow each other quickly are one search. */
 const PATIENCE_MS = 250;
 
 /** @typedef {import("./region.mjs").Region} Region */
 /** @typedef {import("./region.mjs").Shown} Shown */
 /** @typedef {import("./hits.mjs").Hit} Hit */
-/** @typedef {import("./hits.mjs").Answer} Answer */
-/** @typedef {{name: string, backbone: string, n: number, dense: boolean}} Table */
+/** @typedef {import("./exported.mjs").Ranking} Ranking */
+/** @typedef {import("./tables.mjs").Table} Table */
+/** @typedef {{id: "left" | "right", table: Table, suppression: string, title: string}} Column */
 
-const picker = part("file", HTMLInputElement);
-const tableField = part("table", HTMLSelectElement);
-const among = part("among", HTMLSelectElement);
-const pooling = part("pooling", HTMLSelectElement);
-const suppress = part("suppress", HTMLSelectElement);
-const components = part("components", HTMLInputElement);
 const stage = part("stage", HTMLElement);
 const rankings = part("rankings", HTMLElement);
+const duplicates = part("duplicates", HTMLElement);
+const least = part("least", HTMLInputElement);
 const collection = part("collection", HTMLDetailsElement);
 const deeper = part("deeper", HTMLButtonElement);
-const more = part("more", HTMLButtonElement);
-const why = part("why", HTMLDialogElement);
-const limit = Number(document.documentElement.dataset.uploadBytes);
 
-/** @type {Table[]} */
-let tables = [];
-/** @type {Shown | null} */
-let query = null;
-/** @type {Region} */
-let region = WHOLE;
+/** @type {import("./address.mjs").Asked} */
+let now = { query: null, region: WHOLE, more: [], against: [], k: FIRST_HITS };
 /** Of the query's patches. @type {[number, number] | null} */
 let grid = null;
-let k = FIRST_HITS;
-let asked = 0;
+/** What is shown, to be saved. @type {Ranking[]} */
+let shownRankings = [];
+let turns = 0;
+/** Whether the hits on the page are of another photograph. */
+let anew = true;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let due;
 let underway = new AbortController();
 
-/** @param {string} path @param {Record<string, string | number>} words */
-function address(path, words) {
-  const pairs = Object.entries({ table: tableField.value, ...words }).map(([name, value]) => [name, String(value)]);
+/** How the store's photographs are shown. @type {import("./collection.mjs").Listing} */
+const listing = { address: (words) => address("collection", words), picture: (shown) => pictureOf(shown, "small"), onChoose: (shown, part) => searchFor(shown, part), onName: (shown, button) => tell(shown, button) };
+
+/** @param {string} path @param {Record<string, string | number>} words @param {string} [table] */
+function address(path, words, table = fields.table.value) {
+  const pairs = Object.entries({ table, ...words }).map(([name, value]) => [name, String(value)]);
   return `${path}?${new URLSearchParams(pairs)}`;
 }
 
-/** @param {Shown} shown @param {"small" | "large"} size */
+/** @param {Shown} shown @param {"small" | "large" | "open"} size */
 const pictureOf = (shown, size) => address("picture", { digest: shown.digest, size });
 
-/** @param {string} suppression @returns {Record<string, string | number>} */
+/** @param {Shown} shown @param {HTMLElement} button */
+const tell = (shown, button) => about(shown, pictureOf(shown, "open"), button);
+
+/** @param {string} suppression @returns {Record<string, string>} */
 function question(suppression) {
-  /** @type {Record<string, string | number>} */
-  const words = { query: query?.digest ?? "", pooling: pooling.value, suppress: suppression, k, ...inAddress(region) };
-  if (components.value && suppression !== "none") words.components = components.value;
-  return words;
+  const { directions } = settings();
+  /** @type {Record<string, string>} */
+  const own = suppression !== "none" && directions ? { components: directions } : {};
+  return { ...wordsOf(now), pooling: fields.pooling.value, suppress: suppression, ...filters(), ...own };
 }
 
 /** Until one patch is chosen there is nothing to compare patches with: whole photographs are searched. */
-const amongPatches = () => among.value === "patches" && region.kind === "patch";
+const amongPatches = () => fields.among.value === "patches" && now.region.kind === "patch";
+
+/** Two models, or the plain ranking and the one with a suppression, or one ranking. @returns {Column[]} */
+function columns() {
+  const [table, beside] = [take(fields.table), take(fields.beside)];
+  if (!table) return [];
+  const suppression = fields.suppress.value;
+  const words = suppression === "none" ? "" : fields.suppress.selectedOptions[0]?.text ?? suppression;
+  const title = (/** @type {Table} */ shown) => modelOf(shown) + (words && `, suppressed: ${words}`);
+  if (beside) return [{ id: "left", table, suppression, title: title(table) }, { id: "right", table: beside, suppression, title: title(beside) }];
+  if (!words) return [{ id: "left", table, suppression, title: title(table) }];
+  return [{ id: "left", table, suppression: "none", title: "Plain" }, { id: "right", table, suppression, title: `Suppressed: ${words}` }];
+}
+
+/** Takes a change of the search into the page's address. @param {Partial<import("./address.mjs").Asked>} wanted */
+function change(wanted, wait = 0) {
+  const before = now;
+  now = { ...now, ...wanted };
+  if (before.query?.digest !== now.query?.digest) {
+    grid = null;
+    anew = true;
+  }
+  history.pushState(null, "", addressOf(wordsOf(now), { ...settings(), ...filters() }));
+  if (before.query !== now.query) drawQuery();
+  else drawRegion();
+  search(wait);
+}
 
 /** @param {Shown} shown @param {Region} [part] */
 function searchFor(shown, part = WHOLE) {
-  if (query?.digest !== shown.digest) grid = null;
-  query = shown;
-  region = part;
-  k = FIRST_HITS;
-  history.pushState({ query, region }, "");
-  drawQuery();
+  change({ query: shown, region: part, more: [], against: [], k: FIRST_HITS });
   stage.focus({ preventScroll: true }); // what was pressed is about to go
-  search();
 }
 
 /** @param {Region} part */
 function searchForPart(part) {
-  if (query) {
-    region = part;
-    history.pushState({ query, region }, "");
-    drawRegion();
-    search(PATIENCE_MS);
-  }
+  if (now.query) change({ region: part }, PATIENCE_MS);
+}
+
+/** @param {"more" | "against"} side @param {Shown} shown */
+function searchTogether(side, shown) {
+  const rest = (/** @type {Shown[]} */ some) => some.filter(({ digest }) => digest !== shown.digest);
+  const others = { more: rest(now.more), against: rest(now.against), region: side === "more" ? WHOLE : now.region };
+  change({ ...others, [side]: [...others[side], shown] });
+}
+
+/** @param {Shown} shown */
+function searchWithout(shown) {
+  const rest = (/** @type {Shown[]} */ some) => some.filter(({ digest }) => digest !== shown.digest);
+  change({ more: rest(now.more), against: rest(now.against) });
 }
 
 function drawQuery() {
-  const shown = query;
-  if (!shown) return;
+  const shown = now.query;
+  part("query", HTMLElement).hidden = rankings.hidden = !shown;
+  duplicates.hidden = true;
+  document.body.classList.toggle("asked", shown !== null);
   complain("");
-  collection.open = false;
-  part("query", HTMLElement).hidden = rankings.hidden = false;
-  document.body.classList.add("asked");
+  collection.open = !shown;
+  if (!shown) return;
   say(part("query-name", HTMLElement), shown.name);
   stage.setAttribute("aria-label", `The photograph searched for, ${shown.name}`);
   const frame = framed(pictureOf(shown, "large"), shown, "");
@@ -111,229 +148,177 @@ function drawQuery() {
 
 function drawRegion() {
   const frame = stage.firstElementChild;
-  if (frame) outline(frame, "chosen", footprint(region, grid));
-  say(part("region", HTMLElement), inWords(region, grid));
-  part("whole", HTMLButtonElement).hidden = region.kind === "whole";
+  const mark = frame && outline(frame, "chosen", footprint(now.region, grid));
+  if (frame && mark && now.region.kind === "box") {
+    adjustable(frame, mark, now.region.at, {
+      onBox: (at) => searchForPart({ kind: "box", at }),
+      onPoint: (x, y) => searchForPart({ kind: "patch", at: [x, y] }),
+    });
+  }
+  say(part("region", HTMLElement), inWords(now.region, grid));
+  part("whole", HTMLButtonElement).hidden = now.region.kind === "whole";
+  showTogether(now.more, now.against, { picture: (shown) => pictureOf(shown, "small"), onDrop: searchWithout });
 }
 
 /** @param {number} [wait] */
 function search(wait = 0) {
-  if (!query) return;
+  if (!now.query) return;
   clearTimeout(due);
-  asked += 1; // whatever is still underway comes too late from here on
+  turns += 1; // whatever is still underway comes too late from here on
   rankings.ariaBusy = "true";
   due = setTimeout(() => searchNow().catch(report), wait);
 }
 
 async function searchNow() {
-  if (!components.checkValidity()) {
-    components.reportValidity();
+  if (!fields.components.checkValidity()) {
+    fields.components.reportValidity();
     rankings.ariaBusy = "false";
     return;
   }
-  const turn = asked;
+  const turn = turns;
   underway.abort();
   underway = new AbortController();
-  const suppression = suppress.value;
-  const both = suppression !== "none";
-  pooling.disabled = amongPatches();
-  rankings.classList.toggle("single", !both);
-  part("suppressed", HTMLElement).hidden = !both;
-  part("components-field", HTMLElement).hidden = !both || suppression === "centre";
-  say(part("suppressed-title", HTMLElement), `Suppressed: ${suppress.selectedOptions[0]?.text ?? suppression}`);
+  const asked = columns();
+  fields.pooling.disabled = amongPatches();
+  rankings.classList.toggle("single", asked.length < 2);
+  part("components-field", HTMLElement).hidden = ["none", "centre"].includes(fields.suppress.value);
+  for (const id of /** @type {const} */ (["left", "right"])) prepare(id, asked.find((column) => column.id === id)?.title ?? "", anew);
   say(status, "Searching");
-  const plain = await ranking("plain", "none", turn, new Map());
-  const ranks = new Map(plain.map(({ digest, rank }) => [digest, rank]));
-  if (both && turn === asked) await ranking("suppressed", suppression, turn, ranks);
-  if (turn !== asked) return;
+  /** @type {Ranking[]} */
+  const found = [];
+  let beside = null;
+  for (const column of asked) {
+    const answer = await ranking(column, turn, beside);
+    if (turn !== turns) return;
+    if (answer) found.push({ table: column.table.name, model: column.table.backbone, answer });
+    if (column.id === "left") beside = { name: column.title, ranks: new Map(answer?.hits.map(({ digest, rank }) => [digest, rank])) };
+  }
+  anew = false;
+  shownRankings = found;
   rankings.ariaBusy = "false";
-  deeper.hidden = plain.length < k || k >= MOST_HITS;
-  const waits = among.value === "patches" && !amongPatches();
-  say(status, plain.length ? `${plain.length} hits${waits ? " among whole photographs; click a patch to search among patches" : ""}` : "");
+  part("tools", HTMLElement).hidden = found.every(({ answer }) => answer.hits.length === 0);
+  say(part("shared", HTMLElement), inBoth(found.map(({ answer }) => answer)));
+  const most = Math.max(0, ...found.map(({ answer }) => answer.hits.length));
+  deeper.hidden = most < now.k || now.k >= MOST_HITS;
+  const waits = fields.among.value === "patches" && !amongPatches();
+  say(status, most ? `${most} hits${waits ? " among whole photographs; click a patch to search among patches" : ""}` : "");
 }
 
-/**
- * Asks for one ranking and shows it; what cannot be had says why in its place.
- * @param {string} id
- * @param {string} suppression
- * @param {number} turn
- * @param {Map<string, number>} plainly rank of each digest without the suppression
- * @returns {Promise<Hit[]>}
- */
-async function ranking(id, suppression, turn, plainly) {
-  const place = part(id, HTMLElement);
-  const [note, summary, words, bad, list] = ["details", "summary", "details p", ".bad", "ol"].map((name) => {
-    const found = place.querySelector(name);
-    if (!(found instanceof HTMLElement)) throw new Error(`#${id} lacks its ${name}`);
-    return found;
-  });
-  if (!note || !summary || !words || !bad || !list) return [];
-  /** @type {Answer} */
-  let answer;
-  try {
-    answer = await (await ask(address(amongPatches() ? "patches" : "search", question(suppression)), { signal: underway.signal })).json();
-  } catch (error) {
-    if (turn !== asked || leaving.signal.aborted) return [];
-    list.replaceChildren();
-    note.hidden = true;
-    bad.hidden = false;
-    say(bad, inPlainWords(error));
-    say(status, inPlainWords(error));
-    return [];
-  }
-  if (turn !== asked) return [];
-  if (!grid) {
+/** @param {Column} column @param {number} turn @param {{name: string, ranks: Map<string, number>} | null} beside */
+async function ranking({ id, table, suppression }, turn, beside) {
+  const words = question(suppression);
+  const single = now.more.length + now.against.length === 0;
+  const answer = await rank(id, address(amongPatches() ? "patches" : "search", words, table.name), underway.signal, () => turn === turns, (hit) => hitItem(hit, {
+    picture: address("picture", { digest: hit.digest, size: "small" }, table.name),
+    beside,
+    onChoose: (part) => searchFor(hit, part),
+    onWhy: single ? () => now.query && explain(now.query, hit, address("why", { ...words, hit: hit.digest }, table.name)) : null,
+    onName: (button) => tell(hit, button),
+    onMore: () => searchTogether("more", hit),
+    onAgainst: () => searchTogether("against", hit),
+  }));
+  if (answer && id === "left" && !grid) {
     grid = answer.grid;
     drawRegion();
   }
-  bad.hidden = true;
-  note.hidden = false;
-  say(summary, inShort(answer));
-  say(words, inFull(answer));
-  list.replaceChildren(...answer.hits.map((hit) => hitItem(hit, {
-    picture: pictureOf(hit, "small"),
-    plainly: suppression === "none" ? null : plainly,
-    onChoose: (part) => searchFor(hit, part),
-    onWhy: () => explain(hit, suppression),
-  })));
-  return answer.hits;
-}
-
-/** @param {Hit} hit @param {string} suppression */
-async function explain(hit, suppression) {
-  const picture = why.querySelector("img");
-  const said = why.querySelector("p");
-  if (!picture || !said) throw new Error("the page lacks the parts of #why");
-  picture.hidden = true;
-  say(said, "Looking at every patch");
-  say(part("why-title", HTMLElement), `${query?.name} and ${hit.name}`);
-  why.showModal();
-  try {
-    const drawn = await (await ask(address("why", { ...question(suppression), hit: hit.digest }))).blob();
-    URL.revokeObjectURL(picture.src);
-    picture.src = URL.createObjectURL(drawn);
-    picture.alt = `What every patch of ${query?.name} and of ${hit.name} gives to their cosine of ${hit.score.toFixed(3)}`;
-    picture.hidden = false;
-    say(said, "");
-  } catch (error) {
-    say(said, inPlainWords(error));
-  }
-}
-
-/** The same photograph in the other ranking is pointed out. @param {Event} event */
-function point(event) {
-  const item = event.target instanceof Element ? event.target.closest("li") : null;
-  for (const other of rankings.querySelectorAll("li")) {
-    other.classList.toggle("twin", event.type !== "pointerleave" && item !== null && other.dataset.digest === item.dataset.digest);
-  }
-}
-
-/** @param {File[]} files @param {string} [problem] */
-async function send(files, problem = "") {
-  const file = files[0];
-  if (!file) {
-    complain(problem);
-    return;
-  }
-  try {
-    if (file.size > limit) throw new Refused(`${file.name}: larger than ${Math.floor(limit / 2 ** 20)} MiB`);
-    say(status, `Sending ${file.name}`);
-    const body = await file.arrayBuffer().catch(() => {
-      throw new Refused(`${file.name}: cannot be read: it has gone, or is a folder`);
-    });
-    const shown = await (await ask(`queries?name=${encodeURIComponent(file.name)}`, { method: "POST", body })).json();
-    searchFor(shown);
-    if (files.length > 1) complain(`Of ${files.length} photographs the first is searched for.`);
-  } catch (error) {
-    report(error);
-  }
-}
-
-async function list() {
-  const place = collection.querySelector("ol");
-  if (!place) throw new Error("#collection lacks its list");
-  const wanted = tableField.value;
-  const first = place.children.length;
-  const answer = await (await ask(address("collection", { first, n: LISTED }))).json();
-  if (wanted !== tableField.value || first !== place.children.length) return;
-  const total = tables.find(({ name }) => name === wanted)?.n ?? 0;
-  place.append(.../** @type {Shown[]} */ (answer.photographs).map((shown) =>
-    h("li", {}, h("button", { type: "button", className: "choose", title: shown.name, "aria-label": `Search for ${shown.name}`, onclick: () => searchFor(shown) }, framed(pictureOf(shown, "small"), shown, "")))));
-  more.hidden = place.children.length >= total || answer.photographs.length === 0;
+  return answer;
 }
 
 function renew() {
-  const table = tables.find(({ name }) => name === tableField.value);
+  const table = take(fields.table);
   if (!table) return;
-  say(part("about", HTMLElement), `${table.n.toLocaleString("en")} photograph${table.n === 1 ? "" : "s"}, vectors of ${table.backbone}`);
-  const patches = among.options[1];
-  patches.disabled = !table.dense;
-  patches.textContent = table.dense ? "patches" : "patches (not kept: embed --dense)";
-  if (!table.dense) among.value = "photographs";
-  collection.querySelector("ol")?.replaceChildren();
+  offerTables();
+  say(part("about", HTMLElement), `${table.n.toLocaleString("en")} photograph${table.n === 1 ? "" : "s"}, vectors of ${modelOf(table)}`);
   grid = null;
-  list().catch(report);
+  listAnew(table, listing).catch(report);
 }
 
-/** @param {unknown} kept a state of the history */
-function restore(kept) {
-  const state = /** @type {{query?: Shown, region?: Region} | null} */ (kept);
-  if (!state?.query) return false;
-  query = state.query;
-  region = state.region ?? WHOLE;
-  grid = null;
+function near() {
+  now = { ...now, query: null };
+  history.pushState(null, "", addressOf({ duplicates: least.value }, settings()));
+  drawNear();
+}
+
+function drawNear() {
+  drawQuery();
+  say(status, "");
+  collection.open = false;
+  duplicates.hidden = false;
+  showDuplicates(address("duplicates", { pooling: fields.pooling.value, least: least.value }), {
+    picture: (shown) => pictureOf(shown, "small"),
+    onChoose: searchFor,
+    onName: tell,
+  }).catch(report);
+}
+
+/** Asks what the page's address asks. */
+async function restore() {
+  const words = wordsIn(location.hash);
+  const table = fields.table.value;
+  offerTables(words);
+  fillFilters(words);
+  if (table !== fields.table.value) renew();
+  rankings.ariaBusy = String(words.has("query"));
+  const before = [now.query, ...now.more, ...now.against];
+  const facts = async (/** @type {string} */ digest) =>
+    before.find((shown) => shown?.digest === digest) ?? /** @type {Shown} */ (await (await ask(address("photograph", { digest }))).json());
+  const all = (/** @type {string} */ name) => Promise.all((words.get(name) ?? "").split(",").filter(Boolean).map(facts));
+  const [[query = null], plus, minus] = await Promise.all([all("query"), all("more"), all("against")]);
+  now = { query, region: regionIn(words), more: plus, against: minus, k: Math.min(MOST_HITS, Number(words.get("k")) || FIRST_HITS) };
+  if (query === null || query !== before[0]) {
+    grid = null;
+    anew = true;
+  }
+  if (words.has("duplicates")) {
+    least.value = words.get("duplicates") ?? "";
+    drawNear();
+    return;
+  }
   drawQuery();
   search();
-  return true;
 }
 
 async function begin() {
-  tables = (await (await ask("tables")).json()).tables;
-  tableField.replaceChildren(...tables.map(({ name, backbone }) =>
-    h("option", { value: name }, tables.filter((other) => other.backbone === backbone).length > 1 ? name : backbone)));
-  part("table-field", HTMLElement).hidden = tables.length < 2;
+  offerTables(wordsIn(location.hash), (await (await ask("tables")).json()).tables);
   renew();
-  restore(history.state);
+  await restore();
+}
+
+/** A switch of the page: the search is asked again, and the page's address says how. @param {number} [wait] */
+function settingsChanged(wait) {
+  if (now.query) history.replaceState(null, "", addressOf(wordsOf(now), { ...settings(), ...filters() }));
+  if (!duplicates.hidden) near();
+  search(wait);
 }
 
 keyed(stage, {
   grid: () => grid,
-  region: () => region,
+  region: () => now.region,
   onRegion: searchForPart,
   onCursor: (words, box) => {
     if (stage.firstElementChild) outline(stage.firstElementChild, "cursor", box);
     if (words) say(status, words);
   },
 });
-picker.addEventListener("change", () => {
-  send([...(picker.files ?? [])]);
-  picker.value = "";
-});
-tableField.addEventListener("change", () => {
-  renew();
-  search();
-});
-for (const field of [among, pooling, suppress]) field.addEventListener("change", () => search());
-components.addEventListener("input", () => search(PATIENCE_MS));
+fields.table.addEventListener("change", renew);
+for (const field of [fields.table, fields.beside, fields.among, fields.pooling, fields.suppress]) field.addEventListener("change", () => settingsChanged());
+fields.components.addEventListener("input", () => settingsChanged(PATIENCE_MS));
+onFilters(() => settingsChanged());
 part("bar", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
-  search();
+  settingsChanged();
 });
 part("whole", HTMLButtonElement).addEventListener("click", () => {
   searchForPart(WHOLE);
   stage.focus();
 });
-deeper.addEventListener("click", () => {
-  k = Math.min(MOST_HITS, 2 * k);
-  search();
-});
-more.addEventListener("click", () => list().catch(report));
-rankings.addEventListener("pointerover", point);
-rankings.addEventListener("pointerleave", point);
-rankings.addEventListener("focusin", point);
-received((files, failures) => send(files, failures.map(({ name, reason }) => `${name}: ${reason}`).join("; ")));
-addEventListener("popstate", (event) => {
-  if (!restore(event.state)) location.reload();
-});
+part("near", HTMLButtonElement).addEventListener("click", near);
+least.addEventListener("change", near);
+part("csv", HTMLButtonElement).addEventListener("click", () => save("hits.csv", "text/csv", asCsv(shownRankings)));
+part("json", HTMLButtonElement).addEventListener("click", () => save("hits.json", "application/json", asJson(question(fields.suppress.value), shownRankings)));
+deeper.addEventListener("click", () => change({ k: Math.min(MOST_HITS, 2 * now.k) }));
+pointOut(rankings);
+uploaded(searchFor);
+addEventListener("popstate", () => restore().catch(report));
 
 begin().catch(report);

@@ -1,19 +1,25 @@
 /** One loaded payload on the page: its state, its engines, and what happens when something changes. */
 
+import { Asking } from "./asking.mjs";
 import { Controls } from "./controls.mjs";
-import { scriptEngine, simdEngine } from "./cosine.mjs";
 import { h, say } from "./dom.mjs";
+import { Engines } from "./engines.mjs";
+import { facetEngine } from "./facets.mjs";
+import { showGlance } from "./glance.mjs";
 import { pressKey, zoom } from "./keys.mjs";
+import { layerSlider, mainModels } from "./layers.mjs";
+import { LOCAL } from "./local.mjs";
 import { MapTable } from "./maptable.mjs";
 import { frame } from "./marks.mjs";
+import { known } from "./modes.mjs";
 import { patchAt } from "./payload.mjs";
+import { inPlace, listenToPresses } from "./press.mjs";
 import { inWords, number } from "./readout.mjs";
+import { fileStem, withColours } from "./said.mjs";
 import { sceneOf } from "./scene.mjs";
 import { MAX_PINS, firstState, fromFragment, toFragment } from "./state.mjs";
-import { GlContext, glEngine } from "./webgl.mjs";
-
-/** Tokens of a model from which on a graphics card is worth its start. */
-const LARGE = 8_000_000;
+import { tour } from "./tour.mjs";
+import { listenToEdges } from "./wipe.mjs";
 
 /** @typedef {import("./state.mjs").State} State */
 /** @typedef {import("./state.mjs").Place} Place */
@@ -30,9 +36,7 @@ export class Session {
     this.host = host;
     this.view = view;
     this.addresses = view.photographs.map((photograph) => URL.createObjectURL(photograph.image));
-    this.context = this.#openContext();
-    this.engines = view.models.map(({ tokens }) => this.#engine(tokens));
-    this.exact = view.models.map(({ tokens }) => scriptEngine(tokens));
+    this.engines = new Engines(view, host.getAttribute("renderer"), () => this.show(), (error) => host.fail(error));
     this.state = firstState(view);
     if (this.usesFragment) this.state = fromFragment(location.hash, this.state, view);
     /** @type {Place} */
@@ -49,7 +53,14 @@ export class Session {
     /** Whether the pointer has not left the patch that was pinned: its map is there already. */
     this.waiting = false;
     this.table = new MapTable(view, this.addresses, (pin) => this.set({ pins: this.state.pins.filter((_, i) => i !== pin - 1) }));
-    this.controls = new Controls(view, (change) => this.set(change), (format) => this.save(format));
+    /** Who is asked for what the payload does not hold. */
+    this.asking = new Asking(this, host.ask);
+    this.table.asking = this.asking;
+    this.modes = withColours(known(mainModels(view).length, this.asking.local ? LOCAL : null), view);
+    if (!this.modes.some(({ mode }) => mode === this.state.mode)) this.state.mode = "pca";
+    const change = (/** @type {Partial<State>} */ some) => this.set(some);
+    this.controls = new Controls(this, change, (format, rows) => this.save(format, rows), layerSlider(view, () => this.state, change));
+    this.controls.tour.addEventListener("click", () => tour(this, this.controls.tour));
     this.voice = h("p", { className: "voice", role: "status", "aria-live": "polite" });
     const top = h("div", { className: "top" }, this.controls.element, this.table.head);
     room.replaceChildren(top, this.table.body, this.voice);
@@ -59,26 +70,6 @@ export class Session {
 
   get usesFragment() {
     return this.host.getAttribute("fragment") !== "off";
-  }
-
-  #openContext() {
-    const wanted = this.host.getAttribute("renderer");
-    const large = this.view.models.some(({ tokens }) => 8 * tokens.n * tokens.groups > LARGE);
-    if (wanted === "2d" || (wanted !== "webgl2" && !large)) return null;
-    const context = GlContext.open();
-    if (context && wanted !== "webgl2" && context.software) {
-      context.close();
-      return null;
-    }
-    return context;
-  }
-
-  /**
-   * @param {import("./cosine.mjs").Tokens} tokens
-   * @returns {import("./cosine.mjs").Engine}
-   */
-  #engine(tokens) {
-    return (this.context && glEngine(this.context, tokens)) || simdEngine(tokens) || scriptEngine(tokens);
   }
 
   /**
@@ -97,10 +88,10 @@ export class Session {
 
   /** @returns {Group[]} */
   get groups() {
-    const { pins, live, mode, at } = this.state;
+    const { pins, live, at } = this.state;
     const follow = { at, pin: 0, cosines: this.current };
     const waiting = this.waiting && pins.length > 0;
-    if (mode === "pca") return [follow];
+    if (!this.compares) return [follow];
     const fixed = pins.map((place, i) => ({
       at: place,
       pin: i + 1,
@@ -109,15 +100,30 @@ export class Session {
     return (live || !pins.length) && !waiting ? [...fixed, follow] : fixed;
   }
 
+  /** Whether cosines of a patch are shown, which follow the pointer and can be pinned. */
+  get compares() {
+    return this.state.mode === "facet" || (this.state.mode !== "pca" && !this.asking.way);
+  }
+
+  /**
+   * What computes cosines now; null where this model has nothing to compute them from, or not yet.
+   * @param {number} m
+   */
+  engineOf(m) {
+    if (this.state.mode === "facet" && this.state.options.facet !== "token") return facetEngine(this.asking, m);
+    return this.engines.ready(this.models) ? this.engines.made[m] : null;
+  }
+
   /**
    * @param {Place} at
    * @param {number} m
    */
   pinCosines(at, m) {
-    const key = `${m} ${this.patchOf(at, m)}`;
-    let cosines = this.pinned.get(key);
-    if (!cosines) {
-      cosines = this.engines[m].cosines(this.patchOf(at, m)).slice();
+    const engine = this.engineOf(m);
+    const key = `${m} ${this.patchOf(at, m)} ${this.state.mode === "facet" ? this.state.options.facet : ""}`;
+    let cosines = this.pinned.get(key) ?? null;
+    if (!cosines && engine) {
+      cosines = engine.cosines(this.patchOf(at, m)).slice();
       this.pinned.set(key, cosines);
     }
     return cosines;
@@ -142,7 +148,9 @@ export class Session {
     this.controls.show(this.state);
     this.table.layout(this.state, this.groups, this.width || this.host.clientWidth || 960);
     this.table.look(this.state);
+    this.asking.clear();
     this.follow(true);
+    this.asking.show();
   }
 
   /**
@@ -151,13 +159,17 @@ export class Session {
    */
   follow(all) {
     const { at } = this.state;
-    for (const m of this.models) this.current[m] = this.engines[m].cosines(this.patchOf(at, m));
+    if (!this.asking.way) {
+      const waits = this.compares && !this.engines.ready(this.models);
+      say(this.controls.asking, waits ? "unpacking the models\u2019 tokens\u2026" : "");
+    }
+    if (this.compares) for (const m of this.models) this.current[m] = this.engineOf(m)?.cosines(this.patchOf(at, m)) ?? null;
     this.table.groups.forEach((group, g) => {
       if (group.pin === 0) group.at = at;
-      if (all || (group.pin === 0 && this.state.mode !== "pca")) this.painted[g] = this.table.paint(this.state, g);
+      if (all || (group.pin === 0 && this.compares)) this.painted[g] = this.table.paint(this.state, g);
     });
     frame(this.table, this.state, this.cursor);
-    this.table.showGlance(this.state);
+    showGlance(this.table, this.state);
     number(this.table, this.state, this.cursor, this.painted);
     this.host.dispatchEvent(new CustomEvent("dinoscope-painted"));
   }
@@ -169,11 +181,22 @@ export class Session {
     this.state.at = at;
     if (left) {
       this.waiting = false;
-      this.show();
+      inPlace(this, at.image, () => this.show());
     } else this.follow(false);
+    this.asking.hover(at);
     this.remember();
     clearTimeout(this.spoken);
     this.spoken = setTimeout(() => say(this.voice, inWords(this)), 400);
+  }
+
+  /**
+   * A click on a place, or its key.
+   * @param {Place} at
+   * @param {boolean} belongs false with Shift
+   */
+  click(at, belongs) {
+    if (this.asking.way?.click) this.asking.way.click(this.asking, at, belongs);
+    else if (this.compares || !this.asking.way) this.pin(at);
   }
 
   /** @param {Place} at */
@@ -223,12 +246,9 @@ export class Session {
     };
     body.addEventListener("pointermove", move);
     body.addEventListener("pointerdown", move);
-    body.addEventListener("click", (event) => {
-      const at = this.placeOf(event);
-      if (!at) return;
-      this.pin(at);
-      this.table.photos[at.image].stage.focus({ preventScroll: true });
-    });
+    body.addEventListener("pointerleave", () => this.asking.hover(null));
+    listenToPresses(this);
+    listenToEdges(this);
     body.addEventListener("wheel", (event) => {
       if (!event.ctrlKey && !event.metaKey) return;
       event.preventDefault();
@@ -238,7 +258,7 @@ export class Session {
     body.addEventListener("keydown", (event) => pressKey(this, event));
     body.addEventListener("focusin", (event) => {
       const photo = this.table.photos.find((cell) => cell.stage === event.target);
-      if (!photo) return;
+      if (!photo || this.table.refocusing) return;
       for (const cell of this.table.photos) cell.stage.tabIndex = cell === photo ? 0 : -1;
       if (this.state.at.image !== photo.image) this.point({ ...this.state.at, image: photo.image });
     });
@@ -258,7 +278,9 @@ export class Session {
     addEventListener("hashchange", this.onHash);
   }
 
-  async scene() {
+  /** @param {number[] | null} rows photographs; null for all */
+  async scene(rows = null) {
+    await this.engines.settled;
     const photos = await Promise.all(this.addresses.map(async (src) => {
       const image = new Image();
       image.src = src;
@@ -268,14 +290,17 @@ export class Session {
     const data = await Promise.all(this.view.photographs.map(({ image }) => asDataAddress(image)));
     const style = getComputedStyle(this.room);
     const colours = { ink: style.color, paper: style.backgroundColor };
-    return sceneOf(this.view, this.state, this.table, photos, data, colours);
+    return sceneOf(this.view, this.state, this.table, photos, data, colours, rows);
   }
 
-  /** @param {"png" | "svg"} format */
-  async save(format) {
-    const blob = format === "png" ? await this.host.exportPNG() : new Blob([await this.host.exportSVG()], { type: "image/svg+xml" });
+  /**
+   * @param {"png" | "svg"} format
+   * @param {number[] | null} rows photographs; null for all
+   */
+  async save(format, rows) {
+    const blob = format === "png" ? await this.host.exportPNG(rows) : new Blob([await this.host.exportSVG(rows)], { type: "image/svg+xml" });
     const href = URL.createObjectURL(blob);
-    h("a", { href, download: `dinoscope-${this.state.mode}.${format}` }).click();
+    h("a", { href, download: `${fileStem(this.view, this.state)}.${format}` }).click();
     setTimeout(() => URL.revokeObjectURL(href), 10_000);
   }
 
@@ -284,8 +309,8 @@ export class Session {
     clearTimeout(this.spoken);
     this.observer?.disconnect();
     if (this.onHash) removeEventListener("hashchange", this.onHash);
-    for (const engine of this.engines) engine.close();
-    this.context?.close();
+    this.asking.close();
+    this.engines.close();
     for (const address of this.addresses) URL.revokeObjectURL(address);
   }
 }

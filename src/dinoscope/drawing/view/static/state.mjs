@@ -1,5 +1,9 @@
 /** What a person has set, and its form in the address. */
 
+import { isWhole, mainModels } from "./layers.mjs";
+import { MODES } from "./modes.mjs";
+import { firstOptions, optionParts, optionsFrom } from "./options.mjs";
+
 /**
  * @typedef {object} Place
  * @property {number} image
@@ -9,7 +13,7 @@
 
 /**
  * @typedef {object} State
- * @property {"cosine" | "rank" | "threshold" | "pca" | "difference"} mode difference: the first model's cosines, and the others' minus those
+ * @property {"cosine" | "rank" | "threshold" | "pca" | "difference" | "facet" | "attention" | "clusters" | "spectral" | "upsampled" | "repair" | "segment" | "match" | "words"} mode difference: the first model's cosines, and the others' minus those
  * @property {"11" | "01" | "own"} scale own: each model's 1% to 99%
  * @property {"differ" | "name" | "given"} sort of the photographs; differ: those that the models see most differently first
  * @property {number} threshold
@@ -19,9 +23,11 @@
  * @property {number} radius patches around the reference that cannot be its best match
  * @property {number[]} order models, left to right
  * @property {number[]} hidden models
+ * @property {Record<string, string>} options of the ways of looking that ask the server
  * @property {Place} at
  * @property {Place[]} pins
  * @property {boolean} live whether the maps that follow the pointer are shown beside pinned ones
+ * @property {number | null} wipe where the edge between the first two models' maps lies, in [0, 1]; null beside each other
  * @property {{z: number, x: number, y: number}} zoom factor and centre
  */
 
@@ -65,11 +71,13 @@ export function firstState(view) {
     opacity: 1,
     smooth: false,
     radius: 2,
-    order: view.models.map((_, m) => m),
+    order: mainModels(view),
     hidden: [],
+    options: firstOptions(),
     at: { image: sequence(view, sort)[0], x, y },
     pins: [],
     live: true,
+    wipe: null,
     zoom: { z: 1, x: 0.5, y: 0.5 },
   };
 }
@@ -99,9 +107,10 @@ export function toFragment(state) {
     `live=${Number(state.live)}`,
     `zoom=${[state.zoom.z, state.zoom.x, state.zoom.y].map(short).join(",")}`,
   ];
+  if (state.wipe !== null) parts.push(`wipe=${short(state.wipe)}`);
   if (state.hidden.length) parts.push(`hidden=${state.hidden.join(",")}`);
   if (state.pins.length) parts.push(`pins=${state.pins.map(placeText).join(";")}`);
-  return PREFIX + parts.join("&");
+  return PREFIX + [...parts, ...optionParts(state.options)].join("&");
 }
 
 /**
@@ -131,8 +140,8 @@ export function fromFragment(fragment, state, view) {
   const models = (text) =>
     text ? text.split(",").map(Number).filter((m) => Number.isInteger(m) && m >= 0 && m < view.models.length) : [];
 
-  const mode = given.get("mode");
-  if (mode === "cosine" || mode === "rank" || mode === "threshold" || mode === "pca" || mode === "difference") next.mode = mode;
+  next.mode = MODES.find(({ mode }) => mode === given.get("mode"))?.mode ?? state.mode;
+  next.options = optionsFrom(given);
   const scale = given.get("scale");
   if (scale === "01" || scale === "11" || scale === "own") next.scale = scale;
   const sort = given.get("sort");
@@ -148,11 +157,12 @@ export function fromFragment(fragment, state, view) {
     next.components = components;
   }
   const order = models(given.get("order"));
-  if (new Set(order).size === view.models.length) next.order = order;
+  if (isWhole(view, order)) next.order = order;
   const hidden = models(given.get("hidden"));
-  if (new Set(hidden).size < view.models.length) next.hidden = [...new Set(hidden)];
+  if (next.order.some((m) => !hidden.includes(m))) next.hidden = [...new Set(hidden)];
   next.at = place(given.get("at") ?? "") ?? state.at;
   next.pins = (given.get("pins") ?? "").split(";").map(place).filter((p) => p !== null).slice(0, MAX_PINS);
+  next.wipe = given.has("wipe") ? number("wipe", 0, 1, state.wipe ?? 0.5) : state.wipe;
   const [z, x, y] = (given.get("zoom") ?? "").split(",").map(Number);
   if (z >= 1 && z <= MAX_ZOOM && x >= 0 && x <= 1 && y >= 0 && y <= 1) next.zoom = { z, x, y };
   return next;

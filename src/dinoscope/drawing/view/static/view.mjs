@@ -6,8 +6,9 @@
  * `dark` (otherwise the system's); `fragment="off"` leaves the address alone.
  */
 
+import { scriptEngine } from "./cosine.mjs";
 import { h } from "./dom.mjs";
-import { bytesOf, decodePayload } from "./payload.mjs";
+import { bytesIn, bytesOf, decodePayload } from "./payload.mjs";
 import { toPng, toSvg } from "./scene.mjs";
 import { Session } from "./session.mjs";
 
@@ -21,9 +22,17 @@ export class DinoscopeView extends HTMLElement {
       ? h("style", {}, STYLE)
       : h("link", { rel: "stylesheet", href: new URL("view.css", import.meta.url).href });
     this.room = h("div", { className: "room" });
+    /** Settles when the style sheet is there; nothing is laid out without it. @type {Promise<unknown>} */
+    this.styled = STYLE ? Promise.resolve() : new Promise((resolve, reject) => {
+      style.addEventListener("load", resolve);
+      style.addEventListener("error", () => reject(new Error("its style sheet did not come; load the page again")));
+    });
+    this.styled.catch(() => {}); // shown in place, see load
     shadow.append(style, this.room);
     /** @type {Session | null} */
     this.session = null;
+    /** Answers what the payload does not hold; null: nobody does. @type {import("./answers.mjs").Ask | null} */
+    this.ask = null;
     /** @type {(value: DinoscopeView) => void} */
     this.resolveReady = () => {};
     /** @type {(reason: unknown) => void} */
@@ -40,7 +49,7 @@ export class DinoscopeView extends HTMLElement {
     const header = this.querySelector('script[type="application/json"]')?.textContent;
     const data = this.querySelector('script[type="application/octet-stream"]');
     if (this.session || !header || !(data instanceof HTMLElement)) return;
-    this.load(header, bytesOf(data.textContent ?? "", Number(data.dataset.bytes))).catch(() => {});
+    this.#open(header, bytesOf(data.textContent ?? "", Number(data.dataset.bytes))).catch(() => {});
   }
 
   disconnectedCallback() {
@@ -56,18 +65,37 @@ export class DinoscopeView extends HTMLElement {
    * @param {string} header
    * @param {Uint8Array<ArrayBuffer>} data
    */
-  async load(header, data) {
+  load(header, data) {
+    return this.#open(header, bytesIn(data));
+  }
+
+  /**
+   * @param {string} header
+   * @param {import("./payload.mjs").Source} data
+   */
+  async #open(header, data) {
     try {
       const view = await decodePayload(header, data);
+      await this.styled;
       this.session?.close();
       this.session = new Session(this, view, this.room);
       this.session.show();
+      if (this.session.usesFragment && location.hash === "#tour") this.session.controls.tour.click();
+      await this.session.engines.settled;
       this.resolveReady(this);
     } catch (error) {
-      this.room.replaceChildren(h("p", { role: "alert" }, `This view cannot be shown: ${error instanceof Error ? error.message : error}`));
-      this.rejectReady(error);
+      this.fail(error);
       throw error;
     }
+  }
+
+  /**
+   * Says in place why there is nothing to see.
+   * @param {unknown} error
+   */
+  fail(error) {
+    this.room.replaceChildren(h("p", { role: "alert" }, `This view cannot be shown: ${error instanceof Error ? error.message : error}`));
+    this.rejectReady(error);
   }
 
   get #loaded() {
@@ -75,14 +103,14 @@ export class DinoscopeView extends HTMLElement {
     return this.session;
   }
 
-  /** What computes the cosines: "webgl2", "simd" or "script". */
+  /** What computes the cosines: "webgl2", "simd" or "script"; empty until one is asked for. */
   get engine() {
-    return this.#loaded.engines[0].name;
+    return this.#loaded.engines.made.find((engine) => engine)?.name ?? "";
   }
 
   /** The graphics driver's name for itself; empty where none is used. */
   get driver() {
-    return this.#loaded.context?.renderer ?? "";
+    return this.#loaded.engines.context?.renderer ?? "";
   }
 
   /**
@@ -92,26 +120,33 @@ export class DinoscopeView extends HTMLElement {
    * @param {number} model
    * @param {{x: number, y: number}} at in [0, 1]²
    * @param {number} [target]
-   * @returns {Float32Array & {h: number, w: number}}
+   * @returns {Promise<Float32Array & {h: number, w: number}>}
    */
-  similarity(image, model, at, target = image) {
-    const { view, exact } = this.#loaded;
+  async similarity(image, model, at, target = image) {
+    const session = this.#loaded, { view } = session;
     if (!view.models[model] || !view.photographs[image] || !view.photographs[target]) throw new RangeError("no such photograph or model");
     if (!(at.x >= 0 && at.x <= 1 && at.y >= 0 && at.y <= 1)) throw new RangeError("a place is (x, y) in [0, 1]\u00b2");
-    const cosines = exact[model].cosines(this.#loaded.patchOf({ image, ...at }, model));
+    const engine = scriptEngine(await view.models[model].tokens());
+    const cosines = engine.cosines(session.patchOf({ image, ...at }, model));
     const grid = view.grids[target][model];
     const values = cosines.slice(grid.offset, grid.offset + grid.h * grid.w);
     return Object.assign(values, { h: grid.h, w: grid.w });
   }
 
-  /** The current view as a picture. */
-  async exportPNG() {
-    return toPng(await this.#loaded.scene());
+  /**
+   * The current view as a picture.
+   * @param {number[] | null} [rows] photographs; all where left out
+   */
+  async exportPNG(rows = null) {
+    return toPng(await this.#loaded.scene(rows));
   }
 
-  /** The current view as a drawing: SVG text. */
-  async exportSVG() {
-    return toSvg(await this.#loaded.scene());
+  /**
+   * The current view as a drawing: SVG text.
+   * @param {number[] | null} [rows] photographs; all where left out
+   */
+  async exportSVG(rows = null) {
+    return toSvg(await this.#loaded.scene(rows));
   }
 }
 

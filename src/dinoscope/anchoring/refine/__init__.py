@@ -1,0 +1,1 @@
+"""A backbone that exists already, trained a little further against its own finer look at the photographs."""

@@ -1,0 +1,1 @@
+"""What the live page asks beside its payload, a module for each way of looking."""
