@@ -1,9 +1,10 @@
-"""The ratios that were committed, and what changed since.
+"""The ratios that were committed and those that are stable anywhere, and what changed since.
 
     python -m benchmarks.baseline
 
 Compares every contest in ``benchmarks/results`` with ``benchmarks/baseline.json``; ends with 1 where a ratio
-left the committed one by more than twice the spreads of both.
+left the committed one by more than twice the spreads of both. Then runs the races of `benchmarks.stable`,
+about half a minute of processor time, and ends with 1 where one fell below its floor.
 """
 
 from __future__ import annotations
@@ -62,13 +63,15 @@ def changes(now: Mapping[str, Ratio], committed: Mapping[str, Ratio]) -> list[st
 
 def main() -> None:
     """Say what changed; 1 where something did."""
+    from benchmarks.stable import fallen
+
     moved = False
     for path in sorted(RESULTS.glob("*/contest-*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         lines = changes(result["ratios"], read_baseline(baseline_key(result)))
         print("\n  ".join([f"{path.parent.name}, {path.stem}:", *lines]))
         moved = moved or any("changed by" in line for line in lines)
-    sys.exit(1 if moved else 0)
+    sys.exit(1 if fallen() or moved else 0)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""What a GPU can do by arithmetic alone: shown while no figure of the page is from one.
+"""What was run on a GPU, and what one can do by arithmetic alone while none was timed.
 
 Operations are counted as those of matrix products, an addition and a multiplication as two.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 PEAK_TFLOPS = 989.0
 """Of bfloat16 products without sparsity. Source: NVIDIA's data sheets of the H100 SXM and the H200."""
@@ -56,8 +58,17 @@ class Network:
 SMALL, LARGE = Network("ViT-S/16", 12, 384), Network("ViT-L/16", 24, 1024)
 
 
-def gpu_section() -> str:
-    """Markdown."""
+def gpu_sections(found: Mapping[str, Any] | None, *, raced: bool) -> list[str]:
+    """Markdown: what was run on a card, if anything was, and what arithmetic says of a pace not measured.
+
+    Args:
+        found: what `benchmarks.gpu` wrote, without its races.
+        raced: whether any race was run on a card.
+    """
+    return [*([] if found is None else [_run_on_a_card(found)]), *([] if raced else [_by_arithmetic()])]
+
+
+def _by_arithmetic() -> str:
     rows = [
         f"| {network.name} | {side:,} px | {network.tokens(side):,} | {network.tflop(side):,.2f} "
         f"| {network.attention_tflop(side) / network.tflop(side):.0%} | {network.block_gib(side):.2f} GiB |"
@@ -69,10 +80,9 @@ def gpu_section() -> str:
     asked = SMALL.tflop(4096)
     return "\n".join(
         [
-            "## On a GPU: not measured yet\n",
-            "No figure of this page is from a GPU; the CUDA path has been neither run nor timed. "
-            "`python -m benchmarks --device cuda --dtype bfloat16 --large --baseline` measures it and "
-            "replaces this section. What arithmetic says meanwhile:\n",
+            "## On a GPU: how fast is not measured yet\n",
+            "No pace on this page is from a GPU. `python -m benchmarks.gpu` measures it in one command of at "
+            "most 9 minutes, and replaces this section. What arithmetic says meanwhile:\n",
             "| network | input | tokens | TFLOP | of it attention | widest block, bfloat16 |",
             "|---|--:|--:|--:|--:|--:|",
             *rows,
@@ -85,5 +95,39 @@ def gpu_section() -> str:
             f"bounds it. At 4,096 px {SMALL.name} in one second asks for {asked:,.0f} TFLOP/s, "
             f"{asked / PEAK_TFLOPS:.0%} of the data sheet, nearly all in attention "
             "over heads of 64 channels.\n",
+        ]
+    )
+
+
+def _run_on_a_card(found: Mapping[str, Any]) -> str:
+    rows = []
+    for way, beside in (("float32", "float32 on its processor"), ("bfloat16", "float32 on the card")):
+        if way in found.get("parity", {}):
+            cosine = found["parity"][way]
+            rows.append(
+                f"- {way} on the card beside {beside}, patch by patch: mean cosine {cosine['mean']:.6f}, "
+                f"lowest {cosine['worst']:.6f}."
+            )
+    if "halves" in found:
+        halves = found["halves"]
+        rows.append(
+            f"- {halves['photographs']} photographs in one batch, too large for the memory allowed: all came "
+            f"through in parts; largest difference from a photograph alone {halves['largest_difference']:g}."
+        )
+    if "large_input" in found:
+        large = found["large_input"]
+        rows.append(
+            f"- One photograph of {large['patches']:,} patches in bfloat16: {large['s']:.2f} s, "
+            f"{large['peak_device_gib']:.1f} GiB on the card."
+        )
+    if "laboratory" in found:
+        rows.append(f"- A short laboratory run in bfloat16: {found['laboratory']['s']:.0f} s.")
+    machine = found["machine"]
+    return "\n".join(
+        [
+            "## On a GPU: the same features\n",
+            f"A ViT-S/16 with random weights on one {found['card']} (PyTorch {machine['torch']}):\n",
+            *rows,
+            f"\n`{machine['command']}`.\n",
         ]
     )

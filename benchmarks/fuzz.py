@@ -1,66 +1,49 @@
-"""Do damaged files of every kind end in our own error? Seeded mutations of small files, for every reader.
+"""Do damaged inputs of every kind end in our own error? Seeded mutations of small inputs, for every reader.
 
-    python -m benchmarks.fuzz [--n 2000] [--seed 0] [--only tiff,npz] [--findings DIR]
+    python -m benchmarks.fuzz [--until 1000000] [--state fuzz-state] [--only tiff,npz] [--guided N]
 
-Prints, for each reader, how many files were tried and refused, the slowest, and what else was raised; the
-first file of each such finding is written to DIR, and it ends with 1. Another seed tries other files.
+Goes on where it was stopped: how often each target was tried stands in the state's folder, with the first
+input of every finding. Ends with 1 where there are findings. ``--guided N`` instead tries each reader written
+in Python N times more, guided by its coverage, with `atheris` (``pip install atheris``). ``--keep`` puts the
+figures where ``python -m benchmarks.robustness`` makes the page of them. A million executions take some ten
+minutes of one core, the decoders a fifth of it.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import json
-import tarfile
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from dinoscope.data.features import PatchFeatures
-from dinoscope.errors import DinoscopeError, InputError
-from dinoscope.io.collections.collection import each_item
-from dinoscope.io.features import read_features, write_features
-from dinoscope.io.foreign_features import read_foreign_features
-from dinoscope.io.images import decode_photograph
-from dinoscope.io.label_images import read_labels
-from dinoscope.io.labels import labels_of
-from dinoscope.io.tiff import BrokenTiffError, read_tiff
+from benchmarks.fuzz_targets import Target, targets
+from dinoscope.errors import DinoscopeError
+from dinoscope.io.tiff import BrokenTiffError
 
-SIZE = (32, 24)
 SLOW_S = 5.0
+"""Processor time of this thread: other work on the machine does not count."""
 
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One reader.
-
-    Attributes:
-        suffix: of its files.
-        seeds: whole files.
-        read: raises `InputError` of what it refuses.
-    """
-
-    suffix: str
-    seeds: Sequence[bytes]
-    read: Callable[[Path], object]
+ROUND = 20_000
+"""Executions over all targets until the state is written again."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What came of the files of one reader."""
+    """What came of the inputs of one reader."""
 
     tried: int = 0
+    guided: int = 0
     refused: int = 0
     slowest_s: float = 0.0
-    findings: Counter[str] = field(default_factory=Counter)
+    findings: dict[str, int] = field(default_factory=dict)
 
 
 def mutated(seed: bytes, rng: np.random.Generator) -> bytes:
@@ -92,183 +75,128 @@ def mutated(seed: bytes, rng: np.random.Generator) -> bytes:
     return bytes(data)
 
 
-def targets() -> Mapping[str, Target]:
-    """Every reader of files that may come from anybody, with small whole files of its kinds."""
-    rng = np.random.default_rng(0)
-    colour = Image.fromarray(rng.integers(0, 256, (*SIZE[::-1], 3), dtype=np.uint8))
-    grey, deep = colour.convert("L"), Image.fromarray(rng.integers(0, 65536, SIZE[::-1]).astype(np.uint16))
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010F] = 6, "a camera"
-    found = {
-        "jpeg": _pictures(("JPEG", colour, {"exif": exif}), ("JPEG", colour, {"progressive": True})),
-        "png": _pictures(
-            ("PNG", colour, {"exif": exif}), ("PNG", colour.convert("P"), {}), ("PNG", deep, {})
-        ),
-        "webp": _pictures(("WEBP", colour, {"exif": exif}), ("WEBP", colour, {"lossless": True})),
-        "gif": _pictures(
-            ("GIF", colour.convert("P"), {"save_all": True, "append_images": [grey.convert("P")]})
-        ),
-        "bmp": _pictures(("BMP", colour, {}), ("BMP", grey, {})),
-        "avif": _pictures(("AVIF", colour, {"speed": 10})),
-        "tiff": _pictures(
-            ("TIFF", colour, {"compression": "tiff_lzw"}),
-            ("TIFF", deep, {}),
-            ("TIFF", grey, {"big_tiff": True}),
-            ("TIFF", colour, {"compression": "jpeg"}),
-        ),
-    }
-    features = PatchFeatures.from_array(rng.standard_normal((6, 8, 5)), image_size=SIZE, name="m", image="a")
-    own = {kind: _written(features, kind) for kind in ("npz", "safetensors")}
-    masks = [_saved("PNG", grey, {}), _saved("TIFF", deep, {}), _saved("PNG", colour.convert("P"), {})]
-    return {
-        **found,
-        "tiff-directories": Target(".tif", found["tiff"].seeds, _directories),
-        "npy": Target(
-            ".npy", [_npy(np.ones((4, 3), np.float32)), _npy(np.ones((2, 2, 3)))], read_foreign_features
-        ),
-        "npz": Target(".npz", [own["npz"], _npz()], read_foreign_features),
-        "features": Target(".npz", [own["npz"]], read_features),
-        "safetensors": Target(".safetensors", [own["safetensors"]], read_features),
-        "masks": Target(".png", masks, lambda path: read_labels(path, SIZE)),
-        "tar": Target(".tar", [_tar("w"), _tar("w:gz")], _loaded),
-        "csv": Target(".csv", [b'path\na.png\n"b,c.png"\n', b"url,label\nfile:x,1\n"], _loaded),
-        "labels": Target(".csv", [b"name,label\na.png,cat\nb.png,dog\n"], _labelled),
-        "labels-json": Target(".json", [json.dumps({"a.png": "cat"}).encode()], _labelled),
-        **({"parquet": Target(".parquet", [parquet], _loaded)} if (parquet := _parquet()) else {}),
-    }
+def tried(target: Target, data: bytes, path: Path, tally: Tally, keep: Callable[[str, bytes], None]) -> None:
+    """One execution; ``keep`` gets the first input of each finding."""
+    begun = time.thread_time()
+    said = ""
+    try:
+        if target.suffix is not None:
+            path.write_bytes(data)
+        target.read(data if target.suffix is None else path)  # type: ignore[arg-type]
+    except (DinoscopeError, BrokenTiffError):
+        tally.refused += 1
+    except Exception as error:  # noqa: BLE001 (a finding)
+        said = f"{type(error).__name__}: {str(error)[:120]}"
+    passed = time.thread_time() - begun
+    if passed > SLOW_S:
+        said = said or "slow"
+    if said:
+        if said not in tally.findings:
+            keep(said, data)
+        tally.findings[said] = tally.findings.get(said, 0) + 1
+    tally.slowest_s = max(tally.slowest_s, passed)
+    tally.tried += 1
 
 
-def fuzz(target: Target, n: int, seed: int, work: Path, keep: Callable[[str, bytes], None]) -> Tally:
-    """Try ``n`` files; ``keep`` gets the first of each finding."""
+def fuzz(
+    target: Target, n: int, seed: tuple[int, ...], tally: Tally, keep: Callable[[str, bytes], None]
+) -> None:
+    """Try ``n`` mutations more."""
     rng = np.random.default_rng(seed)
-    tally = Tally()
-    path = work / f"at{target.suffix}"
-    for _ in range(n):
-        data = mutated(target.seeds[int(rng.integers(len(target.seeds)))], rng)
-        path.write_bytes(data)
-        begun = time.perf_counter()
-        try:
-            target.read(path)
-        except (DinoscopeError, BrokenTiffError):
-            tally.refused += 1
-        except Exception as error:  # noqa: BLE001 (a finding)
-            said = f"{type(error).__name__}: {str(error)[:120]}"
-            if said not in tally.findings:
-                keep(said, data)
-            tally.findings[said] += 1
-        passed = time.perf_counter() - begun
-        if passed > SLOW_S:
-            keep(f"slow: {passed:.1f} s", data)
-            tally.findings["slow"] += 1
-        tally.slowest_s = max(tally.slowest_s, passed)
-        tally.tried += 1
-    return tally
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"at{target.suffix}"
+        for _ in range(n):
+            data = target.mend(mutated(target.seeds[int(rng.integers(len(target.seeds)))], rng))
+            tried(target, data, path, tally, keep)
+
+
+class State:
+    """Tallies by target, in a folder.
+
+    Args:
+        folder: made where missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = folder / "state.json"
+        known = json.loads(self._file.read_text()) if self._file.exists() else {}
+        self.tallies = {name: Tally(**facts) for name, facts in known.items()}
+
+    def write(self) -> None:
+        """Whole or not at all."""
+        fresh = self._file.with_suffix(".new")
+        fresh.write_text(json.dumps({name: asdict(tally) for name, tally in self.tallies.items()}, indent=1))
+        fresh.replace(self._file)
+
+    def keep(self, name: str) -> Callable[[str, bytes], None]:
+        """What keeps the first input of a finding."""
+
+        def kept(said: str, data: bytes) -> None:
+            n = len(list(self.folder.glob(f"{name}-*.bin")))
+            (self.folder / f"{name}-{n}.bin").write_bytes(data)
+            print(f"  {name}: {said}", flush=True)
+
+        return kept
+
+    @property
+    def total(self) -> int:
+        """Executions of all targets."""
+        return sum(tally.tried for tally in self.tallies.values())
+
+    @property
+    def findings(self) -> int:
+        """Executions that were findings."""
+        return sum(sum(tally.findings.values()) for tally in self.tallies.values())
 
 
 def main() -> int:
-    """Every target in turn; 1 where there are findings."""
+    """Rounds over all targets until so many executions were made; 1 where there are findings."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--n", type=int, default=2000, help="files for each reader")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="readers, separated by commas")
-    parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"))
+    parser.add_argument("--until", type=int, default=40_000, help="executions, those in the state included")
+    parser.add_argument("--state", type=Path, default=Path("fuzz-state"))
+    parser.add_argument("--only", default="", help="targets, separated by commas")
+    parser.add_argument("--guided", type=int, default=0, metavar="N", help="with atheris, N times each")
+    parser.add_argument("--keep", action="store_true", help="keep the figures for the page")
     words = parser.parse_args()
     known = targets()
-    chosen = [name for name in words.only.split(",") if name] or list(known)
-    bad = total = 0
+    chosen = {name: known[name] for name in words.only.split(",") if name} or known
+    state = State(words.state)
     warnings.simplefilter("ignore")
-    for name in chosen:
-        kept = 0
-
-        def keep(said: str, data: bytes, name: str = name) -> None:
-            nonlocal kept
-            words.findings.mkdir(parents=True, exist_ok=True)
-            (words.findings / f"{name}-{words.seed}-{kept}{known[name].suffix}").write_bytes(data)
-            print(f"  {name}: {said}", flush=True)
-            kept += 1
-
-        with tempfile.TemporaryDirectory() as folder:
-            tally = fuzz(known[name], words.n, words.seed, Path(folder), keep)
-        bad, total = bad + sum(tally.findings.values()), total + tally.tried
+    if words.guided:
+        for name in (name for name, target in chosen.items() if target.guided):
+            subprocess.run(
+                [sys.executable, "-m", "benchmarks.fuzz_guided", name, str(words.guided), str(words.state)],
+                check=True,
+                stderr=subprocess.DEVNULL,
+            )
+        state = State(words.state)
+    shares = sum(target.share for target in chosen.values())
+    while not words.guided and state.total < words.until:
+        for name, target in chosen.items():
+            tally = state.tallies.setdefault(name, Tally())
+            seed = (list(known).index(name), tally.tried)
+            fuzz(target, max(1, round(ROUND * target.share / shares)), seed, tally, state.keep(name))
+            state.write()
+        print(f"tried {state.total:,}, findings {state.findings}", flush=True)
+    for name, tally in state.tallies.items():
         print(
-            f"{name:18} tried {tally.tried:8,}  refused {tally.refused:8,}  slowest {tally.slowest_s:6.3f} s"
-            f"  findings {sum(tally.findings.values())}",
+            f"{name:18} tried {tally.tried:9,}  guided {tally.guided:8,}  refused {tally.refused:9,}  "
+            f"slowest {tally.slowest_s:6.3f} s  findings {sum(tally.findings.values())}",
             flush=True,
         )
-    print(f"tried {total:,}, findings {bad}")
-    return int(bad > 0)
+    decoded = sum(
+        state.tallies[name].tried for name in known if known[name].decodes and name in state.tallies
+    )
+    print(f"tried {state.total:,}, of them decoders {decoded:,}; findings {state.findings}")
+    if words.keep:
+        from benchmarks.robustness.keep import keep
 
-
-def _saved(kind: str, image: Image.Image, options: Mapping[str, object]) -> bytes:
-    out = io.BytesIO()
-    image.save(out, kind, **options)  # type: ignore[arg-type]
-    return out.getvalue()
-
-
-def _pictures(*plans: tuple[str, Image.Image, Mapping[str, object]]) -> Target:
-    def read(path: Path) -> object:
-        return decode_photograph(path.read_bytes(), name=path.name)
-
-    return Target(".img", [_saved(*plan) for plan in plans], read)
-
-
-def _directories(path: Path) -> object:
-    return read_tiff(path.read_bytes())
-
-
-def _written(features: PatchFeatures, kind: str) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"own.{kind}"
-        write_features(path, {3: features}, format_=kind)  # type: ignore[arg-type]
-        return path.read_bytes()
-
-
-def _npy(array: np.ndarray) -> bytes:
-    out = io.BytesIO()
-    np.save(out, array)
-    return out.getvalue()
-
-
-def _npz() -> bytes:
-    out = io.BytesIO()
-    np.savez_compressed(out, x=np.ones((4, 4, 3), np.float32))
-    return out.getvalue()
-
-
-def _tar(mode: str) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=mode) as archive:  # type: ignore[call-overload]
-        for name in ("a.png", "deep/b.jpg", "notes.txt"):
-            data = _saved("PNG", Image.new("RGB", SIZE), {})
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return out.getvalue()
-
-
-def _parquet() -> bytes:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        return b""
-    out = io.BytesIO()
-    pq.write_table(pa.table({"path": [f"p{i}.png" for i in range(50)]}), out)
-    return out.getvalue()
-
-
-def _loaded(path: Path) -> object:
-    items = list(each_item(path))
-    for item in items:
-        with suppress(InputError):
-            item.load()
-    return items
-
-
-def _labelled(path: Path) -> object:
-    return labels_of(path, ["/photos/a.png", "/photos/b.png"], ["0", "1"])
+        keep("fuzz", {"decoders": decoded, "targets": {n: asdict(t) for n, t in state.tallies.items()}})
+    return int(state.findings > 0)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -25,8 +25,13 @@ def describe() -> dict[str, object]:
         "system": platform.system(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "command": " ".join(["python", "-m", *(sys.orig_argv[2:] if "-m" in sys.orig_argv else sys.argv)]),
+        "command": " ".join(["python", "-m", *_words(sys.orig_argv)]),
     }
+
+
+def _words(started: Sequence[str]) -> Sequence[str]:
+    """The module and its words, whatever the interpreter was told before them."""
+    return started[list(started).index("-m") + 1 :] if "-m" in started else sys.argv
 
 
 def gemm_rate(
@@ -70,6 +75,13 @@ def seconds(job: Callable[[], object]) -> float:
     start = time.perf_counter()
     job()
     return time.perf_counter() - start
+
+
+def processor_seconds(job: Callable[[], object]) -> float:
+    """Processor time of this process for one call."""
+    start = time.process_time()
+    job()
+    return time.process_time() - start
 
 
 def machine_name(device: torch.device) -> str:

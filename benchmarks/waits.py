@@ -17,14 +17,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.machine import write_result
+from benchmarks.machine import processor_seconds, write_result
 from benchmarks.scaling import filled
 from dinoscope.io.images import decode_photograph
 
@@ -44,13 +43,6 @@ def child_seconds(code: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def own_seconds(job: Callable[[], object]) -> float:
-    """Processor time of this process."""
-    start = time.process_time()
-    job()
-    return time.process_time() - start
-
-
 def raced(ways: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
     """The median time of each way, and before over now of the same round."""
     times = [{name: way() for name, way in ways.items()} for _ in range(rounds)]
@@ -68,27 +60,32 @@ def searched(rows: int, rounds: int, folder: Path) -> dict[str, float]:
     return {"rows": len(table), **raced(ways, rounds)}
 
 
-def decoded(size: tuple[int, int], rounds: int) -> dict[str, float]:
-    """A drawn photograph with noise of a sensor, at quality 90, by `decode_photograph`."""
+def drawn_jpeg(size: tuple[int, int]) -> bytes:
+    """A drawn photograph with noise of a sensor, at quality 90."""
     rng = np.random.default_rng(0)
     small = Image.fromarray(rng.integers(0, 256, (size[1] // 16, size[0] // 16, 3), dtype=np.uint8))
     pixels = np.asarray(small.resize(size, Image.Resampling.BICUBIC)).astype(np.int16)
     noisy = np.clip(pixels + rng.integers(-6, 7, (*pixels.shape[:2], 1)), 0, 255).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(noisy).save(file, "JPEG", quality=90)
-    data = file.getvalue()
+    return file.getvalue()
+
+
+def decoded(size: tuple[int, int], rounds: int) -> dict[str, float]:
+    """A `drawn_jpeg` by `decode_photograph`."""
+    data = drawn_jpeg(size)
 
     def pillow() -> float:
         installed = sys.modules.get("simplejpeg")
         sys.modules["simplejpeg"] = None  # type: ignore[assignment]
         try:
-            return own_seconds(lambda: decode_photograph(data, name="a.jpg"))
+            return processor_seconds(lambda: decode_photograph(data, name="a.jpg"))
         finally:
             del sys.modules["simplejpeg"]
             if installed is not None:
                 sys.modules["simplejpeg"] = installed
 
-    ways = {"before": pillow, "now": lambda: own_seconds(lambda: decode_photograph(data, name="a.jpg"))}
+    ways = {"before": pillow, "now": lambda: processor_seconds(lambda: decode_photograph(data, name="a.jpg"))}
     raced(ways, 1)
     return raced(ways, rounds)
 
