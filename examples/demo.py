@@ -23,7 +23,7 @@ PHOTOGRAPHS = (
     ),
     ("sklearn", "datasets/images/flower.jpg", "Flower: vultilion on Flickr, CC BY 2.0"),
 )
-MODELS = "mini,mini-gram"
+MODELS = "mini,mini-gram,random:mini"
 OUT = Path("dinoscope-demo")
 
 
@@ -46,9 +46,12 @@ def main() -> None:
         print(f"  {credit}")
     if "--models" not in sys.argv:
         print(
-            "\nmini and mini-gram are two very small vision transformers that come with dinoscope: one\n"
+            "\nmini and mini-gram are two toy vision transformers that come with dinoscope: one\n"
             "training run, whose last steps went on as before (mini) or held to an early Gram matrix\n"
-            "(mini-gram). They are trained, and they are neither DINOv2 nor DINOv3.\n"
+            "(mini-gram). They are trained, and they are neither DINOv2 nor DINOv3. random:mini is the\n"
+            "same architecture before training. What to look at, in the first two rows of the report:\n"
+            "the motorcycle and the cat come out in even areas where a network was trained, and fall into\n"
+            "speckles where it was not.\n"
         )
     photographs = [str(path) for path in demo_photographs()]
     models = [] if "--models" in sys.argv else ["--models", MODELS]

@@ -23,7 +23,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 import dinoscope as ds
-from dinoscope.data.retrieval import RetrievalScores
+from dinoscope.data.retrieval import RetrievalRow, RetrievalScores
 from dinoscope.drawing.canvas import Canvas, quiet_ticks
 from dinoscope.drawing.figure_files import png_bytes
 from dinoscope.drawing.style import CONTROL_COLOUR, INK, LINE, MODEL_COLOURS, QUIET
@@ -132,6 +132,22 @@ def plot_cases(cases: list[Case]) -> Canvas:
     return canvas
 
 
+def gain_cell(scores: RetrievalScores, row: RetrievalRow, *, digits: int = 3) -> str:
+    """A gain and its interval: bold where that lies on one side of 0, a star where controls are behind."""
+    gain = gain_of(row).interval
+    starred = " *" if gain.low > 0 and credited(scores, row) else ""
+    bold = "**" if gain.low > 0 or gain.high < 0 else ""
+    return f"{bold}{interval_words(gain, sign='+', digits=digits)}{bold}{starred}"
+
+
+def gains_json(scores: RetrievalScores) -> dict[str, object]:
+    """Every gain with its interval, by pooling, suppression and control."""
+    return {
+        f"{row.pooling} {row.suppression} {row.control}".strip(): asdict(gain_of(row).interval)
+        for row in scores.rows
+    }
+
+
 def gains_table(cases: list[Case]) -> list[str]:
     """Mean average precision of the plain mean, and every gain of every pooling and suppression."""
     lines = [
@@ -143,13 +159,7 @@ def gains_table(cases: list[Case]) -> list[str]:
     for row in cases[0].scores.rows:
         if row.control or (row.pooling, row.suppression) == ("mean", "none"):
             continue
-        cells = []
-        for case in cases:
-            own = case.scores.row(row.pooling, row.suppression)
-            gain = gain_of(own).interval
-            starred = " *" if gain.low > 0 and credited(case.scores, own) else ""
-            bold = "**" if gain.low > 0 or gain.high < 0 else ""
-            cells.append(f"{bold}{interval_words(gain, sign='+')}{bold}{starred}")
+        cells = [gain_cell(c.scores, c.scores.row(row.pooling, row.suppression)) for c in cases]
         what = row.suppression if row.suppression != "none" else "none, over the plain mean"
         lines.append(f"| {row.pooling} | {what} | " + " | ".join(cells) + " |")
     return lines
@@ -193,9 +203,9 @@ def page(cases: list[Case]) -> str:
         "one), at 0.5 half of them have it for that reason. Every photograph searches for its class among "
         "the others. What is removed, and how much of it, is fitted without the queries it is scored on.",
         "",
-        f"These are small models: **{names[0]}**, and the same architecture with random weights "
+        f"These are a toy model, **{names[0]}**, and the same architecture with random weights "
         f"(**{names[-1]}**). Nothing here says what a large model does on photographs: measure yours with "
-        "`dinoscope evaluate`.",
+        "`dinoscope evaluate`. The same on small photographs: [thumbnails of 200 classes](photographs.md).",
         "",
         "![Gains](gains.png)",
         "",
@@ -268,10 +278,7 @@ def main() -> None:
             "correlation": case.correlation,
             "backgrounds": asdict(case.alone),
             "backgrounds_true_masks": asdict(case.masked),
-            "gains": {
-                f"{row.pooling} {row.suppression} {row.control}".strip(): asdict(gain_of(row).interval)
-                for row in case.scores.rows
-            },
+            "gains": gains_json(case.scores),
         }
         for case in cases
     ]

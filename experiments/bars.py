@@ -1,12 +1,13 @@
-"""Measures networks on real photographs: the bars that the better pair is held to.
+"""Measures networks on real photographs: the bars that the bundled pair is held to.
 
-    python -m experiments.bars REAL OUT.jsonl NAME=FOLDER ... [--controls] [--only thumbnails,bsds,camvid]
+    python -m experiments.bars REAL OUT.jsonl NAME=FOLDER ... [--controls] [--again] [--only thumbnails,bsds]
 
 REAL holds ``thumbnails/4.tar`` (none of it trained on), ``bsds`` and ``camvid``. OUT gets a line for each
-network and kind; those that are there already are not measured again. ``--controls`` adds pixels, the bundled
-pair and random weights of the trunk's architecture. Bars: class-token k-NN >= 0.08, mean average precision
+network and kind; those that are there already are not measured again without ``--again``. ``--controls`` adds
+pixels and random weights of the trunk's architecture. Bars: class-token k-NN >= 0.08, mean average precision
 >= 0.035, CamVid mIoU >= 0.06 above the better of pixels and random, boundary AUC >= 0.80, matched coherence
->= 0.76; each network beside random weights and `mini`, paired by photograph, with an interval.
+>= 0.76; each network beside random weights and the first pair's `mini` (``first-mini``: ``continue`` of
+``experiments/arms/seed-0``), paired by photograph, with an interval.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ from dinoscope.maths.retrieval_scores import relevant_ranks, score_columns
 from dinoscope.maths.segments import knn_miou
 from dinoscope.pipeline.extract import extract
 from experiments.recipe import TRUNK
+
+Line = Mapping[str, Any]
+"""What was measured of one network in one way."""
 
 PER_CLASS, NEIGHBOURS = 10, 10
 GRID, THUMBNAIL_GRID = 16, 8
@@ -120,7 +124,9 @@ def camvid(real: Path, backbone: Backbone) -> dict[str, object]:
     return {"miou": float(np.mean(list(ways.values()))), **ways}
 
 
-REFERENCES = ("random", "mini")
+FIRST = ("first-mini", "first-mini-gram")
+"""The pair before the bundled one, as it is named here."""
+REFERENCES = ("random", FIRST[0])
 EACH: Mapping[str, Mapping[str, str]] = {
     "thumbnails": {"hits": "class-token k-NN", "average_precision": "average precision"},
     "bsds": {"each": "boundary AUC", "each_matched": "matched coherence"},
@@ -154,49 +160,54 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("networks", nargs="*", metavar="NAME=FOLDER")
     parser.add_argument("--controls", action="store_true")
     parser.add_argument("--only", default=",".join(KINDS))
+    parser.add_argument("--again", action="store_true", help="measure anew what has lines there already")
     asked = parser.parse_args(words)
     torch.set_num_threads(1)
-    known = [json.loads(line) for line in asked.out.read_text().splitlines()] if asked.out.exists() else []
+    known = dict(read_bars(asked.out)) if asked.out.exists() else {}
     with tempfile.TemporaryDirectory() as folder, asked.out.open("a", encoding="utf-8") as log:
         networks: dict[str, Callable[[], Backbone]] = {}
         if asked.controls:
-            networks |= {
-                name: lambda name=name: load_backbone(name) for name in ("pixels", "mini", "mini-gram")
-            }
+            networks["pixels"] = lambda: load_backbone("pixels")
             networks["random"] = lambda: load_backbone(weights=random_network(Path(folder) / "random"))
         for word in asked.networks:
             name, _, path = word.partition("=")
             networks[name] = lambda path=path: load_backbone(weights=Path(path))
         for name, load in networks.items():
             for kind in asked.only.split(","):
-                if any((line["name"], line["kind"]) == (name, kind) for line in known):
+                if (name, kind) in known and not asked.again:
                     continue
-                line = {"name": name, "kind": kind, **KINDS[kind](asked.real, load())}
+                line: Line = {"name": name, "kind": kind, **KINDS[kind](asked.real, load())}
                 log.write(json.dumps(line) + "\n")
                 log.flush()
-                known.append(line)
-    for line in known:
+                known[name, kind] = line
+    for line in known.values():
         print(line["name"], line["kind"], *(f"{k} {v:.4f}" for k, v in line.items() if isinstance(v, float)))
-    for said in paired(known):
+    for said in paired(list(known.values())):
         print(said)
 
 
-def paired(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def paired(lines: Sequence[Line]) -> Iterator[str]:
     """Each network minus each reference, photograph by photograph, with Student's t interval of the mean."""
     by_name = {(line["name"], line["kind"]): line for line in lines}
     for (name, kind), line in by_name.items():
         for reference in REFERENCES:
             other = by_name.get((reference, kind))
-            if other is None or name in (*REFERENCES, "pixels", "mini-gram"):
+            if other is None or name in ("pixels", *REFERENCES, *FIRST):
                 continue
             for key, label in EACH.get(kind, {}).items():
                 if key in line and key in other:
-                    found = paired_difference(_each(line, key), _each(other, key)).interval
+                    found = paired_difference(each(line, key), each(other, key)).interval
                     told = f"{found.mean:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
                     yield f"{name} minus {reference}, {label}: {told}"
 
 
-def _each(line: Mapping[str, Any], key: str) -> np.ndarray:
+def read_bars(file: Path) -> Mapping[tuple[str, str], Line]:
+    """By network and kind of measurement; of several the last."""
+    lines = (json.loads(line) for line in file.read_text(encoding="utf-8").splitlines())
+    return {(line["name"], line["kind"]): line for line in lines}
+
+
+def each(line: Line, key: str) -> np.ndarray:
     """One value a photograph; of hits, which lie there as the places of those that were right."""
     if key != "hits":
         return np.asarray(line[key], dtype=np.float64)

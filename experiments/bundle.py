@@ -1,10 +1,10 @@
 """Puts two finished arms into the package as `mini` and `mini-gram`.
 
-    python experiments/bundle.py ARMS EVALUATION [--seed 0]
+    python -m experiments.bundle OUT PHOTOGRAPHS... [--seed 0]
 
-ARMS holds ``seed-0/continue``, ``seed-0/gram-x2`` and so on, as `dinoscope anchor` leaves them; EVALUATION
-is the ``evaluation.jsonl`` that they were measured into. Weights are rounded to float16; each folder gets a
-model card whose figures are read off the evaluation. Takes a second.
+OUT is the folder of `experiments.pair`, PHOTOGRAPHS what it learnt from. Weights are rounded to float16; each
+folder gets a model card whose figures are read off ``experiments/bars.jsonl``, where `experiments.bars` must
+have measured both under their names first; the photographs' fingerprints go beside them. Takes two minutes.
 """
 
 from __future__ import annotations
@@ -12,41 +12,33 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from dinoscope.anchoring.evaluate import read_evaluation
+from dinoscope.maths.intervals import mean_interval, paired_difference
+from experiments.bars import FIRST, Line, each, read_bars
+from experiments.fingerprints import write_fingerprints
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = ROOT / "src" / "dinoscope" / "weights"
+BARS = ROOT / "experiments" / "bars.jsonl"
 BUNDLED = {"mini": "continue", "mini-gram": "gram-x2"}
-REAL = ROOT / "docs" / "validation" / "real.json"
-ON_PHOTOGRAPHS = {
-    "boundary_auc": "sharpness (boundary AUC)",
-    "matched_coherence_auc": "coherence at equal distance",
-    "coherence_auc": "coherence (region AUC)",
-}
 MOST_BYTES = 8_000_000
+MACHINE = """one core of an Intel Xeon, shared with other work: 2 h 10 min for the trunk, half an hour for
+  `continue` (`mini`), 55 min for `gram-x2` (`mini-gram`)"""
+COLUMNS = ("pixels", "random", *FIRST, *BUNDLED)
 SHOWN = {
-    "scene_knn_miou": "patch k-NN mIoU",
-    "cls_knn": "CLS k-NN accuracy",
-    "boundary_auc": "sharpness (boundary AUC)",
-    "coherence_auc": "coherence (region AUC)",
-    "effective_rank_scenes": "effective rank",
-    "neighbour": "neighbour cosine",
-    "random_pair": "random-pair cosine",
-    "position_r2": "position R²",
-    "gram_distance_teacher": "Gram distance to the step-400 teacher",
+    ("thumbnails", "hits", "cls_knn"): "class-token k-NN, 200 classes (chance 0.005)",
+    ("thumbnails", "average_precision", "map"): "mean average precision",
+    ("bsds", "each", "boundary_auc"): "sharpness (boundary AUC)",
+    ("bsds", "each_matched", "matched_coherence_auc"): "coherence at equal distance",
+    ("camvid", "", "miou"): "patch k-NN mIoU, one drive by the other",
 }
-
-
-def scores_of(file: Path, run: str, step: int) -> dict[int, Mapping[str, float]]:
-    """The measured values of one run at one step, by seed."""
-    _, scores = read_evaluation(file)
-    return {score.seed: score.values for score in scores if (score.run, score.step) == (run, step)}
+"""Rows of a card: kind of measurement, its values photograph by photograph, and their mean."""
 
 
 def round_weights(source: Path, target: Path) -> int:
@@ -62,52 +54,41 @@ def round_weights(source: Path, target: Path) -> int:
     return size
 
 
-def table(scores: Mapping[str, Mapping[int, Mapping[str, float]]], seed: int) -> str:
-    """Figures of the bundled seed, with the range over the other seeds where there are any."""
-    rows = ["| on held-out scenes | " + " | ".join(scores) + " |", "|:--|" + "--:|" * len(scores)]
-    for key, title in SHOWN.items():
+def table(bars: Mapping[tuple[str, str], Line]) -> Iterator[str]:
+    """Each network's means, with 95% intervals over photographs where there is a value for each."""
+    yield "| | " + " | ".join(COLUMNS) + " |"
+    yield "|:--|" + "--:|" * len(COLUMNS)
+    for (kind, key, mean), title in SHOWN.items():
         cells = []
-        for by_seed in scores.values():
-            others = [values[key] for other, values in by_seed.items() if other != seed]
-            spread = f" ({min(others):.3f} to {max(others):.3f})" if others else ""
-            cells.append(f"{by_seed[seed][key]:.3f}{spread}" if seed in by_seed else "–")
-        rows.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join(rows)
+        for name in COLUMNS:
+            line = bars[name, kind]
+            around = mean_interval(each(line, key)) if key else None
+            told = "" if around is None else f" [{around.low:.3f}, {around.high:.3f}]"
+            cells.append(f"{line[mean]:.3f}{told}")
+        yield f"| {title} | " + " | ".join(cells) + " |"
 
 
-def on_photographs(file: Path) -> str:
-    """What people's contours say, with 95% intervals over photographs; `validation.real` measured it."""
-    numbers = json.loads(file.read_text())["bsds"]["numbers"]
-    columns = {
-        "random weights": numbers["controls"]["summary"]["random:mini"],
-        **{name: numbers["summary"][name] for name in BUNDLED},
-        "another person": numbers["people"]["summary"]["person:2"],
-    }
-    rows = ["| on 50 photographs that people segmented | " + " | ".join(columns) + " |"]
-    rows.append("|:--|" + "--:|" * len(columns))
-    for key, title in ON_PHOTOGRAPHS.items():
-        known = [column[key] for column in columns.values()]
-        cells = [f"{i['mean']:.3f} [{i['low']:.3f}, {i['high']:.3f}]" for i in known]
-        rows.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join(rows)
+def differences(bars: Mapping[tuple[str, str], Line], name: str) -> Iterator[str]:
+    """One network minus what it is to beat, photograph by photograph."""
+    for (kind, key, _), title in SHOWN.items():
+        if not key:
+            continue
+        told = []
+        for other in ("pixels", "random", FIRST[0]):
+            found = paired_difference(each(bars[name, kind], key), each(bars[other, kind], key)).interval
+            told.append(f"minus {other} {found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]")
+        yield f"- {title}: {', '.join(told)}"
 
 
-def card(name: str, arm: str, run: Mapping[str, object], figures: str, n_others: int) -> str:
+def card(name: str, settings: Mapping[str, Any], bars: Mapping[tuple[str, str], Line]) -> str:
     """What the model is, how it came about, what was measured, and what it is not."""
-    settings = run["settings"]
-    assert isinstance(settings, dict)
-    stage = settings["second_stage"]
-    anchored = arm != "continue"
-    last = (
-        f"{settings['steps'] - stage['start']} steps with the Gram loss (weight {stage['weight']:g}) to the\n"
-        f"  network of step {stage['teacher_step']}, that teacher seeing each crop at twice the resolution"
-        if anchored
-        else f"{settings['steps'] - stage['start']} further steps of the same training, without an anchor"
-    )
-    spread = (
-        f"In brackets: the range over {n_others} other seeds of the fork."
-        if n_others
-        else "One seed of the fork: nothing here says how much another seed would differ."
+    stage, network, crops = settings["second_stage"], settings["network"], settings["crops"]
+    last = settings["steps"] - stage["start"]
+    what = (
+        f"{last:,} steps with the Gram loss (weight {stage['weight']:g}) to the network of step "
+        f"{stage['teacher_step']:,},\n  which sees each crop at twice the resolution"
+        if BUNDLED[name] != "continue"
+        else f"{last:,} further steps of the same training, without an anchor"
     )
     return f"""---
 license: apache-2.0
@@ -115,62 +96,63 @@ library_name: transformers
 ---
 # {name}
 
-A very small vision transformer (DINOv3 architecture as in `transformers`: width 128, depth 6, 4 heads, patch
-8, 4 registers; 1.2 million parameters) that comes with dinoscope, so that its pages, demo and tests have
-*trained* features without a download. Its partner is `{next(other for other in BUNDLED if other != name)}`:
+A toy vision transformer (DINOv3 architecture as in `transformers`: width {network["dim"]}, depth
+{network["depth"]}, {network["heads"]} heads, patch {network["patch_size"]}, {network["registers"]} registers)
+that comes with dinoscope, so that its pages, demo and tests have *trained* features without a download. For
+demonstration and tests, nothing else. Its partner is `{next(other for other in BUNDLED if other != name)}`:
 both share the same trunk and differ in the last steps alone.
 
-- **Data**: 1,000 photographs, one for each ImageNet-1k class, short side 176 px (the public collection
-  EliSchwartz/imagenet-sample-images). Neither the demo's photographs nor scenes were trained on.
-- **Training**: self-distillation (DINO, iBOT, KoLeo) of a trunk of {stage["start"]:,} steps with seed
-  {settings["seed"]}, batch {settings["batch"]}, two global crops of {settings["crops"]["global_px"]} px and
-  {settings["crops"]["n_local"]} local ones of {settings["crops"]["local_px"]} px; then {last}.
+- **Data**: 40,000 thumbnails of 64 x 64 px, 200 in each of 200 classes (Tiny ImageNet, Stanford CS231n, from
+  ImageNet; ImageNet's terms: research and education, no commercial use). Their classes were not used.
+- **Training**: self-distillation (DINO, iBOT, KoLeo) and telling class tokens of a batch apart (InfoNCE,
+  weight {settings["objective"]["contrast"]:g}): a trunk of {stage["start"]:,} steps with seed
+  {settings["seed"]}, batch {settings["batch"]}, two global crops of {crops["global_px"]} px and
+  {crops["n_local"]} local ones of {crops["local_px"]} px; then {what}.
+  The learning rate falls over the last {settings["cooldown_steps"]:,} steps of both alike.
 - **Command**: `experiments/README.md`; every setting is in `training.json` beside this card.
-- **Machine**: 2 CPU cores, about an hour for the trunk and less for the last steps.
+- **Machine**: {MACHINE}.
 - **Weights**: the averaged (teacher) network, rounded to float16.
 
-{figures}
+{chr(10).join(table(bars))}
 
-{spread}
-Scenes are procedural: see `dinoscope scenes`. Fork is the network both branch off from; random weights are
-the same architecture before training, which knows no object: a score they reach too was not learned.
+{name} itself, photograph by photograph:
 
-{on_photographs(REAL)}
+{chr(10).join(differences(bars, name))}
 
-Photographs: the first 50 of BSDS500 (test) by name, 16 patches on the short side; 95% intervals over
-photographs.
+Class tokens: 2,000 thumbnails not trained on, 10 of each class, each voted on by its 10 nearest others (of
+pixels the whole map stands for it). Sharpness and coherence: the first 50 photographs of
+BSDS500 (test) by name, one person's contours, 16 patches on the short side. mIoU: CamVid (test), both ways.
+95% intervals over photographs. Random weights are the same architecture before training, which knows no
+object: a score they reach too was not learned. {" and ".join(FIRST)}: the pair before this one, 2,400
+steps on a thousand photographs (`experiments/arms/seed-0`).
 
-**What it is not**: a model for any use beside demonstration and tests. It has seen a thousand small
-photographs, and its quality is far below that of any published backbone. It is not a small DINOv3, and a
-difference between `mini` and `mini-gram` says nothing about differences between DINOv2 and DINOv3.
+**What it is not**: a model for any use beside demonstration and tests. It has seen 40,000 small photographs,
+and its quality is far below that of any published backbone. It is not a small DINOv3, and a difference
+between `mini` and `mini-gram` says nothing about differences between DINOv2 and DINOv3.
 """
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Both models, and what was put where."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m experiments.bundle",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("arms", type=Path)
-    parser.add_argument("evaluation", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("photographs", nargs="+")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args(words)
-    folders = {name: asked.arms / f"seed-{asked.seed}" / arm for name, arm in BUNDLED.items()}
-    runs = {name: json.loads((folder / "run.json").read_text()) for name, folder in folders.items()}
-    steps = {name: run["settings"]["steps"] for name, run in runs.items()}
-    start = runs["mini"]["settings"]["second_stage"]["start"]
-    scores = {"random weights": scores_of(asked.evaluation, "random weights", 0)}
-    scores |= {"fork": scores_of(asked.evaluation, "trunk", start)}
-    scores |= {name: scores_of(asked.evaluation, arm, steps[name]) for name, arm in BUNDLED.items()}
-    figures = table(scores, asked.seed)
+    bars = read_bars(BARS)
     for name, arm in BUNDLED.items():
-        target = WEIGHTS / name
+        folder, target = asked.out / "arms" / f"seed-{asked.seed}" / arm, WEIGHTS / name
+        settings = json.loads((folder / "run.json").read_text())["settings"]
         shutil.rmtree(target, ignore_errors=True)
-        size = round_weights(folders[name] / "teacher", target)
-        (target / "training.json").write_text(json.dumps(runs[name]["settings"], indent=2) + "\n")
-        n_others = len(set(scores[name]) - {asked.seed})
-        (target / "README.md").write_text(card(name, arm, runs[name], figures, n_others))
+        size = round_weights(folder / "teacher", target)
+        (target / "training.json").write_text(json.dumps(settings, indent=2) + "\n")
+        (target / "README.md").write_text(card(name, settings, bars))
         print(f"{target}: {size:,} bytes")
+    print(write_fingerprints(asked.photographs))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Trains the better pair, or a pilot of it, for as long as there is time; the next call goes on.
+"""Trains the bundled pair, or a pilot of it, for as long as there is time; the next call goes on.
 
     nice -n 19 python -m experiments.pair OUT THUMBNAILS/[0-3].tar [--minutes 50] [--pilot NAME]
 
@@ -48,10 +48,7 @@ def listener(minutes: float, every: int) -> Callable[[Progress], None]:
 
 
 def keep(out: Path, state: Path) -> None:
-    """What the trunk needs to go on elsewhere, and every snapshot, into a small folder.
-
-    The snapshots of the arms' teacher included: a fifth of the trunk.
-    """
+    """What the trunk needs to go on elsewhere, the snapshot of the anchor's teacher included, in a folder."""
     trunk = RunFolder(out / "trunk")
     latest = trunk.latest_checkpoint()
     if latest is None:
@@ -65,8 +62,7 @@ def keep(out: Path, state: Path) -> None:
     shutil.copy2(trunk.about, kept.about)
     shutil.copy2(trunk.losses, kept.losses)
     shutil.copy2(out / "code.json", state / "code.json")
-    early = [step for step in trunk.snapshot_steps() if step == round(0.2 * TRUNK.steps)]
-    for step in early:
+    for step in {PAIR.teacher_step}.intersection(trunk.snapshot_steps()):
         shutil.copytree(trunk.snapshot(step), kept.snapshot(step), dirs_exist_ok=True)
 
 
@@ -89,6 +85,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = slice_parser("experiments.pair", __doc__)
     parser.add_argument("photographs", nargs="*")
     parser.add_argument("--pilot", choices=tuple(PILOTS))
+    parser.add_argument("--arms", default=",".join(ARMS), help="of a finished trunk those alone")
     parser.add_argument("--from", dest="state", type=Path, help="saved state to go on from")
     parser.add_argument("--keep", type=Path, help="save the trunk's state there and end")
     asked = parser.parse_args(words)
@@ -106,8 +103,9 @@ def main(words: Sequence[str] | None = None) -> None:
             run(settings, asked.photographs, asked.out / asked.pilot, on_step=listen, resume=True)
             return
         listen = listener(asked.minutes, TRUNK.checkpoint_every)
-        run(TRUNK, asked.photographs, asked.out / "trunk", on_step=listen, resume=True)
-        for arm in ARMS:
+        if not RunFolder(asked.out / "trunk").teacher.exists():
+            run(TRUNK, asked.photographs, asked.out / "trunk", on_step=listen, resume=True)
+        for arm in asked.arms.split(","):
             out = asked.out / "arms" / "seed-0" / arm
             run_arm(
                 asked.out / "trunk", asked.photographs, out, Branch(arm), PAIR, on_step=listen, resume=True

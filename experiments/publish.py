@@ -154,7 +154,7 @@ def page(laboratory: Laboratory, plan: Plan) -> str:
         f"--steps {plan.recipe.steps} --seeds {len(plan.seeds)} --weight {plan.recipe.weight:g} "
         f"--update-every {plan.recipe.update_every}` runs the whole of it on photographs of one's own. The "
         "settings, losses and kept networks of this run "
-        "are in `experiments/`; `mini` and `mini-gram` in the package are continue and gram-x2 of seed 0.\n",
+        "are in `experiments/`; `mini` and `mini-gram` in the package are another, later pair.\n",
     ]
     return "\n".join(parts)
 
