@@ -1,9 +1,4 @@
-"""Draw the README's first picture: the first screen of the demo's report.
-
-    OMP_NUM_THREADS=1 python docs/draw_first_screen.py
-
-Two minutes. Writes docs/pictures/view.png. Needs the group `test` and Chromium.
-"""
+"""The first screen of a report, as a picture."""
 
 from __future__ import annotations
 
@@ -11,24 +6,24 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 import dinoscope as ds
-from examples.demo import MODELS, demo_photographs
+from dinoscope.data.results import Comparison
 from tests.chromium import FLAGS, NOT_FOUND, browser_path
 
-PICTURE = Path(__file__).resolve().parent / "pictures" / "view.png"
 WIDTH, HEIGHT = 1280, 900
 
 
-def main() -> None:
-    """Compare the demo's photographs, open the report, keep what is seen first."""
+def draw_first_screen(comparison: Comparison, picture: Path) -> None:
+    """Write the report, open it, keep what is seen first.
+
+    Raises:
+        SystemExit: there is no browser.
+    """
     from playwright.sync_api import sync_playwright
 
     path = browser_path()
     if path is None:
         sys.exit(NOT_FOUND)
-    comparison = ds.compare(demo_photographs(), MODELS.split(","))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         report = Path(folder) / "report.html"
         ds.write_report(comparison, report)
@@ -37,10 +32,5 @@ def main() -> None:
         page.goto(report.as_uri())
         page.evaluate("document.querySelector('dinoscope-view').ready.then(() => 1)")
         page.wait_for_timeout(500)
-        page.screenshot(path=PICTURE)
+        page.screenshot(path=picture)
         browser.close()
-    print(PICTURE)
-
-
-if __name__ == "__main__":
-    main()
