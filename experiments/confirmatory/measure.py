@@ -2,10 +2,10 @@
 
     python -m experiments.confirmatory.measure OUT REAL SCORES.jsonl [--development]
 
-OUT is what ``experiments.confirmatory.train`` filled; REAL holds ``bsds`` with the masks of four people and
-``thumbnails/4.tar``. SCORES gets a line for each network; those that are there are not measured again, and a
-trunk whose arms are not all there waits. ``--development`` looks at the first 50 photographs alone, which are
-not those that the rules speak of. About a minute a network on one CPU core.
+OUT is what ``experiments.confirmatory.train`` filled; REAL holds ``bsds`` with the masks of four people,
+``camvid`` and ``thumbnails/4.tar``. SCORES gets a line for each network; those that are there are not
+measured again, and a trunk whose arms are not all there waits. ``--development`` looks at the first 50
+photographs alone, which are not those that the rules speak of. About a minute a network on one CPU core.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,22 +28,19 @@ from dinoscope.comparison.controls import blurred
 from dinoscope.comparison.people import PAIRS, people_labels, people_numbers
 from dinoscope.data.annotation import REGIONS, Annotation, MaskKind
 from dinoscope.data.features import PatchFeatures
-from dinoscope.io.images import read_photograph
-from dinoscope.io.masks import read_labels
 from dinoscope.maths.boundary import boundary_auc, coherence_auc
 from dinoscope.maths.channels import channels_of, standardised
-from dinoscope.maths.masks import PatchLabels, patch_labels
 from dinoscope.maths.matched import matched_coherence_auc
 from dinoscope.maths.position import position_fit, remove_subspace
 from dinoscope.maths.spectrum import effective_rank
 from dinoscope.metrics.subject import PURE
 from dinoscope.pipeline.extract import extract
 from experiments import bars
+from experiments.confirmatory.labelled import PEOPLE, Labelled, planted, segmented, streets
 from experiments.confirmatory.rules import PRIMARY
 from experiments.confirmatory.train import EARLY, SEEDS, SNAPSHOTS
 
 GRID, DIRECTIONS, FOLDS = 16, 16, 5
-PEOPLE = ("masks-1", "masks-2", "masks-3", "masks-4")
 ARMS: Mapping[str, str] = {
     "continue": "continue",
     "gram-x1": "gram-x1",
@@ -55,42 +53,23 @@ ARMS: Mapping[str, str] = {
 
 TEACHER, LAST, RANDOM = "early teacher", f"trunk at {SNAPSHOTS[-1]}", "random weights"
 PIXELS, BLURRED, HUMANS = "pixels", "blur:continue", PAIRS
+SECONDARY = ("camvid", "scenes")
 SEGMENTED = MaskKind(REGIONS, "said by the data set", sure=True)
 
 Map = np.ndarray
 
 
-class Photographs:
-    """Photographs with every person's labels on the patch grid.
-
-    Attributes:
-        paths: in the order of their names.
-        annotations: of each photograph, one a person.
-    """
-
-    def __init__(self, real: Path, *, development: bool) -> None:
-        every = sorted((real / "bsds" / "images").glob("*.jpg"), key=lambda path: path.name)
-        self.paths = every[: bars.DEVELOPMENT] if development else every[bars.DEVELOPMENT :]
-        self.annotations = [
-            [
-                read_labels(real / "bsds" / person / f"{path.stem}.png", read_photograph(path).size)
-                for person in PEOPLE
-            ]
-            for path in self.paths
-        ]
-        self._labels: dict[tuple[int, tuple[int, int]], list[PatchLabels]] = {}
-
-    def labels(self, place: int, like: PatchFeatures) -> list[PatchLabels]:
-        """Every person's labels of a photograph, on a map's grid."""
-        key = (place, like.grid.shape)
-        if key not in self._labels:
-            self._labels[key] = [patch_labels(labels, like.grid) for labels in self.annotations[place]]
-        return self._labels[key]
+def maps_of(backbone: Backbone, labelled: Labelled) -> list[PatchFeatures]:
+    """Of every photograph."""
+    return list(extract(labelled.photographs, backbone, grid=GRID))
 
 
-def scores(
-    features: Sequence[PatchFeatures], photographs: Photographs, basis: Map | None
-) -> dict[str, float]:
+def blurred_maps_of(backbone: Backbone, labelled: Labelled) -> list[PatchFeatures]:
+    """Of every photograph, blurred between patches."""
+    return [blurred(f) for f in maps_of(backbone, labelled)]
+
+
+def scores(features: Sequence[PatchFeatures], photographs: Labelled, basis: Map | None) -> dict[str, float]:
     """Every outcome of one network, each a mean over photographs, and over people where masks are asked.
 
     Args:
@@ -117,7 +96,7 @@ def scores(
 
 
 def _against_people(
-    maps: Sequence[Map], features: Sequence[PatchFeatures], photographs: Photographs
+    maps: Sequence[Map], features: Sequence[PatchFeatures], photographs: Labelled
 ) -> dict[str, float]:
     rows = []
     for place, (values, f) in enumerate(zip(maps, features, strict=True)):
@@ -137,7 +116,7 @@ def _prefixed(prefix: str, found: Mapping[str, float]) -> dict[str, float]:
     return {f"{prefix}_{name}": found[name] for name in PRIMARY}
 
 
-def _floor(maps: Sequence[Map], features: Sequence[PatchFeatures], photographs: Photographs) -> float:
+def _floor(maps: Sequence[Map], features: Sequence[PatchFeatures], photographs: Labelled) -> float:
     """Coherence of the features of another photograph: the next one of the same shape."""
     by_shape: dict[tuple[int, int], list[int]] = {}
     for place, f in enumerate(features):
@@ -151,7 +130,7 @@ def _floor(maps: Sequence[Map], features: Sequence[PatchFeatures], photographs: 
     return float(np.nanmean(values)) if values else math.nan
 
 
-def humans(photographs: Photographs, features: Sequence[PatchFeatures]) -> dict[str, float]:
+def humans(photographs: Labelled, features: Sequence[PatchFeatures]) -> dict[str, float]:
     """What people score against one another, over all ordered pairs."""
     column = people_labels(len(PEOPLE)).index(PAIRS)
     rows = [
@@ -171,22 +150,37 @@ def networks(trunk: Path) -> dict[str, Path]:
     }
 
 
+def beside(
+    secondary: Mapping[str, Labelled], of: Callable[[Labelled], Sequence[PatchFeatures]]
+) -> dict[str, float]:
+    """The primary outcomes on the secondary photographs, ``camvid_…`` and ``scenes_…``."""
+    found: dict[str, float] = {}
+    for name, photographs in secondary.items():
+        features = of(photographs)
+        maps = [np.asarray(f.values, dtype=np.float64) for f in features]
+        found |= _prefixed(name, _against_people(maps, features, photographs))
+    return found
+
+
 def measured(
-    trunk: Path, photographs: Photographs, real: Path, known: set[str]
+    trunk: Path, photographs: Labelled, secondary: Mapping[str, Labelled], real: Path, known: set[str]
 ) -> Iterator[tuple[str, dict[str, float]]]:
     """Name and outcomes of every network of a trunk that is not known yet."""
     for name, folder in networks(trunk).items():
         blurs = name == "continue" and BLURRED not in known
         if name in known and not blurs:
             continue
-        backbone: Backbone = load_backbone(weights=folder)
-        features = list(extract(photographs.paths, backbone, grid=GRID))
+        backbone = load_backbone(weights=folder)
+        of = partial(maps_of, backbone)
         basis = position_basis(backbone, GRID, rank=DIRECTIONS)
         if name not in known:
             token = bars.thumbnails(real, backbone)["cls_knn"]
-            yield name, {**scores(features, photographs, basis), "cls_knn": float(str(token))}
+            found = {**scores(of(photographs), photographs, basis), **beside(secondary, of)}
+            yield name, {**found, "cls_knn": float(str(token))}
         if blurs:
-            yield BLURRED, scores([blurred(f) for f in features], photographs, basis)
+            blurry = partial(blurred_maps_of, backbone)
+            found = scores(blurry(photographs), photographs, basis)
+            yield BLURRED, {**found, **beside(secondary, blurry)}
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -205,7 +199,8 @@ def main(words: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     lines = asked.scores.read_text().splitlines() if asked.scores.exists() else []
     known = {(line["trunk"], line["network"]) for line in map(json.loads, lines)}
-    photographs = Photographs(asked.real, development=asked.development)
+    photographs = segmented(asked.real, development=asked.development)
+    secondary = dict(zip(SECONDARY, (streets(asked.real), planted()), strict=True))
     with asked.scores.open("a", encoding="utf-8") as log:
 
         def write(trunk: int, network: str, found: Mapping[str, float]) -> None:
@@ -213,8 +208,10 @@ def main(words: Sequence[str] | None = None) -> None:
             log.flush()
 
         if (0, PIXELS) not in known:
-            features = list(extract(photographs.paths, load_backbone("pixels"), grid=GRID))
-            write(0, PIXELS, scores(features, photographs, None))
+            of = partial(maps_of, load_backbone("pixels"))
+            features = of(photographs)
+            others = beside(secondary, of)
+            write(0, PIXELS, {**scores(features, photographs, None), **others})
             write(0, HUMANS, humans(photographs, features))
         for seed in map(int, asked.trunks.split(",")):
             trunk = asked.out / f"trunk-{seed}"
@@ -223,7 +220,7 @@ def main(words: Sequence[str] | None = None) -> None:
                 print(f"trunk {seed} waits for {', '.join(missing)}")
                 continue
             mine = {network for trunk_seed, network in known if trunk_seed == seed}
-            for name, found in measured(trunk, photographs, asked.real, mine):
+            for name, found in measured(trunk, photographs, secondary, asked.real, mine):
                 write(seed, name, found)
                 print(f"trunk {seed}: {name}", flush=True)
 

@@ -14,7 +14,7 @@ from PIL import Image
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.data.features import PatchFeatures
 from experiments import bars
-from experiments.confirmatory import measure, page, spread, train
+from experiments.confirmatory import labelled, measure, page, spread, train
 from experiments.confirmatory.measure import ARMS, LAST, TEACHER
 from experiments.confirmatory.rules import CLASS_TOKEN, PRIMARY
 from experiments.confirmatory.table import Table
@@ -91,11 +91,15 @@ def write_real(folder: Path, n: int = 6) -> Path:
         picture = np.full((64, 64, 3), 40, np.uint8)
         picture[:, 20 + 4 * k :] = (200, 120, 30)
         Image.fromarray(picture).save(folder / "bsds" / "images" / f"{k}.jpg", quality=95)
-        for person in measure.PEOPLE:
+        for person in labelled.PEOPLE:
             labels = np.ones((64, 64), np.uint8)
             labels[:, 20 + 4 * k :] = 2
             (folder / "bsds" / person).mkdir(exist_ok=True)
             Image.fromarray(labels).save(folder / "bsds" / person / f"{k}.png")
+    for part in ("images", "masks"):
+        (folder / "camvid" / part).mkdir(parents=True)
+    Image.fromarray(picture).save(folder / "camvid" / "images" / "drive_0.png")
+    Image.fromarray(labels).save(folder / "camvid" / "masks" / "drive_0.png")
     return folder
 
 
@@ -111,7 +115,7 @@ def test_scores_react_to_what_they_are_said_to_measure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bars, "DEVELOPMENT", 0)
-    photographs = measure.Photographs(write_real(tmp_path), development=False)
+    photographs = labelled.segmented(write_real(tmp_path), development=False)
     right = [halves(k) for k in range(6)]
     place = np.eye(4)[:2]
     found = measure.scores(right, photographs, place)
@@ -131,9 +135,9 @@ def test_the_confirmatory_photographs_are_those_that_development_leaves(
 ) -> None:
     monkeypatch.setattr(bars, "DEVELOPMENT", 2)
     real = write_real(tmp_path)
-    first, rest = (measure.Photographs(real, development=d) for d in (True, False))
-    assert [p.stem for p in first.paths] == ["0", "1"]
-    assert [p.stem for p in rest.paths] == ["2", "3", "4", "5"]
+    first, rest = (labelled.segmented(real, development=d) for d in (True, False))
+    assert [Path(str(p)).stem for p in first.photographs] == ["0", "1"]
+    assert [Path(str(p)).stem for p in rest.photographs] == ["2", "3", "4", "5"]
 
 
 def test_measured_once_and_only_when_every_arm_is_there(
@@ -142,6 +146,7 @@ def test_measured_once_and_only_when_every_arm_is_there(
     monkeypatch.setattr(bars, "DEVELOPMENT", 0)
     monkeypatch.setattr(bars, "thumbnails", lambda real, backbone: {"cls_knn": 0.1})
     monkeypatch.setattr(measure, "DIRECTIONS", 2)
+    monkeypatch.setattr(labelled, "SCENES", 1)
     words = [str(trained), str(write_real(tmp_path / "real")), str(tmp_path / "scores.jsonl")]
     measure.main([*words, "--trunks", "1,2"])
     assert "trunk 2 waits for" in capsys.readouterr().out
@@ -159,6 +164,9 @@ def test_measured_once_and_only_when_every_arm_is_there(
         "blur:continue",
         *(name for name in ARMS if name != "continue"),
     ]
+    for line in map(json.loads, lines):
+        beside = {f"{where}_{name}" for where in measure.SECONDARY for name in PRIMARY}
+        assert beside & line.keys() == (beside if line["network"] != "people" else set())
     measure.main([*words, "--trunks", "1"])
     assert (tmp_path / "scores.jsonl").read_text().splitlines() == lines
 
