@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from PIL import Image
 from dinoscope.backbones.load import load_backbone
 from dinoscope.pipeline.embed import embed
 from tests.view.live_samples import png
-from tests.view.test_viewer_browser import drop, file, visit
+from tests.view.test_viewer_browser import LivePage, blank, drop, file, visit
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).resolve().parents[2]
@@ -408,6 +409,41 @@ def test_the_box_has_handles_and_the_dialog_is_dark_where_the_page_is(browser: A
     assert corner < 60
     assert live.complaints == []
     page.context.close()
+
+
+def held(address: str, live: LivePage) -> list[Any]:
+    """Opens a page whose tables do not come before they are let go."""
+    requests: list[Any] = []
+    live.page.route(re.compile("/tables$"), lambda route: requests.append(route))
+    with live.page.expect_request(re.compile("/tables$")):
+        live.page.goto(address)
+    return requests
+
+
+def test_nothing_is_asked_of_a_table_before_the_page_knows_the_tables(browser: Any, address: str) -> None:
+    live = blank(browser)
+    (tables,) = held(address, live)
+    near = live.page.locator("#near")
+    assert near.is_disabled()
+    tables.continue_()
+    near.click()
+    live.page.locator("#groups .group").wait_for()
+    assert live.complaints == []
+    live.page.context.close()
+
+
+def test_a_photograph_brought_before_the_page_knows_the_tables_is_searched_for(
+    browser: Any, address: str
+) -> None:
+    live = blank(browser)
+    (tables,) = held(address, live)
+    with live.page.expect_response(re.compile("/queries")):
+        live.page.set_input_files("#file", [file("early.png", png(0, (60, 90)))])
+    live.page.locator("#query-name", has_text="early.png").wait_for()
+    tables.continue_()
+    live.page.locator("#left li").nth(STORED - 2).wait_for()  # all others: it is itself in the store
+    assert live.complaints == []
+    live.page.context.close()
 
 
 def test_near_duplicates_are_a_page_of_groups_whose_paths_are_saved(

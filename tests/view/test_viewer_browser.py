@@ -87,6 +87,13 @@ class LivePage:
 
 
 def visit(browser: Any, address: str) -> LivePage:
+    live = blank(browser)
+    live.page.goto(address)
+    return live
+
+
+def blank(browser: Any) -> LivePage:
+    """A page that has not gone anywhere yet, and what it complains of."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     live = LivePage(context.new_page())
     live.page.set_default_timeout(PATIENT_MS)
@@ -98,7 +105,6 @@ def visit(browser: Any, address: str) -> LivePage:
             live.complaints.append(message.text) if message.type in ("error", "warning") else None
         ),
     )
-    live.page.goto(address)
     return live
 
 

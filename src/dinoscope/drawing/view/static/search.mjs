@@ -36,6 +36,7 @@ const PATIENCE_MS = 250;
 const stage = part("stage", HTMLElement);
 const rankings = part("rankings", HTMLElement);
 const duplicates = part("duplicates", HTMLElement);
+const nearly = part("near", HTMLButtonElement);
 const least = part("least", HTMLInputElement);
 const collection = part("collection", HTMLDetailsElement);
 const deeper = part("deeper", HTMLButtonElement);
@@ -281,6 +282,7 @@ async function restore() {
 async function begin() {
   offerTables(wordsIn(location.hash), (await (await ask("tables")).json()).tables);
   renew();
+  nearly.disabled = false; // before there is a table there is nothing to compare
   await restore();
 }
 
@@ -312,7 +314,7 @@ part("whole", HTMLButtonElement).addEventListener("click", () => {
   searchForPart(WHOLE);
   stage.focus();
 });
-part("near", HTMLButtonElement).addEventListener("click", near);
+nearly.addEventListener("click", near);
 least.addEventListener("change", near);
 part("csv", HTMLButtonElement).addEventListener("click", () => save("hits.csv", "text/csv", asCsv(shownRankings)));
 part("json", HTMLButtonElement).addEventListener("click", () => save("hits.json", "application/json", asJson(question(fields.suppress.value), shownRankings)));
