@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from dinoscope.errors import ImageError
-from dinoscope.io import jpeg
+from dinoscope.io import jpeg, pixels
 from dinoscope.io.images import decode_photograph
 
 SIZES = ((64, 48), (65, 47), (17, 33), (131, 97))
@@ -61,8 +61,22 @@ def test_all_else_is_left_to_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fast(saved(picture((64, 48), "L"))) is None
     assert fast(saved(picture((64, 48), "CMYK"))) is None
     assert fast(saved(picture((64, 48)), "PNG")) is None
-    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    monkeypatch.setattr(jpeg, "fast_decoder", lambda: None)
     assert fast(saved(picture((64, 48)))) is None
+
+
+def test_without_its_package_there_is_no_fast_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert jpeg.fast_decoder() is not None
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    assert jpeg.fast_decoder.__wrapped__() is None
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "CMYK"])
+def test_bands_are_the_whole(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    data = saved(picture((65, 147), mode), "TIFF")
+    whole = decode_photograph(data, name="a.tif")
+    monkeypatch.setattr(pixels, "_BAND_BYTES", 0)  # bands of 64 rows, the last one shorter
+    assert np.array_equal(decode_photograph(data, name="a.tif").pixels, whole.pixels)
 
 
 def test_a_file_that_is_cut_or_damaged_ends_as_it_does_with_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +89,7 @@ def test_a_file_that_is_cut_or_damaged_ends_as_it_does_with_pillow(monkeypatch: 
             damaged[place] = rng.integers(256)
         files.append(bytes(damaged))
     with_it = [outcome(data) for data in files]
-    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    monkeypatch.setattr(jpeg, "fast_decoder", lambda: None)
     assert with_it == [outcome(data) for data in files]
     assert len({type(found) for found in with_it}) == 2  # some are read, some refused
 
@@ -93,7 +107,7 @@ def test_a_turned_photograph_is_the_same_with_and_without(monkeypatch: pytest.Mo
     exif[0x0112] = 6
     data = saved(picture((64, 48)), exif=exif)
     with_it = decode_photograph(data, name="a.jpg")
-    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    monkeypatch.setattr(jpeg, "fast_decoder", lambda: None)
     without = decode_photograph(data, name="a.jpg")
     assert np.array_equal(with_it.pixels, without.pixels)
     assert (

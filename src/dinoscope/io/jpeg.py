@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from types import ModuleType
+
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
@@ -27,6 +30,17 @@ def reduced(pixels: int, reduction: int) -> int:
     return -(-pixels // reduction)
 
 
+@cache
+def fast_decoder() -> ModuleType | None:
+    """Of the extra [fast]. Asked once: an import that fails looks through every folder each time."""
+    try:
+        import simplejpeg
+    except ImportError:
+        return None
+    module: ModuleType = simplejpeg
+    return module
+
+
 def jpeg_pixels(data: bytes, image: Image.Image, reduction: int = 1) -> UInt8[np.ndarray, "H W 3"] | None:
     """What Pillow makes of a JPEG, to the last bit, sooner: both are libjpeg-turbo, with its accurate ways.
 
@@ -40,9 +54,8 @@ def jpeg_pixels(data: bytes, image: Image.Image, reduction: int = 1) -> UInt8[np
     """
     if image.format not in JPEGS or image.mode != "RGB":
         return None
-    try:
-        import simplejpeg
-    except ImportError:
+    simplejpeg = fast_decoder()
+    if simplejpeg is None:
         return None
     width, height = (reduced(side, reduction) for side in image.size)
     least = {} if reduction == 1 else {"min_width": width, "min_height": height}

@@ -14,7 +14,8 @@ from dinoscope.names import printable
 
 LOG = logging.getLogger(__name__)
 
-_BAND_ROWS = 64
+_BAND_ROWS, _BAND_BYTES = 64, 2**20
+"""Rows that are turned at once at least, and bytes of them that are little: each band costs Python's time."""
 
 
 def deep_colours(image: Image.Image) -> bool:
@@ -82,8 +83,9 @@ def rgb_pixels(
             notes.append(f"transparency composited on rgb{background}")
         elif image.mode != "RGB":
             notes.append(f"converted from {image.mode}")
-        for top in range(0, height, _BAND_ROWS):
-            band = image.crop((0, top, width, min(top + _BAND_ROWS, height)))
+        rows = max(_BAND_ROWS, _BAND_BYTES // (3 * width))
+        for top in range(0, height, rows):
+            band = image.crop((0, top, width, min(top + rows, height)))
             if transparent:
                 rgba = band.convert("RGBA")
                 band = Image.alpha_composite(Image.new("RGBA", rgba.size, (*background, 255)), rgba)
