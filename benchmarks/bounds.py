@@ -122,6 +122,8 @@ def _run_on_a_card(found: Mapping[str, Any]) -> str:
         )
     if "laboratory" in found:
         rows.append(f"- A short laboratory run in bfloat16: {found['laboratory']['s']:.0f} s.")
+    if "feeding" in found:
+        rows.append(_feeding(found["feeding"]))
     machine = found["machine"]
     return "\n".join(
         [
@@ -130,4 +132,15 @@ def _run_on_a_card(found: Mapping[str, Any]) -> str:
             *rows,
             f"\n`{machine['command']}`.\n",
         ]
+    )
+
+
+def _feeding(found: Mapping[str, Any]) -> str:
+    rates = [f"{rate:,.0f} in {threads}" for threads, rate in found["per_s"].items()]
+    side = found["photograph_px"]
+    return (
+        f"- Photographs a second that its processor reads, JPEG files of {side} x {side}, "
+        f"{'with' if found['fast_decoder'] else 'without'} the extra `[fast]`, by threads: "
+        f"{', '.join(rates)}. What more threads do not raise is bounded by the interpreter's lock; a network "
+        "that passes more than that waits for photographs."
     )

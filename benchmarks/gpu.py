@@ -1,4 +1,5 @@
-"""Everything that wants a GPU, in one command: parity, a large input, halves where memory ends, the races.
+"""Everything that wants a GPU, in one command: parity, a large input, halves where memory ends, how fast
+photographs are read, the races.
 
     python -m benchmarks.gpu [--device cuda] [--only parity,races] [--tiny]
 
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,11 @@ import torch
 
 import dinoscope as ds
 from benchmarks.__main__ import main as race
+from benchmarks.extract import photographs
 from benchmarks.machine import write_result
+from benchmarks.setting import QUICK, TINY
+from dinoscope.io.images import read_photograph
+from dinoscope.io.jpeg import fast_decoder
 from dinoscope.pipeline.certificate import check_arithmetic, checked_way
 from dinoscope.pipeline.run import Arithmetic, Run
 from dinoscope.scenes.generate import scenes
@@ -97,6 +103,26 @@ def laboratory(device: torch.device, *, tiny: bool) -> dict[str, object]:
         return {"s": time.perf_counter() - start}
 
 
+def feeding(device: torch.device, *, tiny: bool) -> dict[str, object]:
+    """Photographs a second that threads read for the card: JPEG files of the races, by `read_photograph`."""
+    setting = (TINY if tiny else QUICK).on(device)
+    rates = {}
+    with tempfile.TemporaryDirectory() as folder:
+        paths = photographs(Path(folder), setting.count, setting.photograph_px)
+        list(map(read_photograph, paths))
+        for threads in (1, 2) if tiny else (1, 4, 8, 16):
+            with ThreadPoolExecutor(threads) as pool:
+                start = time.perf_counter()
+                list(pool.map(read_photograph, paths))
+                rates[str(threads)] = len(paths) / (time.perf_counter() - start)
+    return {
+        "photographs": setting.count,
+        "photograph_px": setting.photograph_px,
+        "fast_decoder": fast_decoder() is not None,
+        "per_s": rates,
+    }
+
+
 def races(device: torch.device, *, tiny: bool) -> dict[str, object]:
     """Photographs a second beside what others would write, of a small network and a large one."""
     where = ["--device", device.type, "--without-curves"]
@@ -113,6 +139,7 @@ PARTS: Mapping[str, Callable[..., Mapping[str, object]]] = {
     "large_input": large_input,
     "halves": halves,
     "laboratory": laboratory,
+    "feeding": feeding,
     "races": races,
 }
 """Short ones first: what is cut off is the races' last."""

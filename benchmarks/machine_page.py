@@ -59,7 +59,7 @@ def _contest(folder: Path, name: str, result: Mapping[str, Any]) -> str:
         found = result["ratios"].get(f"{way} / ours")
         beside = "1" if found is None else f"{found['median']:.3f} ± {found['spread']:.3f}"
         share = result["share_of_matrix_rate"][way]
-        rows.append(f"| {way} | {rate:,.3g} | {beside} | {share:.0%} |")
+        rows.append(f"| {way} | {_rate(rate)} | {beside} | {share:.0%} |")
     words = {"batch": result["batch"], **result["versions"]}
     legend = "\n".join(f"- {way}: {DESCRIBED[way].format(**words)}" for way in result["photographs_per_s"])
     forward = result["ratios"]["forward only / ours"]["median"]
@@ -73,7 +73,8 @@ def _contest(folder: Path, name: str, result: Mapping[str, Any]) -> str:
         memory += f"; {result['peak_device_gib']:.2f} GiB on the device"
     return "\n".join(
         [
-            f"## From photographs to features: {_named(result)}, {result['dtype']}\n",
+            f"## From photographs to features: {_named(result)}, {result['dtype']}, "
+            f"{network['depth']} blocks\n",
             f"{result['photographs']} JPEG files of {result['photograph_px']:,} x "
             f"{result['photograph_px']:,}, {model}, random weights, {result['side_px']} px, "
             f"{result['dtype']}, {result['rounds']} rounds in alternation.\n",
@@ -95,6 +96,10 @@ def _contest(folder: Path, name: str, result: Mapping[str, Any]) -> str:
             _footer(result),
         ]
     )
+
+
+def _rate(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _against(peer: str, ratio: Mapping[str, float]) -> str:
