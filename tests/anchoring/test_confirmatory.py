@@ -16,7 +16,7 @@ from dinoscope.data.features import PatchFeatures
 from experiments import bars
 from experiments.confirmatory import labelled, measure, page, spread, train
 from experiments.confirmatory.measure import ARMS, LAST, TEACHER
-from experiments.confirmatory.rules import CLASS_TOKEN, PRIMARY
+from experiments.confirmatory.rules import PRIMARY, estimate
 from experiments.confirmatory.table import Table
 from tests.anchoring.small_runs import small, write_photographs
 
@@ -180,9 +180,10 @@ def lines(gain: float = 0.0, n: int = 6, bad: int = 0) -> list[dict[str, object]
         for name in (TEACHER, LAST, *ARMS):
             noise = 0.003 * float(np.random.default_rng([seed, len(name)]).standard_normal())
             value = 0.7 + noise + (gain if name == "gram-x2" else 0.0)
-            line = dict.fromkeys((*PRIMARY, CLASS_TOKEN), value)
+            outcomes = (*page.TITLES, *(f"{w}_{o}" for w in measure.SECONDARY for o in PRIMARY))
+            line = dict.fromkeys(outcomes, value)
             rank = 1.0 if seed == bad and name == "gram-x2" else 30.0
-            found.append({"trunk": seed, "network": name, "effective_rank": rank, **line})
+            found.append({"trunk": seed, "network": name, **line, "effective_rank": rank})
     return found
 
 
@@ -209,6 +210,10 @@ def test_the_page_answers_by_the_rules(tmp_path: Path, gain: float, credit: str)
     assert f"Credit to the Gram anchor (R2): {credit}." in text
     assert "Degradation (R1): no." in text
     assert "nan" not in text
+    difference = estimate(Table(lines(gain)).difference("gram-x2", "continue", PRIMARY[0]))
+    beside = f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
+    (scenes,) = (line for line in text.splitlines() if line.startswith("| P1 matched coherence, scenes"))
+    assert scenes.split(" | ")[2] == beside
 
 
 def test_the_page_waits_for_six_trunks(tmp_path: Path) -> None:
