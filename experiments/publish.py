@@ -61,8 +61,9 @@ the average at step {teacher}, the latter seen at twice the resolution; **featur
 teacher's features instead of their Gram matrices. Nothing else differs. [What Gram anchoring
 is](../concepts/gram-anchoring.md).
 
-This is one small trunk. It says nothing about a released model: DINOv3's S, S+, B, L and H+ were
-distilled, not anchored.
+This is one small trunk, and exploratory: [the confirmatory experiment](confirmatory.md) asked again, six
+trunks on photographs that people segmented. It says nothing about a released model: DINOv3's S, S+, B, L
+and H+ were distilled, not anchored.
 
 ## What was found
 

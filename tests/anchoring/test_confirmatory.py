@@ -13,12 +13,16 @@ from PIL import Image
 
 from dinoscope.anchoring.folder import RunFolder
 from dinoscope.data.features import PatchFeatures
+from dinoscope.drawing.style import MODEL_COLOURS
 from experiments import bars
 from experiments.confirmatory import labelled, measure, page, spread, train
+from experiments.confirmatory.figure import differences_figure
 from experiments.confirmatory.measure import ARMS, LAST, TEACHER
-from experiments.confirmatory.rules import PRIMARY, estimate
-from experiments.confirmatory.table import Table
+from experiments.confirmatory.rules import PRIMARY, THRESHOLD, estimate
+from experiments.confirmatory.table import Table, read_table
 from tests.anchoring.small_runs import small, write_photographs
+
+CONFIRMATORY = Path(page.__file__).parent
 
 
 def about(folder: Path) -> Mapping[str, object]:
@@ -214,6 +218,45 @@ def test_the_page_answers_by_the_rules(tmp_path: Path, gain: float, credit: str)
     beside = f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
     (scenes,) = (line for line in text.splitlines() if line.startswith("| P1 matched coherence, scenes"))
     assert scenes.split(" | ")[2] == beside
+    assert (f"{THRESHOLD})" in text) and ("what the rule asks for" in text) == (credit == "yes")
+    came = "did not" if credit == "yes" else "did"
+    assert f"the random one {came}; the blurred one {came}." in text
+    assert "No trunk diverged" in text
+    drawn = out.with_name("confirmatory.svg").read_text()
+    assert drawn.count("<svg") == 1
+
+
+def test_the_picture_shows_every_trunk_and_what_reaches_the_threshold() -> None:
+    table = Table(lines(gain=0.05))
+    figure = differences_figure(
+        {
+            name: [
+                (
+                    rival,
+                    table.difference("gram-x2", rival, name),
+                    estimate(table.difference("gram-x2", rival, name)),
+                )
+                for rival in ("continue", "gram-x1")
+            ]
+            for name in PRIMARY
+        }
+    )
+    for axis, name in zip(figure.axes, PRIMARY, strict=True):
+        dots, _, mean = axis.lines[1:4]
+        assert np.allclose(dots.get_xdata(), table.difference("gram-x2", "continue", name))
+        assert np.allclose(mean.get_xdata(), table.difference("gram-x2", "continue", name).mean())
+        assert mean.get_color() == MODEL_COLOURS[1]  # beyond the threshold
+        assert axis.get_xlim()[1] > 0.05
+
+
+def test_a_diverged_trunk_is_named_on_the_page() -> None:
+    assert "counted as no difference: trunk 3." in page.page(Table(lines(bad=3)))
+
+
+def test_the_published_page_is_what_the_scores_say() -> None:
+    table = read_table(CONFIRMATORY / "scores.jsonl")
+    assert page.OUT.read_text(encoding="utf-8") == page.page(table)
+    assert table.trunks == [1, 2, 3, 4, 5, 6]
 
 
 def test_the_page_waits_for_six_trunks(tmp_path: Path) -> None:
