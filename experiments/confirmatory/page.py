@@ -60,7 +60,11 @@ HEAD = """# The confirmatory experiment
 Asked and answered by [rules set before the first run](../decisions/0008-confirmatory-experiment.md):
 {n} trunks of {steps:,} steps and six arms of {arm_steps} from each, scored on the last 150 photographs of the
 BSDS500 test part against four people's segmentations. The trunk is the unit; intervals are Student's t over
-trunks. What came before is [exploratory](index.md)."""
+trunks. What came before is [exploratory](index.md).
+
+P1, *matched coherence*: the chance that two patches of one region are more alike than two of different
+regions as far apart. P2, *boundary AUC*: the chance that neighbours across a region's border differ more than
+neighbours inside one. For both 0.5 is chance, and people's own segmentations score {people}."""
 CANNOT = """## What it cannot say
 
 Nothing about released models: the DINOv3 networks below 7 billion parameters were distilled from a
@@ -75,9 +79,9 @@ def page(table: Table) -> str:
     teacher = {name: table.column(TEACHER, name) for name in PRIMARY}
     credited, gains = credit(table.arms(), teacher)
     parts = [
-        HEAD.format(n=len(table.trunks), steps=STEPS, arm_steps=ARM_STEPS),
+        HEAD.format(n=len(table.trunks), steps=STEPS, arm_steps=ARM_STEPS, people=_people(table)),
         _answers(fell, credited),
-        _in_words(gains),
+        _in_words(falls, gains),
         f"![Differences of every trunk in both outcomes, with mean, interval and threshold]({PICTURE})",
         _prediction(fell, credited, gains),
         _diverged(table),
@@ -110,9 +114,14 @@ def _answers(fell: Verdict, credited: Verdict) -> str:
     return f"**Degradation (R1): {fell.answer}.** **Credit to the Gram anchor (R2): {credited.answer}.**"
 
 
-def _in_words(gains: Mapping[str, Mapping[str, Estimate]]) -> str:
-    """Which rivals the anchor is ahead of, and by how much."""
-    lines = []
+def _people(table: Table) -> str:
+    return " and ".join(f"{table.value(0, HUMANS, name):.2f}" for name in PRIMARY)
+
+
+def _in_words(falls: Mapping[str, Estimate], gains: Mapping[str, Mapping[str, Estimate]]) -> str:
+    """How the end of training compares with its beginning, and which rivals the anchor is ahead of."""
+    ends = " and ".join(f"{falls[name].mean:+.3f} in {SHORT[name]}" for name in PRIMARY)
+    lines = [f"- Last snapshot minus early teacher: {ends}; a fall would be -{THRESHOLD} or less."]
     for rival in RIVALS:
         found = [gains[name][rival] for name in PRIMARY]
         by = " and ".join(f"{e.mean:+.3f} in {SHORT[name]}" for name, e in zip(PRIMARY, found, strict=True))

@@ -178,7 +178,7 @@ def test_measured_once_and_only_when_every_arm_is_there(
 def lines(gain: float = 0.0, n: int = 6, bad: int = 0) -> list[dict[str, object]]:
     """Scores in which gram-x2 gains so much over everything else."""
     found: list[dict[str, object]] = [
-        {"trunk": 0, "network": name, PRIMARY[0]: 0.6} for name in ("pixels", "people")
+        {"trunk": 0, "network": name, **dict.fromkeys(PRIMARY, 0.6)} for name in ("pixels", "people")
     ]
     for seed in range(1, n + 1):
         for name in (TEACHER, LAST, *ARMS):
