@@ -32,7 +32,7 @@ def reduced(pixels: int, reduction: int) -> int:
 
 @cache
 def fast_decoder() -> ModuleType | None:
-    """Of the extra [fast]. Asked once: an import that fails looks through every folder each time."""
+    """The extra [fast], if it is there. Asked once: a failing import looks through every folder each time."""
     try:
         import simplejpeg
     except ImportError:

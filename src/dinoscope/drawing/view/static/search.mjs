@@ -282,8 +282,8 @@ async function restore() {
 async function begin() {
   offerTables(wordsIn(location.hash), (await (await ask("tables")).json()).tables);
   renew();
-  nearly.disabled = false; // before there is a table there is nothing to compare
-  await restore();
+  await restore().catch(report);
+  nearly.disabled = false;
 }
 
 /** A switch of the page: the search is asked again, and the page's address says how. @param {number} [wait] */
@@ -320,7 +320,7 @@ part("csv", HTMLButtonElement).addEventListener("click", () => save("hits.csv", 
 part("json", HTMLButtonElement).addEventListener("click", () => save("hits.json", "application/json", asJson(question(fields.suppress.value), shownRankings)));
 deeper.addEventListener("click", () => change({ k: Math.min(MOST_HITS, 2 * now.k) }));
 pointOut(rankings);
-uploaded(searchFor);
+const begun = begin(); // before there is a table, nothing can be compared or searched for
+uploaded((shown) => begun.then(() => searchFor(shown), () => {}));
 addEventListener("popstate", () => restore().catch(report));
-
-begin().catch(report);
+begun.catch(report);
