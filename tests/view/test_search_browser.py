@@ -415,8 +415,9 @@ def held(address: str, live: LivePage) -> Any:
     """Opens a page whose tables do not come before what this returns is let go."""
     requests: list[Any] = []
     live.page.route(re.compile("/tables$"), lambda route: requests.append(route))
-    live.page.goto(address)
-    while not requests:
+    with live.page.expect_request(re.compile("/tables$")):
+        live.page.goto(address)
+    while not requests:  # it is underway; the route hears of it a little later
         live.page.wait_for_timeout(50)
     return requests[0]
 
