@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -53,6 +52,7 @@ ARMS: Mapping[str, str] = {
 
 TEACHER, LAST, RANDOM = "early teacher", f"trunk at {SNAPSHOTS[-1]}", "random weights"
 PIXELS, BLURRED, HUMANS = "pixels", "blur:continue", PAIRS
+ANOTHER = "continue of another photograph"
 SECONDARY = ("camvid", "scenes")
 SEGMENTED = MaskKind(REGIONS, "said by the data set", sure=True)
 
@@ -85,7 +85,7 @@ def scores(features: Sequence[PatchFeatures], photographs: Labelled, basis: Map 
             "standardised",
             _against_people([standardised(m, channels) for m in maps], features, photographs),
         ),
-        "coherence_floor": _floor(maps, features, photographs),
+        "coherence_floor": of_another(features, photographs)["coherence_auc"],
         "position_r2": position_fit(maps, folds=FOLDS).mean,
         "effective_rank": float(np.mean([effective_rank(m) for m in maps])),
     }
@@ -116,18 +116,27 @@ def _prefixed(prefix: str, found: Mapping[str, float]) -> dict[str, float]:
     return {f"{prefix}_{name}": found[name] for name in PRIMARY}
 
 
-def _floor(maps: Sequence[Map], features: Sequence[PatchFeatures], photographs: Labelled) -> float:
-    """Coherence of the features of another photograph: the next one of the same shape."""
+def elsewhere(features: Sequence[PatchFeatures]) -> list[int]:
+    """For every photograph the place of another: of the next one of the same shape.
+
+    Raises:
+        ValueError: a photograph is the only one of its shape.
+    """
     by_shape: dict[tuple[int, int], list[int]] = {}
     for place, f in enumerate(features):
         by_shape.setdefault(f.grid.shape, []).append(place)
-    values = []
-    for places in by_shape.values():
-        for place, other in zip(places, [*places[1:], places[0]], strict=True):
-            people = photographs.labels(place, features[place])
-            if other != place:
-                values.append(np.nanmean([coherence_auc(maps[other], one).auc for one in people]))
-    return float(np.nanmean(values)) if values else math.nan
+    nexts = {}
+    for shape, places in by_shape.items():
+        if len(places) < 2:
+            raise ValueError(f"one photograph alone has {shape} patches; another of that shape is needed")
+        nexts |= dict(zip(places, [*places[1:], places[0]], strict=True))
+    return [nexts[place] for place in range(len(features))]
+
+
+def of_another(features: Sequence[PatchFeatures], photographs: Labelled) -> dict[str, float]:
+    """What the features of another photograph score, which know nothing of this one."""
+    maps = [np.asarray(features[other].values, dtype=np.float64) for other in elsewhere(features)]
+    return _against_people(maps, features, photographs)
 
 
 def humans(photographs: Labelled, features: Sequence[PatchFeatures]) -> dict[str, float]:
@@ -167,8 +176,8 @@ def measured(
 ) -> Iterator[tuple[str, dict[str, float]]]:
     """Name and outcomes of every network of a trunk that is not known yet."""
     for name, folder in networks(trunk).items():
-        blurs = name == "continue" and BLURRED not in known
-        if name in known and not blurs:
+        also = {BLURRED, ANOTHER} - known if name == "continue" else set()
+        if name in known and not also:
             continue
         backbone = load_backbone(weights=folder)
         of = partial(maps_of, backbone)
@@ -177,7 +186,9 @@ def measured(
             token = bars.thumbnails(real, backbone)["cls_knn"]
             found = {**scores(of(photographs), photographs, basis), **beside(secondary, of)}
             yield name, {**found, "cls_knn": float(str(token))}
-        if blurs:
+        if ANOTHER in also:
+            yield ANOTHER, of_another(of(photographs), photographs)
+        if BLURRED in also:
             blurry = partial(blurred_maps_of, backbone)
             found = scores(blurry(photographs), photographs, basis)
             yield BLURRED, {**found, **beside(secondary, blurry)}

@@ -13,7 +13,17 @@ import numpy as np
 
 from benchmarks.plots import svg_bytes
 from experiments.confirmatory.figure import differences_figure
-from experiments.confirmatory.measure import ARMS, BLURRED, HUMANS, LAST, PIXELS, RANDOM, SECONDARY, TEACHER
+from experiments.confirmatory.measure import (
+    ANOTHER,
+    ARMS,
+    BLURRED,
+    HUMANS,
+    LAST,
+    PIXELS,
+    RANDOM,
+    SECONDARY,
+    TEACHER,
+)
 from experiments.confirmatory.rules import (
     CLASS_TOKEN,
     CREDITED,
@@ -215,7 +225,7 @@ def _networks(table: Table) -> str:
 
 def _cells(table: Table) -> Iterator[tuple[str, list[str]]]:
     """Means over trunks; a dash where a network has no such score."""
-    names = (TEACHER, "trunk at 1000", "trunk at 1400", LAST, *ARMS, BLURRED, RANDOM)
+    names = (TEACHER, "trunk at 1000", "trunk at 1400", LAST, *ARMS, BLURRED, ANOTHER, RANDOM)
     for name in names:
         yield (
             _shown(name),

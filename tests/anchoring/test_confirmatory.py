@@ -127,6 +127,11 @@ def test_scores_react_to_what_they_are_said_to_measure(
         assert found[name] > 0.99
         assert found[f"without_position_{name}"] < 0.7  # these directions held all that it knew
     assert found["coherence_floor"] < found["coherence_auc"] - 0.02
+    another = measure.of_another(right, photographs)
+    assert another["coherence_auc"] == found["coherence_floor"]
+    assert all(another[name] < found[name] - 0.02 for name in PRIMARY)
+    with pytest.raises(ValueError, match="another of that shape"):
+        measure.of_another(right[:1], photographs)
     scale = np.array([1.0, 1.0, 1000.0, 1.0], np.float32)
     loud = [replace(f, values=f.values * scale) for f in right]
     drowned = measure.scores(loud, photographs, None)
@@ -165,12 +170,14 @@ def test_measured_once_and_only_when_every_arm_is_there(
         "trunk at 10",
         "random weights",
         "continue",
+        "continue of another photograph",
         "blur:continue",
         *(name for name in ARMS if name != "continue"),
     ]
     for line in map(json.loads, lines):
         beside = {f"{where}_{name}" for where in measure.SECONDARY for name in PRIMARY}
-        assert beside & line.keys() == (beside if line["network"] != "people" else set())
+        without = ("people", "continue of another photograph")
+        assert beside & line.keys() == (set() if line["network"] in without else beside)
     measure.main([*words, "--trunks", "1"])
     assert (tmp_path / "scores.jsonl").read_text().splitlines() == lines
 
