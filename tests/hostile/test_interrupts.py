@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from dinoscope.backbones.load import load_backbone
+from dinoscope.pipeline.embed import embed
 from tests.hostile.files import write_photographs
 
 SOON_S = 240.0
@@ -84,6 +86,30 @@ def test_idle_python_ends_soon() -> None:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=SOON_S)
         assert process.returncode == 130 and "nothing half-written is left" in said
+
+
+@pytest.mark.parametrize("of", ["store", "photos"])
+def test_a_page_that_is_interrupted_is_tidied_up(tmp_path: Path, of: str) -> None:
+    photos = write_photographs(tmp_path / "photos", ("0.png", "1.png"))
+    embed(photos, load_backbone("pixels"), tmp_path / "store", grid=4)
+    (tmp_path / "tmp").mkdir()
+    environment = {**os.environ, "PYTHONWARNINGS": "", "TMPDIR": str(tmp_path / "tmp")}
+    words = ["view", str(tmp_path / of), *(("--models", "pixels", "--grid", "4") if of == "photos" else ())]
+    command_line = [sys.executable, "-m", "dinoscope", *words]
+    with subprocess.Popen(
+        command_line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("open ")
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=SOON_S)[1]
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert said.count("\n") <= 1 and "Traceback" not in said  # one line, unless it ended before it was told
+    left = [path.name for path in (tmp_path / "tmp").iterdir()]
+    assert [name for name in left if not name.startswith("torchinductor")] == []  # torch keeps its own
 
 
 @pytest.mark.long

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -40,11 +41,18 @@ def serve_app(
     token = secrets.token_urlsafe()
 
     class Server(uvicorn.Server):
-        """Tells running jobs to stop as soon as it is interrupted."""
+        """Tells running jobs to stop as soon as it is interrupted.
+
+        uvicorn raises what it was interrupted by once more at its end. Of Ctrl-C that would be the second
+        one, which ends a process of the command line at once, whatever is still to be tidied up.
+        """
 
         def handle_exit(self, sig, frame):  # type: ignore[no-untyped-def]
             closing.set()
-            super().handle_exit(sig, frame)
+            if sig == signal.SIGINT:
+                self.force_exit, self.should_exit = self.should_exit, True
+            else:
+                super().handle_exit(sig, frame)
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -63,7 +71,7 @@ def serve_app(
     )
     try:
         server.run(sockets=[listener])
-    except KeyboardInterrupt:  # uvicorn raises it again once everything is closed
+    except KeyboardInterrupt:  # before it listened to signals, or after
         return
     finally:
         closing.set()
