@@ -18,7 +18,7 @@ from experiments import bars
 from experiments.confirmatory import labelled, measure, page, spread, train
 from experiments.confirmatory.figure import differences_figure
 from experiments.confirmatory.measure import ARMS, LAST, TEACHER
-from experiments.confirmatory.rules import PRIMARY, THRESHOLD, estimate
+from experiments.confirmatory.rules import PRIMARY, THRESHOLD, credit, estimate
 from experiments.confirmatory.table import Table, read_table
 from tests.anchoring.small_runs import small, write_photographs
 
@@ -264,6 +264,16 @@ def test_the_published_page_is_what_the_scores_say() -> None:
     table = read_table(CONFIRMATORY / "scores.jsonl")
     assert page.OUT.read_text(encoding="utf-8") == page.page(table)
     assert table.trunks == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("quoted_by", ["README.md", "docs/concepts/gram-anchoring.md"])
+def test_what_is_quoted_of_the_page_is_on_it(quoted_by: str) -> None:
+    text = " ".join((CONFIRMATORY.parents[1] / quoted_by).read_text(encoding="utf-8").split())
+    table = read_table(CONFIRMATORY / "scores.jsonl")
+    gains = credit(table.arms(), {name: table.column(TEACHER, name) for name in PRIMARY})[1]
+    for found in gains.values():
+        gain = found["continue"]
+        assert f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]" in text
 
 
 def test_the_page_waits_for_six_trunks(tmp_path: Path) -> None:
