@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from benchmarks.machine import processor_seconds, write_result
+from benchmarks.machine import load_over_cores, processor_seconds, write_result
 from benchmarks.measure import (
     DIM,
     PER_PHOTOGRAPH,
@@ -116,7 +116,7 @@ def main() -> None:
     if asked.before is None:
         parser.error("--before needs the folder of another checkout")
     ways = {"before": asked.before.resolve(), "now": Path(__file__).parents[1]}
-    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    load = load_over_cores()
     rounds = []
     for _ in range(asked.rounds):
         rounds.append({**at_once(ways), "usual": usual()})

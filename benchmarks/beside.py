@@ -25,7 +25,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from benchmarks.machine import write_result
+from benchmarks.machine import load_over_cores, write_result
 
 SIDE = 1024
 MODELS = ("random:dinov2-small", "random:dinov3-vits16")
@@ -109,7 +109,7 @@ def main() -> None:
     result: dict[str, object] = {
         "rounds": asked.rounds,
         "photographs": asked.photographs,
-        "load_over_cores": os.getloadavg()[0] / (os.cpu_count() or 1),
+        "load_over_cores": load_over_cores(),
         "passes_s": passes,
     }
     for what in MEASURED[1:]:

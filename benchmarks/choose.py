@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import statistics
 import tempfile
 from functools import partial
@@ -22,7 +21,7 @@ import torch
 
 import dinoscope as ds
 from benchmarks.extract import same_weights
-from benchmarks.machine import processor_seconds, write_result
+from benchmarks.machine import load_over_cores, processor_seconds, write_result
 from dinoscope.backbones.base import Backbone
 from dinoscope.choice.choose import FEWEST
 from dinoscope.scenes.write import write_scenes
@@ -74,7 +73,7 @@ def main() -> None:
     torch.set_num_threads(1)
     result: dict[str, object] = {
         "photographs": FEWEST,
-        "load_over_cores": os.getloadavg()[0] / (os.cpu_count() or 1),
+        "load_over_cores": load_over_cores(),
     }
     with tempfile.TemporaryDirectory() as folder:
         write_scenes(Path(folder), FEWEST, 0)

@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.beside import MODELS, photograph
-from benchmarks.machine import RESULTS, processor_seconds, resident_bytes, write_result
+from benchmarks.machine import RESULTS, load_over_cores, processor_seconds, resident_bytes, write_result
 
 MEASURED, FEW = 8, 100
 SMALL_PX = 96
@@ -155,7 +155,7 @@ def main() -> None:
         return
     kept = RESULTS / "collection.json"
     result = json.loads(kept.read_text()) if kept.exists() else {}
-    result["load_over_cores"] = os.getloadavg()[0] / (os.cpu_count() or 1)
+    result["load_over_cores"] = load_over_cores()
     parts = asked.only.split(",")
     if "held" in parts:
         names = ("compare", "compare_with_controls")

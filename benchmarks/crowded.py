@@ -24,7 +24,7 @@ import torch
 import dinoscope as ds
 from benchmarks.contest import ratio
 from benchmarks.extract import SIDE, photographs, plain_loop, same_weights
-from benchmarks.machine import processor_seconds, seconds, write_result
+from benchmarks.machine import load_over_cores, processor_seconds, seconds, write_result
 
 BUSY = "import torch; a = torch.randn(1024, 1024)\nwhile True: a @ a"
 
@@ -71,7 +71,7 @@ def main() -> None:
         "rounds": asked.rounds,
         "others": asked.others,
         "side": asked.side,
-        "load_over_cores": os.getloadavg()[0] / (os.cpu_count() or 1),
+        "load_over_cores": load_over_cores(),
         "threads": torch.get_num_threads(),
         "seconds": {name: statistics.median(times) for name, times in wall.items()},
         "wall": ratio(wall["ours"], wall["plain"]),

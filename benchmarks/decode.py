@@ -10,7 +10,6 @@ the resize, reduced at least 1.5 times as fast as full.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -24,7 +23,7 @@ import skimage.data
 from PIL import Image
 
 import dinoscope as ds
-from benchmarks.machine import processor_seconds, write_result
+from benchmarks.machine import load_over_cores, processor_seconds, write_result
 from benchmarks.waits import SIZES, drawn_jpeg
 from dinoscope.data.photograph import Photograph
 from dinoscope.io.images import decode_photograph
@@ -90,7 +89,7 @@ def main() -> None:
         "rounds": asked.rounds,
         **{name: raced(drawn_jpeg(size), asked.rounds) for name, size in SIZES.items()},
         "certificate": certified(),
-        "load_over_cores": os.getloadavg()[0] / (os.cpu_count() or 1),
+        "load_over_cores": load_over_cores(),
     }
     print(result)
     write_result("decode", result)

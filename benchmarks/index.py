@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import statistics
 import tempfile
 import threading
@@ -32,7 +31,7 @@ import httpx2
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.machine import processor_seconds, write_result
+from benchmarks.machine import load_over_cores, processor_seconds, write_result
 from benchmarks.scaling import settings
 from benchmarks.waits import COMMAND, child_seconds
 from dinoscope.maths.ranking import top_k
@@ -264,7 +263,7 @@ def main() -> None:
         "count": asked.count,
         "dim": DIM,
         "packages": {name: version(name) for name in ("pylance", "faiss-cpu")},
-        "load_over_cores": os.getloadavg()[0] / (os.cpu_count() or 1),
+        "load_over_cores": load_over_cores(),
     }
     with tempfile.TemporaryDirectory(dir=asked.folder) as name:
         for kind in asked.kinds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 import statistics
@@ -27,6 +28,11 @@ def describe() -> dict[str, object]:
         "torch": torch.__version__,
         "command": " ".join(["python", "-m", *_words(sys.orig_argv)]),
     }
+
+
+def load_over_cores() -> float:
+    """How busy the machine was in the last minute: processes that want a core, for each core."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 def _words(started: Sequence[str]) -> Sequence[str]:

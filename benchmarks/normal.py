@@ -12,14 +12,13 @@ fast by lists, with 98 of 100 nearest patches found.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
 from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks.machine import write_result
+from benchmarks.machine import load_over_cores, write_result
 from dinoscope.data.features import PatchFeatures
 from dinoscope.maths.bank import nearest_distances
 from dinoscope.normality.normal import fit_normal
@@ -46,7 +45,7 @@ def main() -> None:
     parser.add_argument("--photographs", type=int, default=977)
     parser.add_argument("--scored", type=int, default=3)
     asked = parser.parse_args()
-    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    load = load_over_cores()
     normal = list(scenes(asked.photographs + asked.scored))
     queries = [normal.pop() for _ in range(asked.scored)]
     start = time.process_time()

@@ -9,7 +9,6 @@ minutes. Expected: at 64 px at least 2 times the plain loop, and nowhere below 0
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import tempfile
 from pathlib import Path
@@ -19,7 +18,7 @@ import torch
 import dinoscope as ds
 from benchmarks.contest import ratio
 from benchmarks.extract import forward_flops, photographs, plain_loop, same_weights
-from benchmarks.machine import processor_seconds, write_result
+from benchmarks.machine import load_over_cores, processor_seconds, write_result
 from dinoscope.pipeline.batches import first_batch_size
 
 SIDES = (64, 96, 128, 224)
@@ -67,7 +66,7 @@ def main() -> None:
             "bound": plain * rate / forward_flops(backbone, side),
         }
         print(side, result[str(side)], flush=True)
-    result["load_over_cores"] = os.getloadavg()[0] / (os.cpu_count() or 1)
+    result["load_over_cores"] = load_over_cores()
     write_result("small", result)
 
 

@@ -12,14 +12,13 @@ most 180 s of one thread, which are 90 s on two cores.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 from importlib.metadata import version
 
 import numpy as np
 import torch
 
-from benchmarks.machine import processor_seconds, write_result
+from benchmarks.machine import load_over_cores, processor_seconds, write_result
 from dinoscope.data.features import PatchFeatures
 from dinoscope.maths.spectral import fit_spectral
 
@@ -74,7 +73,7 @@ def main() -> None:
     many = drawn(asked.large)
     result = {
         "rounds": asked.rounds,
-        "load_over_cores": os.getloadavg()[0] / (os.cpu_count() or 1),
+        "load_over_cores": load_over_cores(),
         "packages": {"ncut-pytorch": version("ncut-pytorch")},
         "ours_s": statistics.median(each["ours"] for each in times),
         "ncut_pytorch_s": statistics.median(each["ncut_pytorch"] for each in times),

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.machine import processor_seconds, write_result
+from benchmarks.machine import load_over_cores, processor_seconds, write_result
 from benchmarks.scaling import filled
 from dinoscope.io.images import decode_photograph
 
@@ -101,7 +101,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         result = {
             "rounds": asked.rounds,
-            "load_over_cores": os.getloadavg()[0] / (os.cpu_count() or 1),
+            "load_over_cores": load_over_cores(),
             "models_s": statistics.median(
                 child_seconds(COMMAND.format(words=["models"])) for _ in range(asked.rounds)
             ),

@@ -10,7 +10,6 @@ AVX512-VNNI: 8 bits at least 1.3 times as fast as float32 with a mean cosine of 
 from __future__ import annotations
 
 import argparse
-import os
 import time
 
 import numpy as np
@@ -18,7 +17,7 @@ import skimage.data
 import torch
 
 import dinoscope as ds
-from benchmarks.machine import write_result
+from benchmarks.machine import load_over_cores, write_result
 from dinoscope.io.resize import filter_name
 from dinoscope.pipeline.certificate import checked_way
 from dinoscope.pipeline.extract import load_photograph
@@ -64,7 +63,7 @@ def main() -> None:
     torch.set_num_threads(1)
     result: dict[str, object] = {
         "rounds": asked.rounds,
-        "load_over_cores": os.getloadavg()[0] / (os.cpu_count() or 1),
+        "load_over_cores": load_over_cores(),
     }
     for name, side in MODELS.items():
         result[name.removeprefix("random:")] = ways(name, side, asked.rounds)
