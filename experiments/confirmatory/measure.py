@@ -181,17 +181,16 @@ def measured(
             continue
         backbone = load_backbone(weights=folder)
         of = partial(maps_of, backbone)
-        basis = position_basis(backbone, GRID, rank=DIRECTIONS)
+        features, basis = of(photographs), position_basis(backbone, GRID, rank=DIRECTIONS)
         if name not in known:
             token = bars.thumbnails(real, backbone)["cls_knn"]
-            found = {**scores(of(photographs), photographs, basis), **beside(secondary, of)}
+            found = {**scores(features, photographs, basis), **beside(secondary, of)}
             yield name, {**found, "cls_knn": float(str(token))}
         if ANOTHER in also:
-            yield ANOTHER, of_another(of(photographs), photographs)
+            yield ANOTHER, of_another(features, photographs)
         if BLURRED in also:
-            blurry = partial(blurred_maps_of, backbone)
-            found = scores(blurry(photographs), photographs, basis)
-            yield BLURRED, {**found, **beside(secondary, blurry)}
+            found = scores([blurred(f) for f in features], photographs, basis)
+            yield BLURRED, {**found, **beside(secondary, partial(blurred_maps_of, backbone))}
 
 
 def main(words: Sequence[str] | None = None) -> None:

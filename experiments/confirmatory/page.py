@@ -84,10 +84,8 @@ here."""
 
 def page(table: Table) -> str:
     """The page as Markdown."""
-    change = {name: table.difference(LAST, TEACHER, name) for name in (*PRIMARY, CLASS_TOKEN)}
-    fell, falls = degradation(change)
-    teacher = {name: table.column(TEACHER, name) for name in PRIMARY}
-    credited, gains = credit(table.arms(), teacher)
+    fell, falls = _degradation(table)
+    credited, gains = _credit(table)
     parts = [
         HEAD.format(n=len(table.trunks), steps=STEPS, arm_steps=ARM_STEPS, people=_people(table)),
         _answers(fell, credited),
@@ -118,6 +116,14 @@ def page(table: Table) -> str:
         CANNOT,
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _degradation(table: Table) -> tuple[Verdict, dict[str, Estimate]]:
+    return degradation({name: table.difference(LAST, TEACHER, name) for name in (*PRIMARY, CLASS_TOKEN)})
+
+
+def _credit(table: Table) -> tuple[Verdict, dict[str, dict[str, Estimate]]]:
+    return credit(table.arms(), {name: table.column(TEACHER, name) for name in PRIMARY})
 
 
 def _answers(fell: Verdict, credited: Verdict) -> str:
@@ -245,12 +251,10 @@ def _chance(p: float) -> str:
 
 def picture(table: Table) -> bytes:
     """The page's picture, as SVG."""
-    change = {name: table.difference(LAST, TEACHER, name) for name in (*PRIMARY, CLASS_TOKEN)}
-    falls = degradation(change)[1]
-    gains = credit(table.arms(), {name: table.column(TEACHER, name) for name in PRIMARY})[1]
+    falls, gains = _degradation(table)[1], _credit(table)[1]
     panels = {
         TITLES[name]: [
-            ("last snapshot minus early teacher", change[name], falls[name]),
+            ("last snapshot minus early teacher", table.difference(LAST, TEACHER, name), falls[name]),
             *(
                 (f"{CREDITED} minus {rival}", table.difference(CREDITED, rival, name), gains[name][rival])
                 for rival in RIVALS
